@@ -1,0 +1,62 @@
+"""Makers of changes, as a run's publisher would cut them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracker.model import Event, QueuePart, RunPart, Status, StepState, StepStatus
+from tracker.store import QueueItem, RunBlob, Seal, Store
+
+NOW = 1_800_000_000.0
+
+
+def head(run: str = "r1", status: Status = Status.RUNNING, **fields: object) -> RunPart:
+    """What a run says of itself; ended if its status says so."""
+    ended = None if status in (Status.RUNNING, Status.QUEUED) else NOW + 1
+    return RunPart(run, "job", "A title", NOW, NOW, status, ended=ended, **fields)  # type: ignore[arg-type]
+
+
+def blob(
+    operation: str,
+    part: RunPart,
+    *,
+    seq: int = 1,
+    type: str = "operation.start",
+    parent: str = "",
+    steps: Sequence[StepState] = (),
+) -> RunBlob:
+    """One event that carries ``part``, and the steps it changed."""
+    event = Event(type, operation, NOW, part.run, seq, head=part)
+    current = steps[-1] if steps else None
+    return RunBlob(operation, part.run, [event], parent, NOW, part, steps, current)
+
+
+def started(operation: str, run: str = "r1", parent: str = "") -> RunBlob:
+    """The first blob of a run."""
+    return blob(operation, head(run), parent=parent)
+
+
+def ended(operation: str, status: Status = Status.COMPLETE, run: str = "r1", seq: int = 2, parent: str = "") -> RunBlob:
+    """The last blob of a run."""
+    return blob(operation, head(run, status), seq=seq, type="operation.complete", parent=parent)
+
+
+def step_event(operation: str, seq: int, index: int = 1, status: StepStatus = StepStatus.RUNNING) -> RunBlob:
+    """A blob with one step's change."""
+    step = StepState(index, f"Step {index}", status)
+    event = Event("step.start", operation, NOW, "r1", seq, step=step)
+    return RunBlob(operation, "r1", [event], "", NOW, None, [step], step)
+
+
+def queued(operation: str, *, parent: str = "", index: int = 0, batch: bool = False, name: str = "job") -> QueueItem:
+    """An operation as its sender queues it."""
+    part = QueuePart(name, NOW, title="A title", queue="q", parent=parent, index=index, batch=batch, args={"n": index})
+    return QueueItem(operation, part)
+
+
+def batch_of(store: Store, size: int, batch: str = "b") -> list[str]:
+    """Store a sealed batch of queued children; their ids."""
+    ids = [f"{batch}.{index}" for index in range(1, size + 1)]
+    children = [queued(id, parent=batch, index=index) for index, id in enumerate(ids, 1)]
+    store.append([queued(batch, batch=True), *children, Seal(batch, size)])
+    return ids

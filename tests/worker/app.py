@@ -1,0 +1,73 @@
+"""A Celery app whose jobs misbehave in every way a job can; run by a real worker in the tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tracker import StepTracker
+from tracker.celery import dispatch, job
+from tracker.celery.app import make_app
+from tracker.publish import flush
+from tracker.settings import Settings
+
+__all__ = ["app", "dispatch"]
+
+app = make_app(Settings.from_env())
+
+
+class Unprintable(Exception):
+    """Fails when it is looked at."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@job(name="test.well")
+def well(text: str = "x", times: int = 1) -> None:
+    """Does what it says."""
+    with StepTracker(f"Well {text}", steps=["One", "Two"]) as tracker:
+        with tracker.step("One") as step:
+            step.advance(times)
+        tracker.step("Two")
+
+
+@job(name="test.fails")
+def fails(where: str) -> None:
+    """Raises before its first step, in one, between two, or what cannot even be printed."""
+    if where == "before":
+        raise ValueError("before any step")
+    with StepTracker("Fails", steps=["One", "Two"]) as tracker:
+        with tracker.step("One"):
+            if where == "unprintable":
+                raise Unprintable
+        if where == "between":
+            raise ValueError("between steps")
+
+
+@job(name="test.dies")
+def dies() -> None:
+    """Its process is killed in the middle of a step."""
+    with StepTracker("Dies", steps=["One", "Two"]) as tracker:
+        tracker.step("One")
+        flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job(name="test.again")
+def again() -> None:
+    """Asks Celery to run it once more, and then succeeds."""
+    task = app.current_task
+    with StepTracker("Again", steps=["One"]) as tracker:
+        tracker.step("One")
+        if task.request.retries == 0:
+            raise task.retry(countdown=0, max_retries=1)
+
+
+@job(name="test.nested")
+def nested() -> None:
+    """Starts an operation inside its own."""
+    with StepTracker("Outer") as outer:
+        outer.step("One")
+        with StepTracker("Inner") as inner:
+            inner.step("Within")

@@ -1,0 +1,120 @@
+"""Jobs: Celery tasks that may be queued from outside. Declaring one puts it on the allow-list.
+
+The task around a job is its operation's run: it begins before the function and ends with it. The first
+``StepTracker`` block inside supplies title and steps.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from celery import Task, shared_task
+from celery.exceptions import Ignore, Reject, Retry
+
+from tracker.celery.schema import schema_of
+from tracker.celery.sending import HEADER
+from tracker.clock import now
+from tracker.context import inside
+from tracker.errors import OperationCancelled
+from tracker.model import Status
+from tracker.outcome import describe, outcome
+from tracker.run import RunWriter
+from tracker.settings import Settings
+
+log = logging.getLogger("tracker")
+
+
+class OperationTask(Task):  # type: ignore[type-arg]  # generic for type checkers only
+    """A task whose execution is the run of an operation; called directly it is just its function."""
+
+    abstract = True
+    ignore_result = True
+    # Whatever it raises is stored with the operation, whole; Celery need not print it again.
+    throws = (Exception,)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.request.called_directly:
+            return self.run(*args, **kwargs)
+        return self._tracked(args, kwargs)
+
+    def _tracked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        run = run_of(self)
+        run.start()
+        try:
+            with inside(run):
+                result = self.run(*args, **kwargs)
+        except OperationCancelled as cancelled:
+            run.end(Status.CANCELLED, cancelled)
+            raise Ignore from None
+        except Retry as again:
+            run.end(Status.QUEUED, next_at=_next_at(again))
+            raise
+        except (Ignore, Reject):
+            run.end(Status.COMPLETE)
+            raise
+        except BaseException as error:
+            run.end(outcome(error), error)
+            log.error("tracker: %s %s failed: %s", self.name, run.operation, describe(error))
+            raise
+        run.end(Status.COMPLETE)
+        return result
+
+
+class JobTask(OperationTask):
+    """A task on the allow-list, with the schema of its arguments."""
+
+    abstract = True
+    arguments: dict[str, Any]
+
+
+def job(*, name: str) -> Callable[[Callable[..., Any]], Any]:
+    """Declare a function as a job that may be queued over HTTP and from the command line.
+
+    The schema of its arguments comes from its type hints; a signature that has none raises
+    ``TrackerError`` at import. Called directly, the function runs as it stands, without Celery.
+
+    >>> @job(name="reports.send")
+    ... def send(address: str, copies: int = 1) -> None: ...
+    """
+
+    def declare(function: Callable[..., Any]) -> Any:
+        return shared_task(name=name, base=JobTask, arguments=schema_of(function))(function)
+
+    return declare
+
+
+def run_of(task: Task[Any, Any]) -> RunWriter:
+    """The run that this execution of ``task`` is: its operation travels in the message's header."""
+    request, settings = task.request, Settings.from_env()
+    header = getattr(request, HEADER, None) or {}
+    run = RunWriter(
+        operation=header.get("operation") or request.id,
+        parent=header.get("parent", ""),
+        name=task.name,
+        title=task.name,
+        queue=_queue(request),
+        release=settings.release,
+        app=str(task.app.main or ""),
+        adoptable=True,
+    )
+    run.host = _host(request.hostname)
+    return run
+
+
+def _host(node: str | None) -> str:
+    """Celery's node name is ``name@host``."""
+    return (node or "").partition("@")[2] or socket.gethostname()
+
+
+def _queue(request: Any) -> str:
+    return str((request.delivery_info or {}).get("routing_key") or "")
+
+
+def _next_at(again: Retry) -> float | None:
+    if isinstance(again.when, datetime):
+        return again.when.timestamp()
+    return now() + float(again.when) if again.when is not None else None

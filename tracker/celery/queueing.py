@@ -1,0 +1,126 @@
+"""Queueing from outside: checks a request against what the workers publish, stores it, sends it.
+
+The operation is stored before its message is sent, so that it is visible from the first moment; when
+the broker does not take the message, the operation says so and counts as cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from tracker.celery.schema import validate
+from tracker.clock import now
+from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
+from tracker.model import Error, Parts, QueuePart, Status, Verdict, new_id
+from tracker.redact import line
+from tracker.settings import Settings
+from tracker.store import JobInfo, QueueItem, Seal, Store, VerdictItem
+
+DISPATCH = "tracker.dispatch"
+"""Name of the task that sends a batch's children."""
+
+STORED_AT_ONCE = 200
+"""Children stored in one call."""
+
+BATCH_LIMIT = 10_000
+"""Most items in a batch."""
+
+
+class Queueing:
+    """Queues jobs of one namespace. Every refusal is raised before anything is stored or sent."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+
+    def submit(self, job: str, args: dict[str, Any], labels: dict[str, str]) -> str:
+        """Queue one operation; returns its id.
+
+        Raises ``UnknownJob``, ``NoWorker``, ``InvalidArguments``, ``StoreUnavailable``, ``BrokerUnavailable``.
+        """
+        info = self._job(job)
+        validate(info.schema, args, "/args")
+        title = _title(info.name, args)
+        part = QueuePart(info.name, now(), title=title, queue=info.queue, args=args, labels=labels)
+        operation = Parts(new_id(), queue=part)
+        self._store.append([QueueItem(operation.id, part)])
+        self._send(operation)
+        return operation.id
+
+    def batch(self, job: str, items: list[dict[str, Any]], labels: dict[str, str], title: str = "") -> str:
+        """Queue one operation per item, as children of a batch; returns the batch's id.
+
+        All children are stored, as queued, before the batch's dispatch is sent. Raises as ``submit``.
+        """
+        info = self._job(job)
+        _check_items(info, items)
+        title = line(title or f"{info.name}: {len(items)} operations")
+        part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=labels, batch=True)
+        batch = new_id()
+        self._store.append([QueueItem(batch, part)])
+        self._store_children(batch, part, items)
+        self._send(Parts(batch, queue=part), DISPATCH, {"batch": batch})
+        return batch
+
+    def _job(self, name: str) -> JobInfo:
+        jobs = {info.name: info for info in self._store.jobs()}
+        info = jobs.get(name)
+        if info is None:
+            known = ", ".join(sorted(jobs)) or "none, as no worker has started yet"
+            raise UnknownJob(f"there is no job {name[:200]!r}; published jobs: {known}")
+        if not info.workers:
+            raise NoWorker(f"no live worker runs {name!r}; start one with `tracker worker`")
+        return info
+
+    def _store_children(self, batch: str, part: QueuePart, items: Sequence[dict[str, Any]]) -> None:
+        children = [
+            QueueItem(f"{batch}.{index}", _child(part, batch, index, args)) for index, args in enumerate(items, 1)
+        ]
+        for start in range(0, len(children), STORED_AT_ONCE):
+            self._store.append(children[start : start + STORED_AT_ONCE])
+        self._store.append([Seal(batch, len(items))])
+
+    def _send(self, operation: Parts, task: str | None = None, args: dict[str, Any] | None = None) -> None:
+        from kombu.exceptions import KombuError, OperationalError
+
+        try:
+            self._sender.send(operation, task, args)
+        except (KombuError, OperationalError, OSError) as error:
+            self._give_up(operation.id, f"{type(error).__name__}: {error}")
+            raise BrokerUnavailable(
+                f"the broker did not take the message ({type(error).__name__}); nothing was queued, try again"
+            ) from error
+
+    def _give_up(self, operation: str, said: str) -> None:
+        reason = Error("BrokerUnavailable", line(said))
+        verdict = Verdict(Status.CANCELLED, now(), "sender", reason="the broker did not take it", error=reason)
+        self._store.append([VerdictItem(operation, Status.QUEUED, verdict)])
+
+    @cached_property
+    def _sender(self) -> Any:
+        from tracker.celery.sending import Sender
+
+        return Sender(self._settings)
+
+
+def _title(job: str, args: dict[str, Any]) -> str:
+    """What people read until the job gives a title of its own: its name and its plain arguments."""
+    return line(" ".join([job, *(str(value) for value in args.values() if isinstance(value, str | int | float))]))
+
+
+def _child(batch: QueuePart, id: str, index: int, args: dict[str, Any]) -> QueuePart:
+    return QueuePart(
+        batch.name, batch.created, title=_title(batch.name, args), queue=batch.queue, parent=id, index=index, args=args,
+        labels=batch.labels,
+    )  # fmt: skip
+
+
+def _check_items(info: JobInfo, items: Sequence[dict[str, Any]]) -> None:
+    if not items:
+        raise InvalidArguments("a batch needs at least one item", "/items")
+    if len(items) > BATCH_LIMIT:
+        raise InvalidArguments(f"a batch takes at most {BATCH_LIMIT:,} items, not {len(items):,}", "/items")
+    for index, args in enumerate(items):
+        validate(info.schema, args, f"/items/{index}")

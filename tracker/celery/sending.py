@@ -1,0 +1,44 @@
+"""Hands stored operations to Celery's broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+
+from tracker.celery.app import make_app
+from tracker.model import Parts
+from tracker.settings import Settings
+
+HEADER = "tracker"
+"""Message header that carries the operation's id and parent."""
+
+
+class Sender:
+    """Sends to the broker that ``settings`` name; gives up instead of waiting for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._app = make_app(settings, sender=True)
+
+    def send(self, operation: Parts, task: str | None = None, args: dict[str, Any] | None = None) -> None:
+        """Send an operation's own message, or with ``task`` and ``args`` that of the task that is its run."""
+        send(self._app, operation, task, args)
+
+
+def send(
+    app: Celery, operation: Parts, task: str | None = None, args: dict[str, Any] | None = None, **options: Any
+) -> None:
+    """Hand one operation to the broker of ``app``; its id travels in a header, and is the task's id as well."""
+    queue = operation.queue
+    if queue is None:
+        return
+    app.send_task(
+        task or queue.name,
+        kwargs=args if args is not None else queue.args or {},
+        task_id=operation.id,
+        queue=queue.queue,
+        headers={HEADER: {"operation": operation.id, "parent": queue.parent}},
+        ignore_result=True,
+        retry=False,
+        **options,
+    )

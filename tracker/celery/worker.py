@@ -1,0 +1,125 @@
+"""The worker process: publishes its jobs while it lives, and says when one of its processes has died."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from importlib import import_module
+from typing import Any
+
+from celery import Celery, signals
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+
+from tracker import publish
+from tracker.celery.jobs import JobTask
+from tracker.clock import now
+from tracker.errors import StoreUnavailable
+from tracker.model import Error, Status, Verdict
+from tracker.redact import line
+from tracker.settings import Settings
+from tracker.store import JobInfo, Store, VerdictItem
+from tracker.store.jobs import WORKER_LIFE
+
+APP = "workers.app:app"
+"""Where the running system's own Celery app lives."""
+
+log = logging.getLogger("tracker")
+
+
+class JobList:
+    """Publishes the jobs of one worker while it lives."""
+
+    def __init__(self, app: Celery, store: Store, settings: Settings, worker: str) -> None:
+        self._store = store
+        self._worker = worker
+        self._jobs = [
+            JobInfo(task.name, task.arguments, app.conf.task_default_queue, settings.release, _summary(task))
+            for task in app.tasks.values()
+            if isinstance(task, JobTask)
+        ]
+        self._ending = threading.Event()
+
+    def start(self, **_: Any) -> None:
+        """Publish now, and go on renewing it in the background."""
+        threading.Thread(target=self._renew, name="tracker-jobs", daemon=True).start()
+
+    def stop(self, **_: Any) -> None:
+        """Take this worker off the list."""
+        self._ending.set()
+        self._try(lambda: self._store.withdraw_worker(self._worker))
+
+    def _renew(self) -> None:
+        while not self._ending.is_set():
+            self._try(lambda: self._store.publish_jobs(self._worker, self._jobs))
+            self._ending.wait(WORKER_LIFE / 3)
+
+    def _try(self, call: Any) -> None:
+        try:
+            call()
+        except StoreUnavailable as error:
+            log.warning("tracker: this worker's jobs could not be published: %s", error)
+
+
+def report_death(store: Store, task_id: str, error: BaseException) -> None:
+    """Say that the process running an operation has died: its run, still open, is lost.
+
+    Called in the worker's parent process; the child can say nothing any more.
+    """
+    parts = store.operation(task_id)
+    if parts is None:
+        return
+    run = parts.run.run if parts.run is not None else ""
+    expected = Status.RUNNING if run else Status.QUEUED
+    why = Error(type(error).__name__, line(str(error)))
+    store.append([VerdictItem(task_id, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
+
+
+def run(
+    settings: Settings,
+    concurrency: int | None = None,
+    pool: str | None = None,
+    hostname: str | None = None,
+    app_path: str = APP,
+) -> int:
+    """Run a worker of the running system until it is told to stop; returns its exit code.
+
+    ``app_path`` (``module:attribute``) is the Celery app whose jobs it runs; ``hostname`` the worker's own
+    name, ``name@host``, which views show as its host.
+    """
+    os.environ["TRACKER_REDIS_URL"] = settings.redis_url or ""
+    module, _, name = app_path.partition(":")
+    app: Celery = getattr(import_module(module), name)
+    store = Store(settings.redis_url or "", settings.namespace, live_days=settings.live_days)
+    node = hostname or f"worker-{os.getpid()}@{socket.gethostname()}"
+    _listen(app, store, JobList(app, store, settings, node))
+    worker = app.Worker(
+        hostname=node,
+        concurrency=concurrency,
+        pool=pool or "prefork",
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _listen(app: Celery, store: Store, jobs: JobList) -> None:
+    signals.worker_ready.connect(jobs.start, weak=False)
+    signals.worker_shutting_down.connect(jobs.stop, weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: publish.flush(), weak=False)
+
+    def died(task_id: str, exception: BaseException, **_: Any) -> None:
+        if isinstance(exception, WorkerLostError | TimeLimitExceeded):
+            jobs._try(lambda: report_death(store, task_id, exception))
+
+    signals.task_failure.connect(died, weak=False)
+
+
+def _summary(task: Any) -> str:
+    """The first line of the function's docstring."""
+    return str(task.run.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,62 @@
+"""Every exception this package raises on purpose; the tree is the documentation.
+
+    TrackerError                 misuse of the API, or the root of what follows
+    ├── SettingsError            a TRACKER_* variable or option cannot be used
+    ├── StoreUnavailable         Redis did not answer
+    ├── BrokerUnavailable        the message could not be handed to the broker
+    ├── NotFound                 no such operation
+    ├── UnknownJob               no worker has ever published a job of that name
+    ├── NoWorker                 the job is known, but no live worker runs it
+    └── InvalidArguments         the arguments do not fit the job's schema
+    OperationCancelled           raised inside a cancelled operation (a BaseException)
+
+This module imports nothing.
+"""
+
+from __future__ import annotations
+
+
+class TrackerError(Exception):
+    """The tracker was used in a way it cannot follow, for example a step after the block has ended."""
+
+
+class SettingsError(TrackerError):
+    """A setting cannot be used; the message names it, its value and what would be accepted."""
+
+
+class StoreUnavailable(TrackerError):
+    """Redis did not answer within its time limit; the message says which address was tried."""
+
+
+class BrokerUnavailable(TrackerError):
+    """The message could not be handed to Celery's broker; nothing was queued."""
+
+
+class NotFound(TrackerError):
+    """There is no operation of that id in this namespace."""
+
+
+class UnknownJob(TrackerError):
+    """No worker has published a job of that name."""
+
+
+class NoWorker(TrackerError):
+    """The job is known, but no live worker runs it at the moment."""
+
+
+class InvalidArguments(TrackerError):
+    """Arguments do not fit a job's schema.
+
+    ``pointer`` is the JSON pointer (RFC 6901) of the offending field inside the request body.
+    """
+
+    def __init__(self, message: str, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class OperationCancelled(BaseException):
+    """The operation was cancelled from outside.
+
+    Not an ``Exception``, so that ``except Exception`` in the tracked code does not swallow it.
+    """

@@ -1,0 +1,25 @@
+"""From the process to Redis, in the background."""
+
+from __future__ import annotations
+
+from tracker.publish.publisher import EXIT_WAIT, Publisher
+from tracker.settings import Settings
+from tracker.store import Store
+
+__all__ = ["Publisher", "connect", "flush"]
+
+_publishers: list[Publisher] = []
+
+
+def connect(settings: Settings) -> Publisher:
+    """A publisher for the Redis that ``settings`` name; connects, and starts its thread, at the first event."""
+    if settings.redis_url is None:
+        raise ValueError("settings.redis_url is not set")
+    store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
+    _publishers[:] = [Publisher(store)]
+    return _publishers[0]
+
+
+def flush(timeout: float = EXIT_WAIT) -> bool:
+    """Wait until every event of this process is stored; ``False`` if that took longer than ``timeout`` seconds."""
+    return all(publisher.flush(timeout) for publisher in _publishers)

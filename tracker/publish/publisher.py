@@ -1,0 +1,194 @@
+"""The publisher: one background thread per process that sends events to the store.
+
+It never raises into the tracked work and never blocks it: ``put`` appends to a queue. It has a
+connection and a retry loop of its own; what waits is bounded, and a run whose events had to be
+dropped sends its whole state instead.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import random
+import threading
+from collections import deque
+
+from tracker.clock import elapsed
+from tracker.errors import StoreUnavailable
+from tracker.model import Event
+from tracker.publish.lane import Lane
+from tracker.run import RunWriter
+from tracker.step import Step
+from tracker.store import Answer, RunBlob, Store
+from tracker.store.client import Refused
+
+FLUSH_EVERY = 0.005
+"""Seconds between two calls of the store under load; the first event after a pause goes at once."""
+
+BLOBS_PER_CALL = 64
+"""Most blobs in one call."""
+
+QUEUE_LIMIT = 20_000
+"""Events that may wait for the thread; beyond it a run's events are replaced by its whole state."""
+
+LANE_LIMIT = 5_000
+"""Runs that may wait for the store; beyond it ended runs are dropped, oldest first, and counted."""
+
+EXIT_WAIT = 2.0
+"""Seconds that the end of the process waits for the store, once."""
+
+LONGEST_PAUSE = 5.0
+"""Longest pause between attempts to reach the store, in seconds."""
+
+LOG_EVERY = 60.0
+"""Seconds between two log lines about the same trouble."""
+
+log = logging.getLogger("tracker")
+
+
+class Publisher:
+    """Sends the events of this process's runs to ``store``; connected to the event bus as its sink."""
+
+    def __init__(self, store: Store) -> None:
+        self.dropped_runs = 0
+        self._store = store
+        self._queue: deque[tuple[RunWriter, Event | Step]] = deque()
+        self._overflowed: dict[str, RunWriter] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._idle = False
+        self._stopped = False
+        self._failures = 0
+        self._logged = -LOG_EVERY
+        self._wake = threading.Event()
+        self._drained = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def put(self, event: Event, run: RunWriter) -> None:
+        """Take an event; returns at once, whatever the store does."""
+        self._take(run, event)
+
+    def progress(self, step: Step, run: RunWriter) -> None:
+        """Take word that a step has progressed; how far is read when it is sent."""
+        self._take(run, step)
+
+    def flush(self, timeout: float = EXIT_WAIT) -> bool:
+        """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s."""
+        if self._thread is None or self._stopped or self._pid != os.getpid():
+            return True
+        self._drained.clear()
+        self._wake.set()
+        return self._drained.wait(timeout)
+
+    def _take(self, run: RunWriter, item: Event | Step) -> None:
+        if self._stopped:
+            return
+        if len(self._queue) < QUEUE_LIMIT:
+            self._queue.append((run, item))
+        else:
+            self._overflowed[run.run] = run
+        if self._thread is None:
+            self._start()
+        if self._idle:
+            self._wake.set()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="tracker-publisher", daemon=True)
+                thread.start()
+                self._thread = thread
+                atexit.register(self.flush)
+
+    def _work(self) -> None:
+        while not self._stopped:
+            self._sort()
+            if self._lanes and self._send_due():
+                self._wake_after(self._pause())
+                continue
+            self._drained.set()
+            self._idle = True
+            if not self._queue:
+                self._wake.wait()
+            self._idle = False
+            self._wake.clear()
+
+    def _pause(self) -> float:
+        """A few milliseconds under load, with growing pauses and full jitter while the store is away."""
+        if not self._failures:
+            return FLUSH_EVERY
+        return random.uniform(0.05, min(LONGEST_PAUSE, 0.1 * 2.0**self._failures))
+
+    def _wake_after(self, seconds: float) -> None:
+        """Pause; while the store is away, ``flush`` may ask for one attempt at once."""
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+    def _sort(self) -> None:
+        """Move what was taken into the lanes of its runs."""
+        for _ in range(len(self._queue)):
+            run, item = self._queue.popleft()
+            self._lane(run).add(item)
+        while self._overflowed:
+            _, run = self._overflowed.popitem()
+            self._lane(run).rebase()
+        if len(self._lanes) > LANE_LIMIT:
+            self._drop_ended_runs()
+
+    def _lane(self, run: RunWriter) -> Lane:
+        lane = self._lanes.get(run.run)
+        if lane is None:
+            lane = self._lanes[run.run] = Lane(run)
+        return lane
+
+    def _drop_ended_runs(self) -> None:
+        excess = len(self._lanes) - LANE_LIMIT
+        ended = [id for id, lane in self._lanes.items() if lane.run.part().ended is not None][:excess]
+        for id in ended:
+            del self._lanes[id]
+        self.dropped_runs += len(ended)
+        self._complain(f"dropped {self.dropped_runs} ended runs, as too many wait for the store")
+
+    def _send_due(self) -> bool:
+        """Send one call's worth; whether there was anything to send."""
+        due = [lane for lane in self._lanes.values() if not lane.empty][:BLOBS_PER_CALL]
+        cut = [(lane, blob) for lane in due if (blob := lane.cut()) is not None]
+        if not cut:
+            return False
+        answers = self._send([blob for _, blob in cut])
+        for (lane, _), answer in zip(cut, answers, strict=False):
+            _settle(lane, answer)
+            if lane.done:
+                self._lanes.pop(lane.run.run, None)
+        return True
+
+    def _send(self, blobs: list[RunBlob]) -> list[Answer]:
+        """The store's answers; none if it could not be reached, and then the same blobs go again later."""
+        try:
+            answers = self._store.append(blobs)
+        except Refused as error:
+            self._stopped = True
+            self._drained.set()
+            log.error("tracker: Redis refuses events, so none are published any more: %s", error)
+            return []
+        except StoreUnavailable as error:
+            self._failures = min(self._failures + 1, 10)
+            self._store.client.disconnect()
+            self._complain(str(error))
+            return []
+        self._failures = 0
+        return answers
+
+    def _complain(self, text: str) -> None:
+        if elapsed() - self._logged >= LOG_EVERY:
+            self._logged = elapsed()
+            log.warning("tracker: %s; the work goes on", text)
+
+
+def _settle(lane: Lane, answer: Answer) -> None:
+    if answer.kind == "behind":
+        lane.behind(answer.number)
+    else:
+        lane.stored()

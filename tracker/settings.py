@@ -1,0 +1,139 @@
+"""Settings: one frozen object, made at the edge from ``TRACKER_*`` variables and passed inward.
+
+The only reader of the environment. Values that cannot be used raise ``SettingsError`` naming the variable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from tracker.errors import SettingsError
+
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
+ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+"""What an id chosen by a user may look like."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the environment says; ``Settings.from_env()`` reads it.
+
+    >>> Settings.from_env({"TRACKER_NAMESPACE": "billing"}).namespace
+    'billing'
+    """
+
+    redis_url: str | None = field(default=None, repr=False)
+    """``TRACKER_REDIS_URL``: where events go; none means nothing leaves the process."""
+    broker_url: str | None = field(default=None, repr=False)
+    """``TRACKER_BROKER_URL``: Celery's broker; the Redis URL if not set."""
+    namespace: str = "default"
+    """``TRACKER_NAMESPACE``: operations that share keys and feed."""
+    state_dir: Path = Path(".")
+    """``TRACKER_STATE_DIR``: what this machine keeps (embedded server, results, logs)."""
+    bind: str = "127.0.0.1:8420"
+    """``TRACKER_BIND``: address and port of the web server."""
+    base_path: str = ""
+    """``TRACKER_BASE_PATH``: prefix of every URL, such as ``/tracker``, behind a reverse proxy."""
+    data_root: Path = Path(".")
+    """``TRACKER_DATA_ROOT``: what file jobs may read; the current folder if not set."""
+    live_days: int = 7
+    """``TRACKER_LIVE_DAYS``: how long finished operations stay in Redis, in days."""
+    release: str = ""
+    """``TRACKER_RELEASE``: version of the tracked code, stored with every run."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the environment; raises ``SettingsError`` for a value that cannot be used."""
+        state_dir = environ.get("TRACKER_STATE_DIR")
+        return cls(
+            redis_url=_redis_url(environ.get("TRACKER_REDIS_URL")),
+            broker_url=environ.get("TRACKER_BROKER_URL") or None,
+            namespace=_namespace(environ.get("TRACKER_NAMESPACE") or "default"),
+            state_dir=Path(state_dir).expanduser() if state_dir else _default_state_dir(environ),
+            bind=_bind(environ.get("TRACKER_BIND") or "127.0.0.1:8420"),
+            base_path=_base_path(environ.get("TRACKER_BASE_PATH", "")),
+            data_root=Path(environ.get("TRACKER_DATA_ROOT") or ".").expanduser(),
+            live_days=_days("TRACKER_LIVE_DAYS", environ.get("TRACKER_LIVE_DAYS"), 7),
+            release=environ.get("TRACKER_RELEASE", ""),
+        )
+
+    @property
+    def broker(self) -> str | None:
+        """The URL Celery understands: the broker's own, else the Redis URL in kombu's spelling."""
+        if self.broker_url:
+            return self.broker_url
+        if self.redis_url and self.redis_url.startswith("unix://"):
+            return "redis+socket://" + self.redis_url.removeprefix("unix://")
+        return self.redis_url
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """``bind`` taken apart."""
+        host, _, port = self.bind.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown: user and password cut out.
+
+    >>> without_password("redis://:secret@localhost:6379/0")
+    'redis://localhost:6379/0'
+    """
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _redis_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    scheme = urlsplit(value).scheme
+    if scheme not in REDIS_SCHEMES:
+        raise SettingsError(
+            f"TRACKER_REDIS_URL has the scheme {scheme!r}; use one of {', '.join(REDIS_SCHEMES)}, "
+            "for example redis://localhost:6379/0"
+        )
+    return value.replace("redis+socket://", "unix://", 1)
+
+
+def _namespace(value: str) -> str:
+    if not ID.fullmatch(value):
+        raise SettingsError(f"TRACKER_NAMESPACE is {value!r}; use 1 to 128 letters, digits, or any of . _ : -")
+    return value
+
+
+def _bind(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (host and colon and port.isdigit() and int(port) < 65536):
+        raise SettingsError(f"TRACKER_BIND is {value!r}; write it as HOST:PORT, for example 127.0.0.1:8420")
+    return value
+
+
+def _base_path(value: str) -> str:
+    path = value.strip("/")
+    if path and not re.fullmatch(r"[A-Za-z0-9._~/-]+", path):
+        raise SettingsError(f"TRACKER_BASE_PATH is {value!r}; write it as a plain path, for example /tracker")
+    return f"/{path}" if path else ""
+
+
+def _days(name: str, value: str | None, default: int) -> int:
+    if not value:
+        return default
+    if not value.isdigit():
+        raise SettingsError(f"{name} is {value!r}; write a whole number of days")
+    return int(value)
+
+
+def _default_state_dir(environ: Mapping[str, str]) -> Path:
+    """The platform's folder for a user's application state."""
+    home = Path(environ.get("HOME") or Path.home())
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "tracker"
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "tracker"

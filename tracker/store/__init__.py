@@ -1,0 +1,95 @@
+"""The store: everything that is written to and read from Redis; the only package that imports redis.
+
+Times that order things come from Redis or from the caller's own monotonic clock, never from a
+comparison of two machines' clocks; what a write refuses or has done already it says in its answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from tracker.model import Parts
+from tracker.store.append import Answer, Appender, Item, QueueItem, RunBlob, Seal, VerdictItem
+from tracker.store.client import Client
+from tracker.store.follow import Change, Follower, Reset, Tick
+from tracker.store.jobs import JobInfo, Jobs
+from tracker.store.keys import Keys
+from tracker.store.snapshot import Page, Snapshot
+from tracker.store.view import View
+
+__all__ = [
+    "Answer",
+    "Change",
+    "Item",
+    "JobInfo",
+    "Page",
+    "QueueItem",
+    "Reset",
+    "RunBlob",
+    "Seal",
+    "Store",
+    "Tick",
+    "VerdictItem",
+    "View",
+]
+
+
+class Store:
+    """One namespace in one Redis. Connects at first use; calls raise ``StoreUnavailable``.
+
+    >>> Store("redis://localhost:6379/0").keys.feed
+    'tracker:{default}:feed'
+    """
+
+    def __init__(self, url: str, namespace: str = "default", *, live_days: int = 7) -> None:
+        self.client = Client(url)
+        self.keys = Keys(namespace)
+        self.appender = Appender(self.client, self.keys, live_days)
+        self._snapshot = Snapshot(self.client, self.keys)
+        self._jobs = Jobs(self.client, self.keys)
+
+    def ping(self) -> None:
+        """Return if Redis answers."""
+        with self.client.answering() as redis:
+            redis.ping()
+
+    def append(self, items: Sequence[Item]) -> list[Answer]:
+        """Store and publish changes, in one call; one answer per item."""
+        with self.client.answering():
+            return self.appender(items)
+
+    def operation(self, id: str) -> Parts | None:
+        """One operation with its steps, ``None`` if it is not stored."""
+        return self._snapshot.operation(id)
+
+    def operations(
+        self, *, page: str | None = None, limit: int = 50, status: str | None = None, name: str | None = None
+    ) -> Page:
+        """Top-level operations, newest first, without their steps."""
+        return self._snapshot.top_level(page, limit, status, name)
+
+    def children(self, id: str, *, page: str | None = None, limit: int = 50, status: str | None = None) -> Page:
+        """Children of an operation in the order they were queued, without their steps."""
+        return self._snapshot.children(id, page, limit, status)
+
+    def publish_jobs(self, worker: str, jobs: Sequence[JobInfo]) -> None:
+        """Say that ``worker`` is alive and runs ``jobs``."""
+        self._jobs.publish(worker, jobs)
+
+    def withdraw_worker(self, worker: str) -> None:
+        """Say that ``worker`` has ended."""
+        self._jobs.withdraw(worker)
+
+    def jobs(self) -> list[JobInfo]:
+        """Every published job with the number of live workers that run it."""
+        return self._jobs.all()
+
+    def follow(
+        self, *, operation: str | None = None, stop: threading.Event | None = None
+    ) -> Iterator[Reset | Change | Tick]:
+        """Every change from now on: of the namespace, or of one operation and its children.
+
+        The first item is ``Reset("start", …)``, given once the follower listens: take the snapshot then.
+        """
+        return iter(Follower(Client(self.client.url), self.keys, operation, stop))

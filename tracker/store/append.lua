@@ -1,0 +1,238 @@
+-- The one write path: takes many changes in a call, stores each, then publishes it.
+--
+-- KEYS[1]  the feed; every other key is the namespace's prefix plus a suffix, so all share one hash slot.
+-- ARGV     prefix, seconds that ended operations stay (0: for ever), entries the feed keeps, then the changes.
+-- A change starts with its kind; the functions below say what follows. The answer is one pair per change:
+--   stored <attempt> | duplicate <seq> | behind <seq stored> | ignored 0
+--
+-- Values are opaque text made by the caller: nothing here parses JSON, and no number passes through cjson.
+-- Ids match [A-Za-z0-9._:-]{1,128}, so they can be written into JSON as they are.
+
+local FEED = KEYS[1]
+local PREFIX, LIVE, FEED_LIMIT = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local STATUSES = {'queued', 'running', 'complete', 'error', 'cancelled', 'lost'}
+local ENDED = {complete = true, error = true, cancelled = true, lost = true}
+local TRIM_AT_ONCE = 20
+
+local position = 3
+
+local function take()
+  position = position + 1
+  return ARGV[position]
+end
+
+local function now()
+  local time = redis.call('TIME')
+  return string.format('%s.%06d', time[1], tonumber(time[2]))
+end
+
+local function operation_key(id) return PREFIX .. 'op:' .. id end
+local function children_key(id) return PREFIX .. 'children:' .. id end
+
+-- Stored first, published last: a watcher never sees what is not stored.
+local function emit(id, rev, attempt, parent, counts, hole, events)
+  local message = '{"op":"' .. id .. '","rev":' .. rev .. ',"attempt":' .. attempt .. ',"parent":"' .. parent .. '"'
+  if counts then message = message .. ',"counts":' .. counts end
+  if hole then message = message .. ',"hole":true' end
+  message = message .. ',"events":' .. events .. '}'
+  local previous = redis.call('GET', PREFIX .. 'feed:last') or '0-0'
+  local entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)
+  redis.call('SET', PREFIX .. 'feed:last', entry)
+  local text = entry .. ' ' .. previous .. ' ' .. message
+  redis.call('PUBLISH', PREFIX .. 'events', text)
+  redis.call('PUBLISH', PREFIX .. 'events:' .. id, text)
+  if parent ~= '' then redis.call('PUBLISH', PREFIX .. 'events:' .. parent, text) end
+end
+
+-- The same rule as status_of in tracker/model.py; a test holds the two together.
+local function status_of(key)
+  local field = redis.call('HMGET', key, 'batch', 'run', 'run_status', 'verdict_status', 'verdict_run')
+  local batch, run, run_status, verdict, about = field[1], field[2], field[3], field[4], field[5] or ''
+  if batch then
+    if verdict then return verdict end
+    if not run then return 'queued' end
+    if run_status == 'error' or run_status == 'cancelled' then return run_status end
+    return 'running'
+  end
+  if not run then
+    if verdict and about == '' then return verdict end
+    return 'queued'
+  end
+  if run_status == 'running' and verdict and about == run then return verdict end
+  return run_status
+end
+
+-- The counts of a parent's children are the sizes of their per-status sets.
+local function counts_of(parent)
+  local key, total, parts = children_key(parent), 0, ''
+  for _, status in ipairs(STATUSES) do
+    local size = redis.call('SCARD', key .. ':' .. status)
+    total = total + size
+    parts = parts .. ',"' .. status .. '":' .. size
+  end
+  local version = redis.call('HINCRBY', operation_key(parent), 'children_version', 1)
+  local counts = '{"total":' .. total .. parts .. ',"version":' .. version .. '}'
+  redis.call('HSET', operation_key(parent), 'children', counts)
+  return counts
+end
+
+local function forget(id)
+  redis.call('UNLINK', operation_key(id), children_key(id))
+  for _, status in ipairs(STATUSES) do redis.call('UNLINK', children_key(id) .. ':' .. status) end
+  redis.call('ZREM', PREFIX .. 'index', id)
+  redis.call('ZREM', PREFIX .. 'ended', id)
+end
+
+local function trim()
+  if LIVE == 0 then return end
+  local limit = tonumber(now()) - LIVE
+  local old = redis.call('ZRANGEBYSCORE', PREFIX .. 'ended', '-inf', limit, 'LIMIT', 0, TRIM_AT_ONCE)
+  for _, id in ipairs(old) do forget(id) end
+end
+
+local function retain(id, key, status, parent)
+  if ENDED[status] then
+    if LIVE > 0 then redis.call('EXPIRE', key, LIVE) end
+    if parent == '' then redis.call('ZADD', PREFIX .. 'ended', now(), id) end
+  else
+    redis.call('PERSIST', key)
+    redis.call('ZREM', PREFIX .. 'ended', id)
+  end
+end
+
+local function enter(id, parent, score)
+  if parent ~= '' then
+    redis.call('ZADD', children_key(parent), score, id)
+  else
+    redis.call('ZADD', PREFIX .. 'index', score, id)
+    trim()
+  end
+end
+
+-- Brings the indexes in line with the parts just written; answers the parent's new counts if they moved.
+local function settle(id, key, parent, score)
+  local before, status = redis.call('HGET', key, 'status'), status_of(key)
+  if before == status then return nil end
+  redis.call('HSET', key, 'status', status)
+  if not before then enter(id, parent, score) end
+  retain(id, key, status, parent)
+  if parent == '' then return nil end
+  if before then redis.call('SREM', children_key(parent) .. ':' .. before, id) end
+  redis.call('SADD', children_key(parent) .. ':' .. status, id)
+  return counts_of(parent)
+end
+
+local function number_of(parent, status)
+  return redis.call('SCARD', children_key(parent) .. ':' .. status)
+end
+
+-- A sealed batch whose last child has ended gets its verdict in the call that settled that child.
+local function settle_batch(id)
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'sealed', 'verdict_status', 'attempt')
+  if not field[1] or field[2] then return end
+  if number_of(id, 'queued') + number_of(id, 'running') > 0 then return end
+  local failed = number_of(id, 'error') + number_of(id, 'lost') + number_of(id, 'cancelled')
+  local status, at = failed == 0 and 'complete' or 'error', now()
+  local verdict = '{"status":"' .. status .. '","at":' .. at .. ',"by":"children"'
+  if failed > 0 then
+    local message = failed .. ' of ' .. field[1] .. ' did not complete'
+    verdict = verdict .. ',"error":{"type":"BatchError","message":"' .. message .. '"}'
+  end
+  verdict = verdict .. '}'
+  redis.call('HSET', key, 'verdict', verdict, 'verdict_status', status, 'verdict_run', '')
+  local rev = redis.call('HINCRBY', key, 'rev', 1)
+  settle(id, key, '', 0)
+  local event = '[{"type":"operation.verdict","operation":"' .. id .. '","ts":' .. at .. ',"verdict":' .. verdict .. '}]'
+  emit(id, rev, field[3] or 0, '', nil, false, event)
+end
+
+local function announce(id, key, attempt, parent, score, count, hole, events)
+  local rev = redis.call('HINCRBY', key, 'rev', count)
+  local counts = settle(id, key, parent, score)
+  emit(id, rev, attempt, parent, counts, hole, events)
+  if counts then settle_batch(parent) end
+end
+
+-- First sight of a run: it becomes the newest, the one before is kept beside it.
+local function begin(key, run)
+  local newest = redis.call('HGET', key, 'run')
+  if newest then
+    local old = redis.call('HMGET', key, 'head', 'run_status')
+    redis.call('HSET', key, 'head:' .. newest, old[1] or '', 'status:' .. newest, old[2] or '')
+  end
+  local attempt = redis.call('HINCRBY', key, 'attempt', 1)
+  redis.call('HSET', key, 'run', run, 'run_status', 'running', 'attempt:' .. run, attempt)
+  redis.call('HDEL', key, 'current')
+  return attempt
+end
+
+local function write_run(key, run, head, status, current, steps)
+  local newest = redis.call('HGET', key, 'run') == run
+  if current ~= '' and newest then redis.call('HSET', key, 'current', current) end
+  if head ~= '' and newest then redis.call('HSET', key, 'head', head, 'run_status', status) end
+  if head ~= '' and not newest then redis.call('HSET', key, 'head:' .. run, head, 'status:' .. run, status) end
+  for index, step in pairs(steps) do redis.call('HSET', key, 'step:' .. run .. ':' .. index, step) end
+end
+
+-- run: operation, run, rebase (1 or empty), first seq, last seq, events, head, its status, parent, created,
+--      the step it is at, number of changed steps, then index and value of each.
+local function put_run()
+  local id, run, rebase, first, last = take(), take(), take() == '1', tonumber(take()), tonumber(take())
+  local events, head, status, parent, created, current = take(), take(), take(), take(), take(), take()
+  local steps = {}
+  for _ = 1, tonumber(take()) do
+    local index = take()
+    steps[index] = take()
+  end
+  local key = operation_key(id)
+  local known = tonumber(redis.call('HGET', key, 'seq:' .. run) or 0)
+  if last <= known then return {'duplicate', known} end
+  if first ~= known + 1 and not rebase then return {'behind', known} end
+  local attempt = redis.call('HGET', key, 'attempt:' .. run) or begin(key, run)
+  redis.call('HSETNX', key, 'parent', parent)
+  redis.call('HSETNX', key, 'created', created)
+  redis.call('HSET', key, 'seq:' .. run, last)
+  write_run(key, run, head, status, current, steps)
+  parent = redis.call('HGET', key, 'parent')
+  announce(id, key, attempt, parent, created, rebase and 1 or last - first + 1, rebase, events)
+  return {'stored', tonumber(attempt)}
+end
+
+-- queue: operation, part, parent, created, batch (1 or empty), position among its parent's children, events.
+local function put_queue()
+  local id, part, parent, created, batch, score, events = take(), take(), take(), take(), take(), take(), take()
+  local key = operation_key(id)
+  if redis.call('HSETNX', key, 'queue', part) == 0 then return {'duplicate', 0} end
+  redis.call('HSETNX', key, 'parent', parent)
+  redis.call('HSETNX', key, 'created', created)
+  if batch == '1' then redis.call('HSET', key, 'batch', '1') end
+  announce(id, key, redis.call('HGET', key, 'attempt') or 0, parent, score, 1, false, events)
+  return {'stored', 0}
+end
+
+-- verdict: operation, run it is about, status the operation must have, status judged, part, events.
+local function put_verdict()
+  local id, run, expected, status, part, events = take(), take(), take(), take(), take(), take()
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'run', 'status', 'parent', 'attempt')
+  if (field[1] or '') ~= run or field[2] ~= expected then return {'ignored', 0} end
+  redis.call('HSET', key, 'verdict', part, 'verdict_status', status, 'verdict_run', run)
+  announce(id, key, field[4] or 0, field[3] or '', 0, 1, false, events)
+  return {'stored', tonumber(field[4] or 0)}
+end
+
+-- seal: batch, number of its children; from now on the last child to end settles it.
+local function put_seal()
+  local id, total = take(), take()
+  redis.call('HSET', operation_key(id), 'sealed', total)
+  settle_batch(id)
+  return {'stored', 0}
+end
+
+local PUT = {run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal}
+local answers = {}
+while position < #ARGV do
+  answers[#answers + 1] = PUT[take()]()
+end
+return answers

@@ -1,0 +1,139 @@
+"""What can be appended, and the one call that appends it: encodes changes for ``append.lua``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from tracker.model import Event, EventType, QueuePart, RunPart, StepState, Verdict
+from tracker.store.client import Client, NoScript
+from tracker.store.keys import Keys
+
+FEED_LIMIT = 10_000
+"""Entries the feed keeps; an entry is about 4 kB at most."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class RunBlob:
+    """Consecutive events of one run, and the state they lead to: the head if it changed, the changed steps.
+
+    With ``rebase`` the state is the run's whole state, and takes the place of events the store never saw.
+    """
+
+    operation: str
+    run: str
+    events: Sequence[Event]
+    parent: str
+    created: float
+    head: RunPart | None = None
+    steps: Sequence[StepState] = ()
+    current: StepState | None = None
+    rebase: bool = False
+
+    def arguments(self) -> list[Any]:
+        flat: list[Any] = ["run", self.operation, self.run, "1" if self.rebase else ""]
+        flat += [self.events[0].seq, self.events[-1].seq, _encode(self.events)]
+        flat += [_encode(self.head), str(self.head.status)] if self.head else ["", ""]
+        flat += [self.parent, repr(self.created), _encode(self.current) if self.current else "", len(self.steps)]
+        for step in self.steps:
+            flat += [step.index, _encode(step)]
+        return flat
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """An operation that was queued; appending the same one twice is a ``duplicate``."""
+
+    operation: str
+    part: QueuePart
+
+    def arguments(self) -> list[Any]:
+        part = self.part
+        event = Event(EventType.OPERATION_QUEUED, self.operation, part.created, queue=part)
+        score = repr(float(part.index)) if part.index else repr(part.created)
+        flags = [part.parent, repr(part.created), "1" if part.batch else "", score]
+        return ["queue", self.operation, _encode(part), *flags, _encode([event])]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictItem:
+    """A judgement from outside; stored only while the operation is at ``run`` with the status ``expected``."""
+
+    operation: str
+    expected: str
+    verdict: Verdict
+
+    def arguments(self) -> list[Any]:
+        verdict = self.verdict
+        event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
+        flags = [verdict.run, self.expected, str(verdict.status)]
+        return ["verdict", self.operation, *flags, _encode(verdict), _encode([event])]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """All children of a batch are stored: from now on the last one to end settles it."""
+
+    operation: str
+    total: int
+
+    def arguments(self) -> list[Any]:
+        return ["seal", self.operation, self.total]
+
+
+Item = RunBlob | QueueItem | VerdictItem | Seal
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the store did with an item.
+
+    ``stored`` (number: the run's attempt), ``duplicate`` (known already), ``behind`` (number: the last
+    seq it knows; events are missing before this blob) or ``ignored`` (a verdict that came too late).
+    """
+
+    kind: str
+    number: int
+
+
+@dataclass(slots=True)
+class Appender:
+    """Appends items, all in one call of the script."""
+
+    client: Client
+    keys: Keys
+    live_days: int = 7
+    _head: list[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._head = [self.keys.prefix, self.live_days * 86400, FEED_LIMIT]
+
+    def __call__(self, items: Sequence[Item]) -> list[Answer]:
+        """Store and publish; raises redis-py's errors as they are, for a caller that tells them apart."""
+        arguments = list(self._head)
+        for item in items:
+            arguments += item.arguments()
+        return [Answer(kind.decode(), int(number)) for kind, number in self._call(arguments)]
+
+    def _call(self, arguments: list[Any]) -> list[Any]:
+        text, sha = script()
+        redis = self.client.redis
+        try:
+            return list(redis.evalsha(sha, 1, self.keys.feed, *arguments))
+        except NoScript:
+            return list(redis.eval(text, 1, self.keys.feed, *arguments))
+
+
+@cache
+def script() -> tuple[str, str]:
+    """The script's text and its SHA-1, by which Redis knows it."""
+    text = files("tracker.store").joinpath("append.lua").read_text(encoding="utf-8")
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,83 @@
+"""The Redis connections: short time limits and no retries of the library's own.
+
+redis-py repeats a command by default, which stores it twice when only the answer was lost, and can
+block for minutes; whoever calls here has a retry loop of its own that knows what may be repeated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tracker.errors import StoreUnavailable
+from tracker.settings import without_password
+
+CONNECT_TIMEOUT = 0.5
+"""Seconds to wait for a connection."""
+
+ANSWER_TIMEOUT = 1.0
+"""Seconds to wait for an answer."""
+
+NoScript = redis.exceptions.NoScriptError
+
+REFUSALS = (redis.exceptions.NoPermissionError, redis.exceptions.AuthenticationError)
+"""Errors that no waiting mends: the user or password is wrong, or may not do this."""
+
+
+class Refused(StoreUnavailable):
+    """Redis answered and said no; trying again does not help."""
+
+
+class Client:
+    """One process's connection to one Redis; made at first use, and anew after a fork."""
+
+    def __init__(self, url: str, answer_timeout: float = ANSWER_TIMEOUT) -> None:
+        self.url = url
+        self.answer_timeout = answer_timeout
+        self._redis: Any = None
+        self._pid = 0
+
+    @property
+    def redis(self) -> Any:
+        """The redis-py client of this process."""
+        if self._redis is None or self._pid != os.getpid():
+            self._redis, self._pid = self._connect(), os.getpid()
+        return self._redis
+
+    def _connect(self) -> Any:
+        return redis.Redis.from_url(
+            self.url,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            socket_timeout=self.answer_timeout,
+            decode_responses=False,
+        )
+
+    def disconnect(self) -> None:
+        """Drop the connections; the next call makes new ones, to whatever the address leads to then."""
+        if self._redis is not None and self._pid == os.getpid():
+            self._redis.connection_pool.disconnect()
+
+    @contextmanager
+    def answering(self) -> Iterator[Any]:
+        """The client, with every failure to reach Redis turned into ``StoreUnavailable``."""
+        try:
+            yield self.redis
+        except (redis.RedisError, OSError) as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> StoreUnavailable:
+        address, said = without_password(self.url), f"{type(error).__name__}: {error}"
+        if isinstance(error, REFUSALS) or str(error).startswith("WRONGTYPE"):
+            return Refused(f"Redis at {address} refused ({said}); check user, password and permissions")
+        if isinstance(error, redis.ResponseError):
+            return StoreUnavailable(f"Redis at {address} cannot do this now ({said})")
+        return StoreUnavailable(
+            f"Redis at {address} did not answer ({said}); check that it runs and that TRACKER_REDIS_URL is right"
+        )

@@ -1,0 +1,220 @@
+"""Following what is stored, live, with proof that nothing was missed.
+
+Pub/sub is fast and may lose messages. Each message names the feed entry before it, so a follower
+notices a hole and reads it from the feed; when the feed cannot prove continuity (trimmed, flushed,
+rolled back) it says ``Reset``, never a partial continuation.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from tracker.clock import elapsed
+from tracker.errors import StoreUnavailable
+from tracker.model import Children, Event
+from tracker.store.client import Client
+from tracker.store.keys import Keys
+
+TICK = 1.0
+"""Seconds of silence after which a follower says ``Tick``."""
+
+COMPARE_EVERY = 5.0
+"""Seconds after which a follower compares itself with the store, whatever it hears."""
+
+HOLE_LIMIT = 1_000
+"""Most feed entries read to close one hole; beyond it a new snapshot is cheaper."""
+
+LONGEST_PAUSE = 5.0
+"""Longest pause between attempts to reach Redis, in seconds."""
+
+
+class Reset(msgspec.Struct, frozen=True):
+    """From here on the follower proves continuity again: take a new snapshot."""
+
+    reason: str
+    cursor: str
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One stored blob: consecutive events of one operation, the last of them at ``rev``.
+
+    ``children`` are the new counts of ``parent``. With ``hole`` the events do not tell everything:
+    the operation must be read again.
+    """
+
+    cursor: str
+    operation: str
+    rev: int
+    attempt: int
+    parent: str
+    events: list[Event]
+    children: Children | None = None
+    hole: bool = False
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Nothing was heard for a while; ``stale`` means that Redis does not answer."""
+
+    stale: bool = False
+
+
+class _Message(msgspec.Struct):
+    op: str
+    rev: int
+    attempt: int
+    parent: str
+    events: list[Event]
+    counts: Children | None = None
+    hole: bool = False
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+class Follower:
+    """Follows the whole namespace, or with ``operation`` that one and its children."""
+
+    def __init__(self, client: Client, keys: Keys, operation: str | None, stop: threading.Event | None) -> None:
+        self._client = client
+        self._keys = keys
+        self._operation = operation
+        self._stop = stop or threading.Event()
+        self._last = "0-0"
+        self._versions = (0, 0)
+
+    def __iter__(self) -> Iterator[Reset | Change | Tick]:
+        """Yield for ever (until ``stop`` is set); reconnects by itself, with growing pauses."""
+        reason, failures = "start", 0
+        while not self._stop.is_set():
+            try:
+                for item in self._connected(reason):
+                    failures = 0
+                    yield item
+            except (StoreUnavailable, msgspec.DecodeError):
+                reason, failures = "reconnected", failures + 1
+                yield Tick(stale=True)
+                self._stop.wait(min(LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.5, 1.0))
+
+    def _connected(self, reason: str) -> Iterator[Reset | Change | Tick]:
+        with self._client.answering() as redis:
+            pubsub = redis.pubsub()
+            try:
+                pubsub.subscribe(self._keys.channel(self._operation))
+                _confirm(pubsub.get_message(timeout=self._client.answer_timeout))
+                yield from self._resume(redis, reason)
+                yield from self._listen(redis, pubsub)
+            finally:
+                pubsub.close()
+
+    def _resume(self, redis: Any, reason: str) -> Iterator[Reset | Change]:
+        """After a reconnect the namespace's follower goes on where it was, if the feed can prove it."""
+        last = self._feed_last(redis)
+        if reason == "start" or self._operation is not None:
+            self._last, self._versions = last, self._stored_versions(redis)
+            yield Reset(reason, last)
+        else:
+            yield from self._close_hole(redis, last)
+
+    def _listen(self, redis: Any, pubsub: Any) -> Iterator[Reset | Change | Tick]:
+        compared = elapsed()
+        while not self._stop.is_set():
+            message = pubsub.get_message(timeout=TICK)
+            if message is not None and message["type"] == "message":
+                yield from self._receive(redis, message["data"])
+            else:
+                yield Tick()
+            if elapsed() - compared >= COMPARE_EVERY:
+                compared = elapsed()
+                yield from self._compare(redis)
+
+    def _receive(self, redis: Any, data: bytes) -> Iterator[Reset | Change]:
+        entry, before, body = data.split(b" ", 2)
+        cursor, previous = entry.decode(), before.decode()
+        if self._operation is None and previous != self._last:
+            # Heard already, between subscribing and reading where the feed ends; a new history begins at 0-0.
+            if previous == "0-0" or _later(cursor, self._last):
+                yield from self._close_hole(redis, cursor)
+            return
+        self._last = cursor
+        change = _change(cursor, body)
+        self._note_versions(change)
+        yield change
+
+    def _close_hole(self, redis: Any, until: str) -> Iterator[Reset | Change]:
+        """Read what lies between the last entry seen and ``until``; without proof of continuity, reset."""
+        if until == self._last:
+            return
+        entries = redis.xrange(self._keys.feed, self._last, until, count=HOLE_LIMIT + 2)
+        proved = self._last == "0-0" or (entries and entries[0][0].decode() == self._last)
+        if not proved or len(entries) > HOLE_LIMIT + 1 or until == "0-0":
+            self._last = self._feed_last(redis)
+            yield Reset("the feed no longer holds what came in between", self._last)
+            return
+        for entry, fields in entries:
+            cursor = entry.decode()
+            if cursor != self._last:
+                self._last = cursor
+                yield _change(cursor, fields[b"m"])
+
+    def _compare(self, redis: Any) -> Iterator[Reset | Change]:
+        """Is there anything that was stored but not heard?"""
+        if self._operation is None:
+            yield from self._close_hole(redis, self._feed_last(redis))
+            return
+        versions = self._stored_versions(redis)
+        if versions != self._versions:
+            self._versions = versions
+            yield Change(self._last, self._operation, versions[0], 0, "", [], hole=True)
+
+    def _note_versions(self, change: Change) -> None:
+        rev, children = self._versions
+        if change.operation == self._operation:
+            rev = change.rev
+        if change.parent == self._operation and change.children is not None:
+            children = change.children.version
+        self._versions = (rev, children)
+
+    def _stored_versions(self, redis: Any) -> tuple[int, int]:
+        """The followed operation's ``rev``, and the version of its children's counts."""
+        if self._operation is None:
+            return (0, 0)
+        rev, children = redis.hmget(self._keys.operation(self._operation), "rev", "children_version")
+        return (int(rev or 0), int(children or 0))
+
+    def _feed_last(self, redis: Any) -> str:
+        last = redis.get(self._keys.feed_last)
+        return str(last.decode()) if last else "0-0"
+
+
+def _later(cursor: str, than: str) -> bool:
+    return _numbers(cursor) > _numbers(than)
+
+
+def _numbers(cursor: str) -> tuple[int, int]:
+    milliseconds, _, number = cursor.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+def _confirm(message: dict[str, Any] | None) -> None:
+    """Only a subscription that Redis has confirmed hears everything from now on."""
+    if message is None or message["type"] != "subscribe":
+        raise StoreUnavailable("Redis did not confirm the subscription")
+
+
+def _change(cursor: str, body: bytes) -> Change:
+    message = _decode(body)
+    return Change(
+        cursor=cursor,
+        operation=message.op,
+        rev=message.rev,
+        attempt=message.attempt,
+        parent=message.parent,
+        events=message.events,
+        children=message.counts,
+        hole=message.hole,
+    )

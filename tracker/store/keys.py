@@ -1,0 +1,61 @@
+"""The names of everything the store keeps in Redis; all keys of a namespace share one hash slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key and channel names of one namespace.
+
+    >>> Keys("default").operation("a1")
+    'tracker:{default}:op:a1'
+    """
+
+    namespace: str
+
+    @property
+    def prefix(self) -> str:
+        return f"tracker:{{{self.namespace}}}:"
+
+    @property
+    def feed(self) -> str:
+        """Stream of all stored changes, bounded."""
+        return self.prefix + "feed"
+
+    @property
+    def feed_last(self) -> str:
+        """Id of the newest feed entry; a follower proves its continuity against it."""
+        return self.prefix + "feed:last"
+
+    @property
+    def index(self) -> str:
+        """Sorted set of top-level operations by creation time."""
+        return self.prefix + "index"
+
+    @property
+    def jobs(self) -> str:
+        """Hash of published jobs by name."""
+        return self.prefix + "jobs"
+
+    @property
+    def workers(self) -> str:
+        """Sorted set of workers by the time until which their word counts."""
+        return self.prefix + "workers"
+
+    def worker_jobs(self, worker: str) -> str:
+        """Set of the job names one worker runs."""
+        return f"{self.prefix}worker:{worker}:jobs"
+
+    def operation(self, id: str) -> str:
+        """Hash with the parts, steps and numbers of one operation."""
+        return f"{self.prefix}op:{id}"
+
+    def children(self, id: str, status: str | None = None) -> str:
+        """Sorted set of an operation's children in order, or the set of those with one status."""
+        return f"{self.prefix}children:{id}" + (f":{status}" if status else "")
+
+    def channel(self, operation: str | None = None) -> str:
+        """Pub/sub channel of the whole namespace, or of one operation and its children."""
+        return self.prefix + "events" + (f":{operation}" if operation else "")

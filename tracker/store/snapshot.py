@@ -1,0 +1,168 @@
+"""Reads of what is stored now: one operation whole, or a page of heads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tracker.errors import TrackerError
+from tracker.model import Children, Parts, QueuePart, RunPart, StepState, Verdict, status_of
+from tracker.store.client import Client
+from tracker.store.keys import Keys
+
+HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current")
+"""Fields of an operation's hash that a list needs."""
+
+SCAN_LIMIT = 5_000
+"""Most operations one filtered page looks at, so that a rare filter cannot scan for ever."""
+
+_queue = msgspec.json.Decoder(QueuePart).decode
+_run = msgspec.json.Decoder(RunPart).decode
+_verdict = msgspec.json.Decoder(Verdict).decode
+_children = msgspec.json.Decoder(Children).decode
+_step = msgspec.json.Decoder(StepState).decode
+
+
+class Page(msgspec.Struct):
+    """Part of a list; ``next`` is the position after it, ``None`` at the end."""
+
+    items: list[Parts]
+    next: str | None = None
+
+
+class Snapshot:
+    """Reads from one namespace."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def operation(self, id: str) -> Parts | None:
+        """One operation with the steps of its newest run, read in one atomic command."""
+        with self._client.answering() as redis:
+            fields = redis.hgetall(self._keys.operation(id))
+        return _parts(id, {name.decode(): value for name, value in fields.items()})
+
+    def top_level(self, page: str | None, limit: int, status: str | None, name: str | None) -> Page:
+        """Top-level operations, newest first."""
+        return self._page(self._keys.index, page, limit, status, name, newest_first=True)
+
+    def children(self, id: str, page: str | None, limit: int, status: str | None) -> Page:
+        """Children of an operation, in the order they were queued."""
+        return self._page(self._keys.children(id), page, limit, status, None, newest_first=False)
+
+    def _page(
+        self, key: str, page: str | None, limit: int, status: str | None, name: str | None, *, newest_first: bool
+    ) -> Page:
+        """Walk the index from ``page`` on until ``limit`` operations fit the filter.
+
+        A page is the score and id after which it goes on: nothing that is added before it moves it.
+        """
+        items: list[Parts] = []
+        after, looked_at = page, 0
+        while looked_at < SCAN_LIMIT:
+            entries = self._entries(key, after, limit, newest_first)
+            for entry, parts in zip(entries, self._heads([id for id, _ in entries]), strict=True):
+                after, looked_at = _position(entry), looked_at + 1
+                if parts is not None and _fits(parts, status, name):
+                    items.append(parts)
+                if len(items) == limit:
+                    return Page(items, after)
+            if len(entries) < limit:
+                return Page(items)
+        return Page(items, after)
+
+    def _entries(self, key: str, after: str | None, limit: int, newest_first: bool) -> list[tuple[str, float]]:
+        """The next ``limit`` ids of the index; entries of equal score are told apart by id."""
+        score, known = _taken_apart(after)
+        bound = repr(score) if score is not None else ("+inf" if newest_first else "-inf")
+        found: list[tuple[str, float]] = []
+        with self._client.answering() as redis:
+            start = 0
+            while len(found) < limit:
+                window = {"start": start, "num": limit, "withscores": True}
+                if newest_first:
+                    rows = redis.zrevrangebyscore(key, bound, "-inf", **window)
+                else:
+                    rows = redis.zrangebyscore(key, bound, "+inf", **window)
+                entries = [(id.decode(), value) for id, value in rows]
+                found += [entry for entry in entries if _is_after(entry, score, known, newest_first)]
+                start += limit
+                if len(rows) < limit:
+                    break
+        return found[:limit]
+
+    def _heads(self, ids: list[str]) -> list[Parts | None]:
+        if not ids:
+            return []
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for id in ids:
+                pipe.hmget(self._keys.operation(id), HEAD)
+            rows = pipe.execute()
+        return [_parts(id, dict(zip(HEAD, row, strict=True))) for id, row in zip(ids, rows, strict=True)]
+
+    def feed_last(self) -> str:
+        """Id of the newest feed entry, ``0-0`` while there is none."""
+        with self._client.answering() as redis:
+            last = redis.get(self._keys.feed_last)
+        return str(last.decode()) if last else "0-0"
+
+
+def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
+    """``None`` if neither a queue part nor a run is stored: then nobody has spoken of it yet."""
+    queue, head, verdict = fields.get("queue"), fields.get("head"), fields.get("verdict")
+    if not queue and not head:
+        return None
+    children, run = fields.get("children"), _text(fields.get("run"))
+    return Parts(
+        id=id,
+        rev=int(fields.get("rev") or 0),
+        attempt=int(fields.get("attempt") or 0),
+        queue=_queue(queue) if queue else None,
+        run=_run(head) if head else None,
+        verdict=_verdict(verdict) if verdict else None,
+        steps=_steps(fields, run),
+        children=_children(children) if children else Children(),
+    )
+
+
+def _steps(fields: dict[str, Any], run: str) -> dict[int, StepState]:
+    prefix = f"step:{run}:"
+    values = [value for name, value in fields.items() if name.startswith(prefix)]
+    if not values and fields.get("current"):
+        values = [fields["current"]]
+    return {step.index: step for step in map(_step, values)}
+
+
+def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
+    if status is not None and status_of(parts.queue, parts.run, parts.verdict) != status:
+        return False
+    known = parts.queue.name if parts.queue else parts.run.name if parts.run else ""
+    return name is None or known == name
+
+
+def _position(entry: tuple[str, float]) -> str:
+    id, score = entry
+    return f"{score!r}~{id}"
+
+
+def _taken_apart(page: str | None) -> tuple[float | None, str]:
+    if page is None:
+        return None, ""
+    score, _, id = page.partition("~")
+    try:
+        return float(score), id
+    except ValueError:
+        raise TrackerError(f"{page!r} is no page of this list; take the value of `next` as it was given") from None
+
+
+def _is_after(entry: tuple[str, float], score: float | None, id: str, newest_first: bool) -> bool:
+    if score is None or entry[1] != score:
+        return True
+    return entry[0] < id if newest_first else entry[0] > id
+
+
+def _text(value: bytes | None) -> str:
+    return value.decode() if value else ""

@@ -1,0 +1,83 @@
+"""A view of some operations, kept up to date: folds changes into parts and tells what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracker.clock import now
+from tracker.model import Children, Event, EventType, LiveEvent, Parts, apply, compose
+from tracker.store.follow import Change
+
+
+class View:
+    """The parts of the operations somebody looks at.
+
+    ``put`` what a snapshot gave, then ``apply`` every change: what is older than the snapshot is
+    recognised by its ``rev``, and an operation with a hole is read again with ``load``.
+    """
+
+    def __init__(self, load: Callable[[str], Parts | None]) -> None:
+        self.parts: dict[str, Parts] = {}
+        self._load = load
+
+    def put(self, parts: Parts) -> None:
+        """Hold an operation as a snapshot gave it, unless what is held is newer."""
+        held = self.parts.get(parts.id)
+        if held is None or parts.rev >= held.rev:
+            self.parts[parts.id] = parts
+
+    def drop(self, id: str) -> None:
+        """Look at an operation no longer."""
+        self.parts.pop(id, None)
+
+    def apply(self, change: Change) -> list[LiveEvent]:
+        """Fold a change; what comes back is only what was not known yet, in order.
+
+        A child's change also tells of its parent, if that is held and its counts moved.
+        """
+        news = self._apply_to_operation(change)
+        parent = self.parts.get(change.parent)
+        if parent is not None and change.children is not None and _newer(change.children, parent.children):
+            parent.children = change.children
+            news.append(LiveEvent(EventType.OPERATION_UPDATE, _when(change), compose(parent, steps=False)))
+        for event in news:
+            event.cursor = change.cursor
+        return news
+
+    def _apply_to_operation(self, change: Change) -> list[LiveEvent]:
+        held = self.parts.get(change.operation)
+        first = change.rev - len(change.events) + 1
+        if change.hole or first > (held.rev if held else 0) + 1:
+            return self._reload(change, held)
+        parts = self.parts.setdefault(change.operation, Parts(change.operation))
+        news: list[LiveEvent] = []
+        for rev, event in enumerate(change.events, first):
+            if apply(parts, event, rev, change.attempt):
+                operation = compose(parts, steps=False)
+                news.append(LiveEvent(event.type, event.ts, operation, event.step))
+                news += [LiveEvent(EventType.OPERATION_UPDATE, event.ts, operation, step) for step in event.pending]
+        return news
+
+    def _reload(self, change: Change, held: Parts | None) -> list[LiveEvent]:
+        """Read the operation again; its steps come as one event each, so that nothing stays unsaid."""
+        parts = self._load(change.operation)
+        if parts is None or (held is not None and not _is_news(parts, held)):
+            return []
+        self.parts[change.operation] = parts
+        operation = compose(parts, steps=False)
+        steps = [parts.steps[index] for index in sorted(parts.steps)]
+        news = [LiveEvent(EventType.STEP_PROGRESS, _when(change), operation, step) for step in steps]
+        return [*news, LiveEvent(EventType.OPERATION_UPDATE, _when(change), operation)]
+
+
+def _is_news(parts: Parts, held: Parts) -> bool:
+    return parts.rev > held.rev or _newer(parts.children, held.children)
+
+
+def _newer(children: Children, held: Children) -> bool:
+    return children.version > held.version
+
+
+def _when(change: Change) -> float:
+    events: list[Event] = change.events
+    return events[-1].ts if events else now()
