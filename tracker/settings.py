@@ -104,8 +104,11 @@ def _redis_url(value: str | None) -> str | None:
 
 
 def _namespace(value: str) -> str:
-    if not ID.fullmatch(value):
-        raise SettingsError(f"TRACKER_NAMESPACE is {value!r}; use 1 to 128 letters, digits, or any of . _ : -")
+    # It names a folder as well, so it may be neither "." nor "..".
+    if not ID.fullmatch(value) or value.startswith("."):
+        raise SettingsError(
+            f"TRACKER_NAMESPACE is {value!r}; use 1 to 128 letters, digits, or any of . _ : - and no dot in front"
+        )
     return value
 
 
