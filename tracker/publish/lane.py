@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracker.clock import now
-from tracker.model import STEP_ENDED, Event, EventType, RunPart, StepState, StepStatus
+from tracker.model import STEP_ENDED, Event, EventType, RunPart, Status, StepState, StepStatus
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import RunBlob
@@ -105,7 +105,7 @@ class Lane:
     def _blob(
         self, events: list[Event], head: RunPart | None, steps: list[StepState], *, rebase: bool = False
     ) -> RunBlob:
-        self._ended = self._ended or (head is not None and head.ended is not None)
+        self._ended = self._ended or (head is not None and head.status is not Status.RUNNING)
         for step in steps:
             self._note_current(step)
         run = self.run

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +16,11 @@ from tracker.store.keys import Keys
 
 FEED_LIMIT = 10_000
 """Entries the feed keeps; an entry is about 4 kB at most."""
+
+# Read at import, not in the publisher's thread: a fork in the middle of an import would leave its lock held.
+SCRIPT = files("tracker.store").joinpath("append.lua").read_text(encoding="utf-8")
+SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+"""By which Redis knows the script."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -124,16 +128,8 @@ class Appender:
         return [Answer(kind.decode(), int(number)) for kind, number in self._call(arguments)]
 
     def _call(self, arguments: list[Any]) -> list[Any]:
-        text, sha = script()
         redis = self.client.redis
         try:
-            return list(redis.evalsha(sha, 1, self.keys.feed, *arguments))
+            return list(redis.evalsha(SCRIPT_SHA, 1, self.keys.feed, *arguments))
         except NoScript:
-            return list(redis.eval(text, 1, self.keys.feed, *arguments))
-
-
-@cache
-def script() -> tuple[str, str]:
-    """The script's text and its SHA-1, by which Redis knows it."""
-    text = files("tracker.store").joinpath("append.lua").read_text(encoding="utf-8")
-    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+            return list(redis.eval(SCRIPT, 1, self.keys.feed, *arguments))

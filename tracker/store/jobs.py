@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from tracker.clock import now
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
@@ -34,30 +33,45 @@ class Jobs:
         self._keys = keys
 
     def publish(self, worker: str, jobs: Sequence[JobInfo]) -> None:
-        """Say that ``worker`` is alive and runs ``jobs``; counts for ``WORKER_LIFE`` seconds."""
+        """Say that ``worker`` is alive and runs ``jobs``; counts for ``WORKER_LIFE`` seconds.
+
+        Redis counts them, so no two machines' clocks are compared.
+        """
+        names, life = self._keys.worker_jobs(worker), int(WORKER_LIFE)
         with self._client.answering() as redis:
             pipe = redis.pipeline(transaction=True)
+            pipe.delete(names)
             for job in jobs:
                 pipe.hset(self._keys.jobs, job.name, msgspec.json.encode(job))
-            pipe.delete(self._keys.worker_jobs(worker))
-            if jobs:
-                pipe.sadd(self._keys.worker_jobs(worker), *[job.name for job in jobs])
-            pipe.expire(self._keys.worker_jobs(worker), int(WORKER_LIFE * 2))
-            pipe.zadd(self._keys.workers, {worker: now() + WORKER_LIFE})
+                pipe.sadd(names, job.name)
+            pipe.expire(names, life)
+            pipe.sadd(self._keys.workers, worker)
             pipe.execute()
 
     def withdraw(self, worker: str) -> None:
         """``worker`` ends; its jobs stay known, with one live worker less."""
         with self._client.answering() as redis:
-            redis.zrem(self._keys.workers, worker)
+            redis.delete(self._keys.worker_jobs(worker))
+            redis.srem(self._keys.workers, worker)
 
     def all(self) -> list[JobInfo]:
         """Every job ever published, by name, with the number of live workers that run it."""
         with self._client.answering() as redis:
             published = redis.hgetall(self._keys.jobs)
-            workers = [name.decode() for name in redis.zrangebyscore(self._keys.workers, now(), "+inf")]
-            running = [redis.smembers(self._keys.worker_jobs(name)) for name in workers]
+            running = self._running(redis)
         jobs = [msgspec.json.decode(value, type=JobInfo) for value in published.values()]
         for job in jobs:
             job.workers = sum(job.name.encode() in names for names in running)
         return sorted(jobs, key=lambda job: job.name)
+
+    def _running(self, redis: Any) -> list[set[bytes]]:
+        """What each live worker runs; workers whose word has run out are forgotten."""
+        workers = [name.decode() for name in redis.smembers(self._keys.workers)]
+        pipe = redis.pipeline(transaction=False)
+        for worker in workers:
+            pipe.smembers(self._keys.worker_jobs(worker))
+        running: list[set[bytes]] = pipe.execute() if workers else []
+        silent = [worker for worker, names in zip(workers, running, strict=True) if not names]
+        if silent:
+            redis.srem(self._keys.workers, *silent)
+        return running

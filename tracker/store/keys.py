@@ -41,11 +41,11 @@ class Keys:
 
     @property
     def workers(self) -> str:
-        """Sorted set of workers by the time until which their word counts."""
+        """Set of the workers that have published jobs."""
         return self.prefix + "workers"
 
     def worker_jobs(self, worker: str) -> str:
-        """Set of the job names one worker runs."""
+        """Set of the job names one worker runs; it expires when the worker says no more."""
         return f"{self.prefix}worker:{worker}:jobs"
 
     def operation(self, id: str) -> str:
