@@ -1,4 +1,4 @@
-"""The words and values of the system: events, the three parts of an operation, and ``compose``.
+"""The words and values of the system: events, the three parts of an operation, and the operation people see.
 
 Pure data without I/O. Everything here has one JSON form, used in Redis, over HTTP, on the
 WebSocket and in ``--json``; unknown fields are ignored, so that versions may differ by one.
@@ -19,9 +19,6 @@ NAME_LIMIT = 200
 
 ERROR_LIMIT = 8 * 1024
 """Longest error message or traceback, in characters."""
-
-EVENT_LIMIT = 16 * 1024
-"""Largest event, in bytes of JSON."""
 
 
 class StepStatus(StrEnum):
@@ -267,127 +264,3 @@ def new_id() -> str:
 def new_run() -> str:
     """A fresh run id: 12 random characters, made by the run's writer and never reused."""
     return os.urandom(6).hex()
-
-
-def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
-    """Where an operation stands, from its three parts; ``append.lua`` holds the same rule for its indexes.
-
-    A batch is settled by its children, so only a verdict (or a failed dispatch) ends it. Otherwise the
-    newest run decides: its own outcome is final, a verdict speaks only about a run still open.
-    """
-    if queue is not None and queue.batch:
-        return _batch_status(run, verdict)
-    if run is None:
-        return verdict.status if verdict is not None and not verdict.run else Status.QUEUED
-    if run.status is Status.RUNNING and verdict is not None and verdict.run == run.run:
-        return verdict.status
-    return run.status
-
-
-def _batch_status(run: RunPart | None, verdict: Verdict | None) -> Status:
-    if verdict is not None:
-        return verdict.status
-    if run is None:
-        return Status.QUEUED
-    return run.status if run.status in (Status.ERROR, Status.CANCELLED) else Status.RUNNING
-
-
-def compose(parts: Parts, *, steps: bool = True) -> Operation:
-    """The operation that ``parts`` add up to; the only place where people's view of it is made."""
-    queue, run, verdict = parts.queue, parts.run, parts.verdict
-    status = status_of(queue, run, verdict)
-    settled = verdict if verdict is not None and verdict.status is status else None
-    ended = _ended(status, run, settled)
-    return Operation(
-        id=parts.id,
-        name=queue.name if queue else run.name if run else "",
-        title=_title(queue, run),
-        status=status,
-        created=queue.created if queue else run.created if run else 0.0,
-        attempt=parts.attempt,
-        run=run.run if run else "",
-        rev=parts.rev,
-        parent=queue.parent if queue else run.parent if run else "",
-        batch=queue.batch if queue else False,
-        labels=(queue.labels if queue else {}) | (run.labels if run else {}),
-        worker=run.worker if run else None,
-        started=run.started if run else None,
-        ended=ended,
-        duration=_duration(run, ended),
-        step=_current_step(parts),
-        error=_error(run, settled, status),
-        children=parts.children,
-        args=queue.args if queue else None,
-        steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
-    )
-
-
-def _title(queue: QueuePart | None, run: RunPart | None) -> str:
-    if queue is not None and (queue.batch or run is None):
-        return queue.title or queue.name
-    return run.title if run is not None else ""
-
-
-def _ended(status: Status, run: RunPart | None, settled: Verdict | None) -> float | None:
-    if status not in ENDED:
-        return None
-    if settled is not None:
-        return settled.at
-    return run.ended if run is not None else None
-
-
-def _duration(run: RunPart | None, ended: float | None) -> float | None:
-    """Seconds from the run's start to the operation's end; two machines' clocks never make it negative."""
-    if run is None or ended is None:
-        return None
-    if run.duration is not None and run.ended == ended:
-        return run.duration
-    return max(0.0, ended - run.started)
-
-
-def _error(run: RunPart | None, settled: Verdict | None, status: Status) -> Error | None:
-    if status not in (Status.ERROR, Status.LOST, Status.CANCELLED):
-        return None
-    if settled is not None:
-        return settled.error or (Error(type=str(status), message=settled.reason) if settled.reason else None)
-    return run.error if run is not None else None
-
-
-def _current_step(parts: Parts) -> CurrentStep | None:
-    """The failed step if there is one, else the newest that has begun."""
-    begun = [step for step in parts.steps.values() if step.status is not StepStatus.PENDING]
-    if not begun:
-        return None
-    failed = [step for step in begun if step.status is StepStatus.ERROR]
-    step = max(failed or begun, key=lambda step: step.index)
-    total = parts.run.total if parts.run else None
-    return CurrentStep(step.index, step.name, total, step.current, step.total, step.unit)
-
-
-def apply(parts: Parts, event: Event, rev: int, attempt: int = 0) -> bool:
-    """Fold one stored event into ``parts``; ``False`` if it was known already (``rev`` not newer).
-
-    The caller has checked that ``rev`` follows without a hole. ``attempt`` is what the store gave the
-    event's run; an event of an older run changes nothing but ``rev``.
-    """
-    if rev <= parts.rev:
-        return False
-    parts.rev = rev
-    if event.queue is not None:
-        parts.queue = event.queue
-    if event.verdict is not None:
-        parts.verdict = event.verdict
-    if event.head is not None and attempt >= parts.attempt:
-        if parts.run is None or parts.run.run != event.head.run:
-            parts.steps = {}
-        parts.run, parts.attempt = event.head, attempt
-    if parts.run is not None and parts.run.run == event.run:
-        _apply_steps(parts, event)
-    return True
-
-
-def _apply_steps(parts: Parts, event: Event) -> None:
-    for step in event.pending:
-        parts.steps.setdefault(step.index, step)
-    if event.step is not None:
-        parts.steps[event.step.index] = event.step

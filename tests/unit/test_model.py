@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.compose import apply, compose
 from tracker.model import (
     ENDED,
     Children,
@@ -21,8 +22,6 @@ from tracker.model import (
     StepState,
     StepStatus,
     Verdict,
-    apply,
-    compose,
     new_id,
     new_run,
 )

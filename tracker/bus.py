@@ -1,0 +1,220 @@
+"""The event bus of this process: hands every event to the publisher and to subscribers.
+
+The one guard between tracking and the work: what a subscriber or the sink does wrong is logged once and
+never reaches the caller. Holds no state of operations and does no I/O.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tracker import clock
+from tracker.model import Event, EventType, RunPart, Status, StepState
+
+if TYPE_CHECKING:
+    from tracker.run import RunWriter, Step
+
+log = logging.getLogger("tracker")
+
+EVERYTHING = "*"
+"""Subscribes to events of every type."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusEvent:
+    """What subscribers get: ``type`` (``"step.start"`` …) and ``data``, described at ``EventBus.subscribe``."""
+
+    type: str
+    data: Mapping[str, Any]
+
+
+Callback = Callable[[BusEvent], object]
+
+
+class Sink(Protocol):
+    """Takes events out of the process. Both calls take microseconds, never raise and never block."""
+
+    def put(self, event: Event, run: RunWriter) -> None:
+        """Take one event; called in the order in which the run changed."""
+
+    def progress(self, step: Step, run: RunWriter) -> None:
+        """Remember that the step has moved; later set ``step.dirty = False`` and then read ``step.state()``."""
+
+
+class _Subscriber:
+    __slots__ = ("callback", "failed")
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback = callback
+        self.failed = False
+
+    def call(self, event: BusEvent) -> None:
+        try:
+            self.callback(event)
+        except Exception:
+            if not self.failed:
+                self.failed = True
+                log.exception("a subscriber of %s failed; further failures of it are not logged", event.type)
+
+
+class EventBus:
+    """Events of this process, in the order they happen.
+
+    >>> bus = EventBus()
+    >>> unsubscribe = bus.subscribe("step.complete", print)
+    >>> unsubscribe()
+    """
+
+    def __init__(self) -> None:
+        self._subscribers: dict[str, tuple[_Subscriber, ...]] = {}
+        self._factory: Callable[[], Sink | None] | None = None
+        self._sink: Sink | None = None
+        self._asked = False
+        self._sink_broken = False
+        self._lock = threading.RLock()
+
+    def subscribe(self, type: str, callback: Callback) -> Callable[[], None]:
+        """Call ``callback(event)`` for every event of ``type`` (``"*"``: of any); returns a function that ends it.
+
+        ``event.data`` holds ``operation`` (the title given to ``StepTracker``), ``operation_id``, ``run``,
+        ``status``, ``timestamp`` (ISO 8601, UTC), ``total_steps`` (``None`` while unknown); for steps also
+        ``step``, ``step_index``, ``duration`` (seconds) and ``error``; at the end of an operation ``success``,
+        ``steps`` (how many), ``duration`` and ``error``. The callback runs in the thread that made the change;
+        what it raises is logged once and otherwise ignored.
+        """
+        subscriber = _Subscriber(callback)
+        with self._lock:
+            self._subscribers = self._subscribers | {type: (*self._subscribers.get(type, ()), subscriber)}
+        return lambda: self._unsubscribe(type, subscriber)
+
+    def _unsubscribe(self, type: str, subscriber: _Subscriber) -> None:
+        with self._lock:
+            left = tuple(held for held in self._subscribers.get(type, ()) if held is not subscriber)
+            others = {key: held for key, held in self._subscribers.items() if key != type}
+            self._subscribers = others | {type: left} if left else others
+
+    def connect(self, factory: Callable[[], Sink | None]) -> None:
+        """Where events leave the process: ``factory`` is asked once, at the first event, and again after a fork."""
+        self._factory = factory
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Ask the factory again at the next event."""
+        with self._lock:
+            self._asked, self._sink = False, None
+
+    def emit(self, event: Event, run: RunWriter) -> None:
+        """Hand ``event`` to the sink, then to its subscribers."""
+        sink = self._sink if self._asked else self._ask()
+        if sink is not None:
+            try:
+                sink.put(event, run)
+            except Exception:
+                self._sink_failed()
+        if self._subscribers:
+            self._notify(event, run)
+
+    def progress(self, step: Step, run: RunWriter) -> None:
+        """Say that a step has moved. Without anybody to tell, the step stays dirty and does not ask again."""
+        sink = self._sink if self._asked else self._ask()
+        if sink is not None:
+            try:
+                sink.progress(step, run)
+            except Exception:
+                self._sink_failed()
+        if not self._listening(EventType.STEP_PROGRESS):
+            return
+        if sink is None:
+            step.dirty = False
+        state = step.state()
+        self._notify(Event(EventType.STEP_PROGRESS, run.operation, clock.now(), run.run, step=state), run)
+
+    def _listening(self, type: str) -> bool:
+        return type in self._subscribers or EVERYTHING in self._subscribers
+
+    def _notify(self, event: Event, run: RunWriter) -> None:
+        held = self._subscribers
+        listeners = held.get(event.type, ()) + held.get(EVERYTHING, ())
+        if not listeners:
+            return
+        told = BusEvent(str(event.type), payload(event, run))
+        for subscriber in listeners:
+            subscriber.call(told)
+
+    def _ask(self) -> Sink | None:
+        with self._lock:
+            if not self._asked:
+                self._sink = self._made()
+                self._asked = True
+            return self._sink
+
+    def _made(self) -> Sink | None:
+        try:
+            return self._factory() if self._factory is not None else None
+        except Exception as error:
+            log.warning("events of this process are not published: %s", error)
+            return None
+
+    def _sink_failed(self) -> None:
+        if not self._sink_broken:
+            self._sink_broken = True
+            log.exception("the publisher failed; further failures of it are not logged")
+
+    def _forget(self) -> None:
+        """Start anew: a forked child has neither the sink's thread nor, perhaps, the lock's owner."""
+        self._lock = threading.RLock()
+        self._asked = self._sink_broken = False
+        self._sink = None
+
+
+def payload(event: Event, run: RunWriter) -> dict[str, Any]:
+    """``BusEvent.data`` of an event."""
+    data: dict[str, Any] = {
+        "operation": run.title,
+        "operation_id": event.operation,
+        "run": event.run,
+        "timestamp": datetime.fromtimestamp(event.ts, UTC).isoformat(),
+        "total_steps": run.total,
+    }
+    if event.step is not None:
+        data |= _of_step(event.step)
+    if event.head is not None:
+        data |= _of_operation(event.head, run)
+    return data
+
+
+def _of_step(step: StepState) -> dict[str, Any]:
+    return {
+        "step": step.name,
+        "step_index": step.index,
+        "status": str(step.status),
+        "duration": step.duration,
+        "error": step.error or None,
+        "detail": step.detail,
+        "current": step.current,
+        "total": step.total,
+        "unit": step.unit,
+    }
+
+
+def _of_operation(head: RunPart, run: RunWriter) -> dict[str, Any]:
+    data: dict[str, Any] = {"status": str(head.status), "steps": len(run.steps)}
+    if head.ended is not None:
+        error = head.error
+        data["success"] = head.status is Status.COMPLETE
+        data["duration"] = head.duration
+        data["error"] = (error.message or error.type) if error is not None else None
+    return data
+
+
+event_bus = EventBus()
+"""The bus every tracker of this process uses."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=event_bus._forget)

@@ -1,0 +1,85 @@
+"""Where the calling code is: inside which run, inside which block, in which thread or asyncio task.
+
+Holds context variables only; knows nothing of events or displays.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from tracker.run import RunWriter
+    from tracker.step_tracker import StepTracker
+
+Held = TypeVar("Held")
+
+current_run: ContextVar[RunWriter | None] = ContextVar("tracker_current_run", default=None)
+"""The run the code is inside of; an operation started here becomes its child."""
+
+_current_tracker: ContextVar[StepTracker | None] = ContextVar("tracker_current_tracker", default=None)
+
+
+def current_tracker() -> StepTracker | None:
+    """The innermost ``StepTracker`` block the code is inside of, or ``None``.
+
+    For code deep in the call stack that wants to report progress without being handed the tracker. A new
+    thread starts outside every block; hand it the tracker or a step.
+    """
+    return _current_tracker.get()
+
+
+def enclosing_run() -> RunWriter | None:
+    """The run around the caller, if it is still open."""
+    run = current_run.get()
+    return run if run is not None and not run.ended else None
+
+
+@contextmanager
+def inside(run: RunWriter) -> Iterator[RunWriter]:
+    """Make ``run`` the current one for the length of a block; used by whoever runs jobs."""
+    token = current_run.set(run)
+    try:
+        yield run
+    finally:
+        restore(current_run, token, run)
+
+
+Tokens = tuple[Token["RunWriter | None"], Token["StepTracker | None"]]
+
+
+def enter(tracker: StepTracker, run: RunWriter) -> Tokens:
+    """Make ``tracker`` and its run the current ones."""
+    return current_run.set(run), _current_tracker.set(tracker)
+
+
+def leave(tokens: Tokens, tracker: StepTracker, run: RunWriter) -> None:
+    """Undo ``enter``."""
+    restore(current_run, tokens[0], run)
+    restore(_current_tracker, tokens[1], tracker)
+
+
+def restore(variable: ContextVar[Held | None], token: Token[Held | None], held: Held) -> None:
+    """Set ``variable`` back, unless something else has been entered since.
+
+    A generator may be closed in another context than it was started in, where its token is worth nothing.
+    """
+    if variable.get() is not held:
+        return
+    try:
+        variable.reset(token)
+    except ValueError:
+        variable.set(None)
+
+
+def caller() -> object:
+    """The asyncio task or, outside of one, the thread that is calling; steps of the plain form belong to it."""
+    asyncio = sys.modules.get("asyncio")
+    # Without a running loop, current_task() raises, which costs more than all the rest of a step.
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        return asyncio.current_task() or threading.get_ident()
+    return threading.get_ident()

@@ -1,0 +1,109 @@
+"""What an exception means: the outcome it stands for, and how it is told to people.
+
+Knows no operation and no step; never raises, whatever the exception does when it is looked at.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+from tracker.errors import OperationCancelled
+from tracker.model import ERROR_LIMIT, Error, Status, StepStatus
+from tracker.redact import block, line, tail
+
+MESSAGE_LIMIT = ERROR_LIMIT // 4
+"""Longest error message, in characters; the traceback gets the rest of what an error may take."""
+
+_CANCELLING = (KeyboardInterrupt, GeneratorExit, OperationCancelled)
+# By name: importing asyncio only to ask would cost every program its start-up time.
+_CANCELLING_NAMES = frozenset({"CancelledError", "Cancelled"})
+
+STEP_OUTCOME = {
+    Status.COMPLETE: StepStatus.COMPLETE,
+    Status.ERROR: StepStatus.ERROR,
+    Status.CANCELLED: StepStatus.CANCELLED,
+    Status.QUEUED: StepStatus.CANCELLED,
+    Status.LOST: StepStatus.CANCELLED,
+}
+"""How an operation that ends so ends the step that was open."""
+
+
+def instance_of(kind: type[BaseException] | None, exc: BaseException | None) -> BaseException | None:
+    """The exception a block was left by; code that calls ``__exit__`` by hand may give its class only."""
+    if kind is None or exc is not None:
+        return exc
+    try:
+        return kind()
+    except Exception:
+        return RuntimeError(kind.__name__)
+
+
+def outcome(exc: BaseException | None) -> Status:
+    """The outcome of a block left by ``exc`` (``None``: left normally)."""
+    if exc is None:
+        return Status.COMPLETE
+    if isinstance(exc, SystemExit):
+        return Status.ERROR if exc.code else Status.COMPLETE
+    if isinstance(exc, _CANCELLING) or _is_cancellation(type(exc)):
+        return Status.CANCELLED
+    if isinstance(exc, BaseExceptionGroup) and not isinstance(exc, Exception):
+        leaves = {outcome(leaf) for leaf in exc.exceptions}
+        return Status.CANCELLED if leaves == {Status.CANCELLED} else Status.ERROR
+    return Status.ERROR
+
+
+def _is_cancellation(kind: type[BaseException]) -> bool:
+    return not issubclass(kind, Exception) and any(base.__name__ in _CANCELLING_NAMES for base in kind.__mro__)
+
+
+def message_of(exc: BaseException) -> str:
+    """What the exception says; empty if it says nothing."""
+    if isinstance(exc, SystemExit) and isinstance(exc.code, int):
+        return f"exit code {exc.code}"
+    return block(exc, MESSAGE_LIMIT).strip()
+
+
+def describe(exc: BaseException) -> str:
+    """Type and message on one line: ``KeyError: 'model_id'``."""
+    message = message_of(exc)
+    kind = type(exc).__name__
+    return line(f"{kind}: {message}" if message else kind, MESSAGE_LIMIT)
+
+
+def error_of(exc: BaseException, path: list[str]) -> Error:
+    """The exception as stored: type, message, the path to where it happened, traceback with causes and notes."""
+    return Error(type=line(type(exc).__name__), message=message_of(exc), path=path, traceback=_traceback(exc))
+
+
+def _traceback(exc: BaseException) -> str:
+    try:
+        text = "".join(traceback.format_exception(exc))
+    except Exception:
+        return ""
+    return tail(text, ERROR_LIMIT - MESSAGE_LIMIT).strip("\n")
+
+
+def add_note(exc: BaseException | None, text: str) -> None:
+    """Attach ``text`` to what Python prints for the exception; some exceptions refuse, which does not matter."""
+    try:
+        if exc is not None:
+            exc.add_note(text)
+    except Exception:
+        return
+
+
+def stems_from(exc: BaseException | None, origin: BaseException) -> bool:
+    """Whether ``exc`` is ``origin``, was raised because of it, or is a group that holds it."""
+    seen: set[int] = set()
+    waiting = [exc]
+    while waiting:
+        here = waiting.pop()
+        if here is origin:
+            return True
+        if here is None or id(here) in seen:
+            continue
+        seen.add(id(here))
+        waiting += [here.__cause__, here.__context__]
+        if isinstance(here, BaseExceptionGroup):
+            waiting += here.exceptions
+    return False

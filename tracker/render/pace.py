@@ -1,0 +1,52 @@
+"""How fast running work goes and how long it will take, from what it has done since it started.
+
+Pure functions of state; says nothing until there is enough to tell from.
+"""
+
+from __future__ import annotations
+
+from tracker.model import Operation, Status, StepState, StepStatus
+from tracker.render.texts import number, seconds
+from tracker.render.words import clean
+
+ENOUGH = 2.0
+"""Seconds after which a rate means something."""
+
+
+def pace_lines(operation: Operation, now: float) -> list[str]:
+    """One line for the children of a running operation, and one for each of its running steps with progress."""
+    if operation.status is not Status.RUNNING:
+        return []
+    lines = [_children_pace(operation, now) if operation.children.total else ""]
+    running = [step for step in operation.steps or () if step.status is StepStatus.RUNNING]
+    lines += [_step_pace(step, now) for step in running if not operation.children.total]
+    return [line for line in lines if line]
+
+
+def pace(done: float, total: float | None, started: float | None, now: float, unit: str) -> str:
+    """Rate and time left.
+
+    >>> pace(50, 200, 100.0, 110.0, "rows")
+    '5 rows/s, about 30.0s left'
+    """
+    passed = now - started if started is not None else 0.0
+    if passed < ENOUGH or done <= 0:
+        return ""
+    rate = done / passed
+    spoken = f"{number(round(rate, 1))} {unit}/s" if rate >= 1 else f"{number(round(rate * 60, 1))} {unit}/min"
+    if total is None or total <= done:
+        return spoken
+    return f"{spoken}, about {seconds((total - done) / rate)} left"
+
+
+def _children_pace(operation: Operation, now: float) -> str:
+    children = operation.children
+    ended = children.total - children.queued - children.running
+    return pace(ended, children.total, operation.started or operation.created, now, "operations")
+
+
+def _step_pace(step: StepState, now: float) -> str:
+    if step.current is None:
+        return ""
+    spoken = pace(step.current, step.total, step.started, now, clean(step.unit))
+    return f"{clean(step.name)}: {spoken}" if spoken else ""

@@ -1,0 +1,92 @@
+"""A symbol and a word for every status, in three sets: the tracker's own emoji, single cells, ASCII.
+
+The word always stands beside the symbol; a symbol or a colour alone says nothing to some readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+WORDS: Mapping[str, str] = {
+    "queued": "queued",
+    "pending": "pending",
+    "running": "running",
+    "complete": "complete",
+    "error": "error",
+    "skipped": "skipped",
+    "cancelled": "cancelled",
+    "lost": "lost",
+}
+
+NOT_RUN = "not run"
+"""What a pending step of an ended operation is called."""
+
+STYLES: Mapping[str, str] = {
+    "queued": "dim",
+    "pending": "dim",
+    "running": "cyan",
+    "complete": "green",
+    "error": "red",
+    "skipped": "yellow",
+    "cancelled": "yellow",
+    "lost": "red",
+}
+"""Rich styles by status; semantic colours only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """One set of symbols. ``full`` and ``empty`` make progress bars; ``ellipsis`` stands for what is left out."""
+
+    marks: Mapping[str, str]
+    full: str
+    empty: str
+    ellipsis: str
+
+    def mark(self, status: str) -> str:
+        """The symbol of a status; a question mark for one this version does not know."""
+        return self.marks.get(status, "?")
+
+
+EMOJI = Symbols(
+    {
+        "queued": "⏸", "pending": "⏸", "running": "⏳", "complete": "✅",
+        "error": "❌", "skipped": "⏭", "cancelled": "⏹", "lost": "❌",
+    },
+    full="━",
+    empty="─",
+    ellipsis="…",
+)  # fmt: skip
+"""The set of the tracker's own display; one code point each, for terminals differ on longer sequences."""
+
+UNICODE = Symbols(
+    {
+        "queued": "◌", "pending": "○", "running": "◐", "complete": "✓",
+        "error": "✗", "skipped": "↷", "cancelled": "⊘", "lost": "‽",
+    },
+    full="━",
+    empty="─",
+    ellipsis="…",
+)  # fmt: skip
+"""One terminal cell each; for lists."""
+
+ASCII = Symbols(
+    {
+        "queued": ".", "pending": ".", "running": ">", "complete": "+",
+        "error": "x", "skipped": "-", "cancelled": "/", "lost": "!",
+    },
+    full="#",
+    empty=".",
+    ellipsis="...",
+)  # fmt: skip
+"""For terminals and files that cannot hold more."""
+
+
+def fitting(encoding: str | None, wanted: Symbols) -> Symbols:
+    """``wanted``, or ``ASCII`` if text in ``encoding`` cannot hold it."""
+    try:
+        "".join((*wanted.marks.values(), wanted.full, wanted.empty, wanted.ellipsis)).encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return wanted

@@ -1,0 +1,85 @@
+"""Changes as one plain line each, for pipes and logs; without time stamps, colours or cursor movements.
+
+Pure functions of state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracker.model import ENDED, STEP_ENDED, Operation, Status, StepState
+from tracker.render.texts import label, seconds
+from tracker.render.words import clean, progress_words
+
+FAILURES = 10
+"""Most failed children that are named at the end."""
+
+
+def operation_line(operation: Operation) -> str:
+    """``Process notes.txt: error after 2.2s at "Check encoding": UnicodeDecodeError: …``."""
+    line = f"{title_of(operation)}: {operation.status}"
+    if operation.status not in ENDED:
+        return line + (f" (attempt {operation.attempt})" if operation.attempt > 1 else "")
+    line += _after(operation.status is Status.COMPLETE, operation.duration)
+    if operation.children.total:
+        line += f", {counts_words(operation)}"
+    return line + error_words(operation)
+
+
+def error_words(operation: Operation) -> str:
+    """Where and why it failed, empty if it did not."""
+    if operation.error is None:
+        return ""
+    at = f' at "{clean(operation.error.path[-1])}"' if len(operation.error.path) > 1 else ""
+    return f"{at}: {clean(operation.error.type)}: {clean(operation.error.message)}"
+
+
+def step_line(step: StepState, total: int | None, title: str = "") -> str:
+    """``[2/4] Check encoding: complete in 0.3s``."""
+    line = f"{clean(title)}  " if title else ""
+    line += f"{label(step.index, total)} {clean(step.name)}: {step.status}"
+    if step.status in STEP_ENDED:
+        line += _after(not step.error, step.duration)
+    said = step.error or step.detail
+    return f"{line}: {clean(said)}" if said else line
+
+
+def progress_line(operation: Operation) -> str:
+    """Where a running operation stands, empty if it has not begun a step."""
+    step = operation.step
+    if step is None:
+        return ""
+    progress = progress_words(step.current, step.of, step.unit)
+    return f"{label(step.index, step.total)} {clean(step.name)} {progress}".rstrip()
+
+
+def counts_line(operation: Operation) -> str:
+    """``Batch of 50: 48 of 50 ended (46 complete, 2 error)``."""
+    children = operation.children
+    ended = children.total - children.queued - children.running
+    return f"{title_of(operation)}: {ended} of {children.total} ended ({counts_words(operation)})"
+
+
+def counts_words(operation: Operation) -> str:
+    """``46 complete, 2 error``: how many children stand where, those that are."""
+    counts = [(getattr(operation.children, status.value), status) for status in Status]
+    return ", ".join(f"{number} {status}" for number, status in counts if number)
+
+
+def error_lines(operation: Operation, failed: Sequence[Operation]) -> list[str]:
+    """The failures of a batch once more, at its end, where they are found."""
+    shown = failed[:FAILURES]
+    rest = operation.children.error + operation.children.lost + operation.children.cancelled - len(shown)
+    lines = [f"  {title_of(child)}: {child.status}{error_words(child)}" for child in shown]
+    return [*lines, f"  and {rest} more"] if shown and rest > 0 else lines
+
+
+def title_of(operation: Operation) -> str:
+    """What people call the operation, cleaned."""
+    return clean(operation.title or operation.name or operation.id)
+
+
+def _after(good: bool, duration: float | None) -> str:
+    if duration is None:
+        return ""
+    return f" {'in' if good else 'after'} {seconds(duration)}"

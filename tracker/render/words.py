@@ -1,0 +1,74 @@
+"""Text and numbers as people read them: cleaned of control characters, ages, progress.
+
+Pure functions; nothing here knows a terminal.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+from msgspec.structs import replace
+
+from tracker.model import Operation
+from tracker.render.texts import number
+
+SHOWN = 2_000
+"""Longest text that is ever cleaned for display, in characters."""
+
+
+def clean(text: str) -> str:
+    """``text`` on one line, without anything that could move a cursor, ring, or turn the writing direction.
+
+    >>> clean("a\\x1b[31mb\\nc")
+    'a�[31mb c'
+    """
+    return "".join(map(_harmless, text[:SHOWN]))
+
+
+def cleaned(operation: Operation) -> Operation:
+    """A copy of ``operation`` whose every text that is drawn is clean."""
+    steps = operation.steps and [
+        replace(step, name=clean(step.name), detail=clean(step.detail), error=clean(step.error), unit=clean(step.unit))
+        for step in operation.steps
+    ]
+    error = operation.error and replace(
+        operation.error,
+        type=clean(operation.error.type),
+        message=clean(operation.error.message),
+        path=[clean(part) for part in operation.error.path],
+    )
+    return replace(operation, title=clean(operation.title or operation.name), steps=steps, error=error)
+
+
+def _harmless(character: str) -> str:
+    if character in "\n\r\t\u2028\u2029":
+        return " "
+    return "�" if unicodedata.category(character) in ("Cc", "Cf", "Cs") else character
+
+
+def ago(moment: float, now: float) -> str:
+    """How long before ``now``, both UTC seconds; clocks that differ a little never give a future.
+
+    >>> [ago(100.0 - value, 100.0) for value in (-3, 4, 90, 7300, 200000)]
+    ['now', '4 s ago', '1 min ago', '2 h ago', '2 d ago']
+    """
+    passed = int(now - moment)
+    if passed < 1:
+        return "now"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if passed >= size:
+            return f"{passed // size} {unit} ago"
+    return f"{passed} s ago"
+
+
+def clock_time(moment: float) -> str:
+    """The local time of day of UTC seconds, ``hh:mm:ss``."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def progress_words(current: float | None, total: float | None, unit: str) -> str:
+    """``45 %`` with a total, ``120 rows`` without; percent rounds down, so 100 means done."""
+    if current is None:
+        return ""
+    return f"{int(100 * current / total)} %" if total else f"{number(current)} {unit}".rstrip()

@@ -1,0 +1,331 @@
+"""The one writer of a run: holds its steps, makes its frozen states, and emits one event per change.
+
+Knows no display and no network; whoever wants to draw sets ``RunWriter.watcher``. Every change is made and
+emitted under one lock, so events leave in the order in which things happened.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Protocol
+
+from tracker import clock
+from tracker.bus import event_bus
+from tracker.errors import TrackerError
+from tracker.model import (
+    ENDED,
+    STEP_ENDED,
+    Error,
+    Event,
+    EventType,
+    RunPart,
+    Status,
+    StepState,
+    StepStatus,
+    Worker,
+    new_id,
+    new_run,
+)
+from tracker.outcome import STEP_OUTCOME, describe, error_of, outcome, stems_from
+from tracker.redact import line
+from tracker.step import Step
+
+__all__ = ["LABELS_LIMIT", "RunWriter", "Step", "Watcher"]
+
+LABELS_LIMIT = 32
+"""Most labels an operation carries."""
+
+# Bound once: looking up an enum's member costs several times as much as a plain name.
+_START, _COMPLETE = EventType.STEP_START, EventType.STEP_COMPLETE
+_STEP_COMPLETE, _STEP_SKIPPED = StepStatus.COMPLETE, StepStatus.SKIPPED
+
+
+class Watcher(Protocol):
+    """Draws a run in this process; called after the event is out, and must not raise."""
+
+    def changed(self, run: RunWriter, step: Step | None) -> None:
+        """``step`` began or ended, or (``None``) something else about the run changed."""
+
+
+class RunWriter:
+    """One execution of an operation, from inside the process that executes it.
+
+    ``steps`` declares the plan; without one the number of steps is unknown until a clean end. ``adoptable``
+    is for whoever runs jobs: the first ``StepTracker`` block inside such a run fills it instead of starting a
+    child. That runner may also set ``classify``, which gives the outcome of exceptions only it understands.
+    """
+
+    def __init__(
+        self,
+        *,
+        operation: str | None = None,
+        name: str,
+        title: str,
+        parent: str = "",
+        labels: Mapping[str, str] | None = None,
+        created: float | None = None,
+        queue: str = "",
+        steps: Sequence[str] = (),
+        release: str = "",
+        app: str = "",
+        emits: bool = True,
+        adoptable: bool = False,
+    ) -> None:
+        self.operation, self.run = operation or new_id(), new_run()
+        self.name, self.title, self.parent = line(name), line(title), parent
+        self.labels = _safe_labels(labels or {})
+        self.queue, self.release, self.app = queue, line(release), line(app)
+        self.host, self.pid = _host(), os.getpid()
+        self.created = clock.now() if created is None else created
+        self.emits = emits
+        self.adoptable = adoptable
+        self.classify: Callable[[BaseException], Status | None] | None = None
+        self.watcher: Watcher | None = None
+        self.steps: list[Step] = []
+        self.status = Status.RUNNING
+        self.started, self._mark = self.created, clock.elapsed()
+        self.ended: float | None = None
+        self.duration: float | None = None
+        self.error: Error | None = None
+        self.next_at: float | None = None
+        self._planned = False
+        self._pending: dict[str, deque[Step]] = {}
+        self._open: dict[int, Step] = {}
+        self._fault: tuple[Step, BaseException] | None = None
+        self._lock = threading.RLock()
+        self._plan(steps)
+        _alive.add(self)
+
+    @property
+    def total(self) -> int | None:
+        """The number of steps: of the plan, or of all there were after a clean end; ``None`` while unknown."""
+        return len(self.steps) if self._planned or self.status is Status.COMPLETE else None
+
+    def part(self) -> RunPart:
+        """A frozen copy of everything but the steps."""
+        return RunPart(
+            run=self.run,
+            name=self.name,
+            title=self.title,
+            created=self.created,
+            started=self.started,
+            status=self.status,
+            total=self.total,
+            ended=self.ended,
+            duration=self.duration,
+            worker=Worker(self.host, self.pid, self.queue),
+            parent=self.parent,
+            labels=self.labels,
+            error=self.error,
+            next_at=self.next_at,
+            release=self.release,
+            app=self.app,
+        )
+
+    def states(self) -> list[StepState]:
+        """Frozen copies of all steps; may be called from any thread and never waits."""
+        return [step.state() for step in self.steps.copy()]
+
+    # --- the operation ---
+
+    def start(self) -> None:
+        """The run begins now: emits ``operation.start``."""
+        with self._lock:
+            self.started, self._mark = clock.now(), clock.elapsed()
+            self._emit_head(EventType.OPERATION_START)
+        self._show()
+
+    def claim(self) -> bool:
+        """Whether the caller may fill this run: only the first who asks, and only if it is adoptable."""
+        with self._lock:
+            won, self.adoptable = self.adoptable and self.ended is None, False
+        return won
+
+    def adopt(self, title: str, steps: Sequence[str] = (), labels: Mapping[str, str] | None = None) -> None:
+        """Take over what a ``StepTracker`` block says of its operation: emits ``operation.update``."""
+        with self._lock:
+            self.title = line(title)
+            self.labels = _safe_labels({**self.labels, **(labels or {})})
+            self._plan(steps)
+            self._emit_head(EventType.OPERATION_UPDATE)
+        self._show()
+
+    def end(self, status: Status, error: BaseException | Error | None = None, next_at: float | None = None) -> None:
+        """The run's one outcome; ends open steps likewise and emits ``operation.complete``. Later calls do nothing.
+
+        ``Status.QUEUED`` (with ``next_at``, UTC seconds) says that the work will be run again by a new run;
+        the event is ``operation.update`` then.
+        """
+        with self._lock:
+            if self.ended is not None:
+                return
+            self.close_steps(status, error if isinstance(error, BaseException) else None)
+            self.error = self.error_of(error) if isinstance(error, BaseException) else error
+            self.status, self.next_at = status, next_at
+            self.ended, self.duration = clock.now(), clock.elapsed() - self._mark
+            self._fault = None  # An exception keeps all its frames alive.
+            self._emit_head(EventType.OPERATION_COMPLETE if status in ENDED else EventType.OPERATION_UPDATE)
+        self._show()
+
+    def outcome(self, exc: BaseException | None) -> Status:
+        """The outcome an exception stands for here (``None``: there was none)."""
+        known = self.classify(exc) if self.classify is not None and exc is not None else None
+        return known or outcome(exc)
+
+    def error_of(self, exc: BaseException) -> Error:
+        """The exception as stored, with the path to the step it happened in."""
+        step, place = self.place(exc)
+        return error_of(exc, [self.title, step.name if step else place])
+
+    def place(self, exc: BaseException | None) -> tuple[Step | None, str]:
+        """The step an exception belongs to, if any, and the place in words: ``at step 3/5: Validate``."""
+        if self._fault is not None and stems_from(exc, self._fault[1]):
+            step = self._fault[0]
+            return step, f"at step {self.label(step)}: {step.name}"
+        begun = [step for step in self.steps if step.status in STEP_ENDED]
+        if not begun:
+            return None, "before the first step"
+        return None, f"after step {begun[-1].index}: {begun[-1].name}"
+
+    def label(self, step: Step) -> str:
+        """``3/5``, or ``3`` while the total is unknown."""
+        return f"{step.index}/{self.total}" if self.total is not None else f"{step.index}"
+
+    # --- its steps ---
+
+    def begin(self, name: object, owner: object = None) -> Step:
+        """Start the next planned step of that name, or a new one behind all others."""
+        name = line(name)
+        with self._lock:
+            if self.ended is not None:
+                raise TrackerError(f"step {name!r} cannot start: the operation {self.title!r} has ended")
+            step = self._next(name)
+            step._begin(owner)
+            self._open[step.index] = step
+            self._emit_step(_START, step)
+        if self.watcher is not None:
+            self.watcher.changed(self, step)
+        return step
+
+    def finish(self, step: Step, status: StepStatus, detail: str = "", error: str = "") -> bool:
+        """End a running step; ``False`` if it was not running, for an outcome is final."""
+        with self._lock:
+            if self._open.pop(step.index, None) is None:
+                return False
+            step._finish(status, detail, error)
+            self._emit_step(_event_of(status), step)
+        if self.watcher is not None:
+            self.watcher.changed(self, step)
+        return True
+
+    def leave(self, step: Step, exc: BaseException | None) -> None:
+        """A step's block was left: the outcome follows the exception, unless it was given before."""
+        with self._lock:
+            inner = self.innermost(step._owner) if step.index in self._open else step
+            while inner is not None and inner is not step and not inner._scoped:
+                self._close(inner, exc, self.outcome(exc))
+                inner = self.innermost(step._owner)
+            self._close(step, exc, self.outcome(exc))
+
+    def innermost(self, owner: object) -> Step | None:
+        """The step that ``owner`` started last and that is still running."""
+        if not self._open:
+            return None
+        # A copy, made in one go: other threads may start and end steps meanwhile.
+        for step in reversed([*self._open.values()]):
+            if step._owner == owner:
+                return step
+        return None
+
+    def close_steps(self, status: Status, exc: BaseException | None = None, owner: object = None) -> None:
+        """End what still runs. The innermost step of ``owner`` gets the exception; others were only cut off."""
+        with self._lock:
+            mine = self.innermost(owner)
+            if mine is not None and status is not Status.COMPLETE:
+                self._close(mine, exc, status)
+            for step in reversed(list(self._open.values())):
+                done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
+                self.finish(step, done)
+
+    def _close(self, step: Step, exc: BaseException | None, status: Status) -> None:
+        message = describe(exc) if exc is not None and status is Status.ERROR else ""
+        if self.finish(step, STEP_OUTCOME[status], error=message) and exc is not None and self._new_fault(exc):
+            self._fault = (step, exc)
+
+    def _new_fault(self, exc: BaseException) -> bool:
+        # The innermost step saw the exception first; the blocks around it only pass it on.
+        return self._fault is None or not stems_from(exc, self._fault[1])
+
+    def _plan(self, names: Sequence[str]) -> None:
+        for name in names:
+            step = self._append(line(name))
+            self._pending.setdefault(step.name, deque()).append(step)
+            self._planned = True
+
+    def _next(self, name: str) -> Step:
+        if not self._planned:
+            return self._append(name)
+        planned = self._pending.get(name)
+        if planned:
+            return planned.popleft()
+        step = self._append(name)
+        self._emit_head(EventType.OPERATION_UPDATE)  # The plan has grown, and with it the total that people see.
+        return step
+
+    def _append(self, name: str) -> Step:
+        step = Step(self, len(self.steps) + 1, name)
+        self.steps.append(step)
+        return step
+
+    def _emit_step(self, type: EventType, step: Step) -> None:
+        if self.emits:
+            event_bus.emit(Event(type, self.operation, clock.now(), self.run, step=step.state()), self)
+
+    def _emit_head(self, type: EventType) -> None:
+        if self.emits:
+            event_bus.emit(Event(type, self.operation, clock.now(), self.run, head=self.part()), self)
+
+    def _show(self) -> None:
+        if self.watcher is not None:
+            self.watcher.changed(self, None)
+
+    def _forked(self) -> None:
+        """A forked child inherits the block, but not the right to write this run; blocks it opens become children."""
+        self._lock = threading.RLock()
+        self.emits = self.adoptable = False
+        self.watcher = None
+
+
+def _event_of(status: StepStatus) -> EventType:
+    """The one event that ends a step so; its state tells a failed step from a cancelled one."""
+    if status is _STEP_COMPLETE:
+        return _COMPLETE
+    return EventType.STEP_SKIP if status is _STEP_SKIPPED else EventType.STEP_ERROR
+
+
+def _safe_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    return {line(key): line(value) for key, value in list(labels.items())[:LABELS_LIMIT]}
+
+
+@cache
+def _host() -> str:
+    import socket
+
+    return line(socket.gethostname())
+
+
+_alive: weakref.WeakSet[RunWriter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for run in list(_alive):
+        run._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

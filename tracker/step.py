@@ -1,0 +1,228 @@
+"""A step as tracked code sees it: the handle with which its progress and outcome are reported.
+
+Keeps the step's values; the run it belongs to decides and emits. ``advance`` is the hottest call of all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from tracker import clock
+from tracker.bus import event_bus
+from tracker.errors import TrackerError
+from tracker.model import StepState, StepStatus
+from tracker.outcome import MESSAGE_LIMIT, instance_of
+from tracker.redact import line
+from tracker.render.symbols import EMOJI
+
+if TYPE_CHECKING:
+    from tracker.run import RunWriter
+
+Item = TypeVar("Item")
+
+UNIT_LIMIT = 32
+"""Longest unit, in characters."""
+
+# Bound once: looking up an enum's member costs several times as much as a plain name.
+_PENDING, _RUNNING, _COMPLETE = StepStatus.PENDING, StepStatus.RUNNING, StepStatus.COMPLETE
+_LARGEST = 2**53
+"""Beyond this, readers that know only double precision would see another number."""
+
+
+class Step:
+    """A part of an operation. As a context manager its outcome follows the block; exceptions pass through.
+
+    >>> from tracker import StepTracker
+    >>> with StepTracker("Import", display="quiet") as tracker:
+    ...     with tracker.step("Read rows") as step:
+    ...         for row in step.track(["a", "b"], unit="rows"):
+    ...             pass
+    >>> step.status.value, step.current
+    ('complete', 2)
+    """
+
+    __slots__ = (
+        "_detail", "_duration", "_mark", "_owner", "_run", "_scoped", "_started",
+        "current", "dirty", "error", "index", "name", "status", "total", "unit",
+    )  # fmt: skip
+
+    def __init__(self, run: RunWriter, index: int, name: str) -> None:
+        self._run = run
+        self.index: int = index
+        """Place in the operation, from 1."""
+        self.name: str = name
+        self.status: StepStatus = _PENDING
+        self.error: str | None = None
+        """Why the step failed, for example ``"ValueError: no such field"``."""
+        self.current: float = 0
+        self.total: float | None = None
+        self.unit: str = ""
+        self.dirty: bool = False
+        """Whether progress waits to be sent; whoever sends it sets this to ``False`` first."""
+        self._detail = ""
+        self._owner: object = None
+        self._scoped = False
+        self._started: float | None = None
+        self._mark = 0.0
+        self._duration: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Step {self.index} {self.name!r} {self.status.value}>"
+
+    # --- what happened ---
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds the step took, by a clock that never goes back; ``None`` until it has ended."""
+        return self._duration
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When it began, in UTC."""
+        return None if self._started is None else datetime.fromtimestamp(self._started, UTC)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When it ended, in UTC."""
+        if self._started is None or self._duration is None:
+            return None
+        return datetime.fromtimestamp(self._started + self._duration, UTC)
+
+    @property
+    def status_icon(self) -> str:
+        """A symbol for the status; show the word beside it."""
+        return EMOJI.mark(self.status)
+
+    @property
+    def detail(self) -> str:
+        """A few words shown beside the step, such as ``"2 warnings"``."""
+        return self._detail
+
+    @detail.setter
+    def detail(self, text: str) -> None:
+        self._detail = line(text)
+        self._moved()
+
+    def state(self) -> StepState:
+        """A frozen copy; may be called from any thread."""
+        # The status is written last and read first: a step seen as ended has all its values.
+        status = self.status
+        current, total = self.current, None if self.total is None else _number(self.total)
+        return StepState(
+            self.index,
+            self.name,
+            status,
+            self._started,
+            None if status is _RUNNING else self._duration,
+            _number(current) if current or total is not None else None,
+            total,
+            self.unit,
+            self._detail,
+            self.error or "",
+        )
+
+    # --- progress ---
+
+    def advance(self, n: float = 1) -> None:
+        """``n`` more are done. Costs next to nothing; after the step's end it is ignored."""
+        self.current += n
+        if not self.dirty:
+            self._moved()
+
+    def set_total(self, total: float | None) -> None:
+        """How many there are to do; ``None`` if that is not known."""
+        self.total = total
+        self._moved()
+
+    def track(self, iterable: Iterable[Item], total: float | None = None, unit: str | None = None) -> Iterator[Item]:
+        """Yield the items, counting each as done once the next one is asked for.
+
+        ``total`` is taken from ``len(iterable)`` where it has one; ``unit`` is a plural such as ``"rows"``.
+        """
+        self.unit = line(unit or "", UNIT_LIMIT)
+        self.set_total(_length(iterable) if total is None else total)
+        return self._counted(iterable)
+
+    def _counted(self, iterable: Iterable[Item]) -> Iterator[Item]:
+        for item in iterable:
+            yield item
+            self.advance()
+
+    def _moved(self) -> None:
+        if self.status is _RUNNING and not self.dirty and self._run.emits:
+            self.dirty = True
+            event_bus.progress(self, self._run)
+
+    # --- outcome ---
+
+    def complete(self, detail: str = "") -> None:
+        """The step is done."""
+        self._end(_COMPLETE, detail)
+
+    def skip(self, reason: str = "") -> None:
+        """The step turned out not to be needed."""
+        self._end(StepStatus.SKIPPED, reason)
+
+    def fail(self, message: str) -> None:
+        """The step failed, and the work goes on; ``error`` then holds the message."""
+        self._end(StepStatus.ERROR, "", message)
+
+    def _end(self, status: StepStatus, detail: str, error: str = "") -> None:
+        if not self._run.finish(self, status, detail, error):
+            raise TrackerError(
+                f"step {self.index} {self.name!r} is {self.status.value}, so it cannot become {status.value}; "
+                "a step is started once and ended once"
+            )
+
+    def __enter__(self) -> Self:
+        if self.status is not StepStatus.RUNNING or self._scoped:
+            raise TrackerError(
+                f"step {self.index} {self.name!r} cannot be entered again; write `with tracker.step(...)` once per step"
+            )
+        self._scoped = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run.leave(self, instance_of(kind, exc))
+
+    # --- for the run, under its lock ---
+
+    def _begin(self, owner: object) -> None:
+        self._owner = owner
+        # Nobody listens to a run that emits nothing: already dirty, advance() never asks.
+        self.dirty = not self._run.emits
+        self._started, self._mark = clock.now(), clock.elapsed()
+        self.status = _RUNNING
+
+    def _finish(self, status: StepStatus, detail: str, error: str) -> None:
+        self._duration = clock.elapsed() - self._mark
+        if detail:
+            self._detail = line(detail)
+        if error:
+            self.error = line(error, MESSAGE_LIMIT)
+        self._owner = None
+        self.status = status
+
+
+def _number(value: float) -> float | None:
+    """``value`` as JSON can hold it; counts of other numeric types arrive as floats."""
+    if type(value) is int and -_LARGEST < value < _LARGEST:
+        return value
+    try:
+        number = float(value)
+    except Exception:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _length(iterable: object) -> int | None:
+    try:
+        return len(iterable)  # type: ignore[arg-type]
+    except Exception:
+        return None
