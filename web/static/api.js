@@ -1,0 +1,49 @@
+/** Reads over HTTP; the page itself never writes. */
+
+/** @typedef {import('./types').Operation} Operation */
+
+const root = document.documentElement;
+
+/** Path before every URL of this server, such as `/tracker`; often empty. */
+export const BASE = root.dataset.base ?? '';
+
+/**
+ * Whether this page was rendered by the server that now calls itself `version`: by its version, or by
+ * that of its files, which changes with every change to them.
+ * @param {string} version
+ */
+export const isOwn = (version) => version === root.dataset.version || version === root.dataset.assets;
+
+/**
+ * A JSON answer, or null for 404. Rejects with a line for people on everything else.
+ * @param {string} path
+ */
+async function get(path) {
+  const response = await fetch(`${BASE}/api/v1${path}`, { headers: { accept: 'application/json' }, cache: 'no-store' });
+  if (response.status === 404) return null;
+  if (!response.ok) throw new Error(`the server answered ${response.status} to ${path}`);
+  return response.json();
+}
+
+/**
+ * The operations a topic is about, read once.
+ * @param {string} topic
+ * @returns {Promise<Operation[]>}
+ */
+export async function read(topic) {
+  const [kind, id] = [topic.split(':', 1)[0], encodeURIComponent(topic.slice(topic.indexOf(':') + 1))];
+  if (kind === 'operations') return (await get('/operations?limit=200'))?.items ?? [];
+  if (kind === 'children') return (await get(`/operations/${id}/children?limit=200`))?.items ?? [];
+  const operation = await get(`/operations/${id}`);
+  return operation ? [operation] : [];
+}
+
+/**
+ * Up to 200 children with one status.
+ * @param {string} id
+ * @param {string} status
+ * @returns {Promise<Operation[]>}
+ */
+export async function childrenWith(id, status) {
+  return (await get(`/operations/${encodeURIComponent(id)}/children?limit=200&status=${status}`))?.items ?? [];
+}

@@ -1,0 +1,157 @@
+/**
+ * The topics this page shows: their state as signals, one per row, changed at most once per frame.
+ * When the socket is blocked, the same topics are read over HTTP every two seconds.
+ */
+import { batch, signal } from './lib.js';
+import { read } from './api.js';
+import { setServerTime } from './clock.js';
+import { announceOutcomes } from './announce.js';
+import { nothing, merge, outcomes, reduce, trim } from './state.js';
+import * as socket from './socket.js';
+
+/** @typedef {import('./types').Message} Message */
+/** @typedef {import('./types').Operation} Operation */
+/** @typedef {import('./types').Held} Held */
+
+const MOST_ROWS = 500;
+const POLL = 2000;
+const NOTICE = 5000;
+
+/** What is shown of one topic. */
+export class Feed {
+  /** @param {string} topic */
+  constructor(topic) {
+    this.topic = topic;
+    this.users = 0;
+    this.held = signal(nothing());
+    /** @type {Map<string, import('./lib').Signal<Operation>>} */
+    this.rows = new Map();
+  }
+
+  /** @param {Held} held */
+  become(held) {
+    if (held === this.held.peek()) return;
+    for (const [id, operation] of held.operations) this.row(id, operation);
+    for (const id of this.rows.keys()) if (!held.operations.has(id)) this.rows.delete(id);
+    this.held.value = held;
+  }
+
+  /** @param {string} id @param {Operation} operation */
+  row(id, operation) {
+    const row = this.rows.get(id);
+    if (row) row.value = operation;
+    else this.rows.set(id, signal(operation));
+  }
+
+  /** @param {Operation[]} operations */
+  merge(operations) {
+    batch(() => this.become(merge(this.held.peek(), operations)));
+  }
+}
+
+/** @type {Map<string, Feed>} */
+const open = new Map();
+const list = new Feed('operations');
+/** @type {Message[]} */
+let inbox = [];
+let scheduled = false;
+
+/** True while the topics are read over HTTP because no WebSocket comes about. */
+export const polling = signal(false);
+/** A passing word about the connection: why everything was read anew, or what the server refused. */
+export const notice = signal('');
+/** The version of the server that answers now; empty until it said so. */
+export const serverVersion = signal('');
+
+/** @param {string} topic */
+export function openFeed(topic) {
+  const feed = open.get(topic) ?? (topic === 'operations' ? list : new Feed(topic));
+  feed.users += 1;
+  if (open.has(topic)) return feed;
+  open.set(topic, feed);
+  socket.subscribe(topic);
+  if (polling.peek()) void poll(feed);
+  return feed;
+}
+
+/**
+ * Leave a topic; it is followed as long as anyone on the page still shows it.
+ * @param {string} topic
+ */
+export function closeFeed(topic) {
+  const feed = open.get(topic);
+  if (!feed || (feed.users -= 1) > 0) return;
+  open.delete(topic);
+  socket.unsubscribe(topic);
+}
+
+export function startFeeds() {
+  socket.start(receive);
+  setInterval(pollAll, POLL);
+  document.addEventListener('visibilitychange', flush);
+}
+
+/** @param {Message} message */
+function receive(message) {
+  inbox.push(message);
+  if (scheduled) return;
+  scheduled = true;
+  // Frames do not come while the page is hidden; its state is kept up all the same.
+  if (document.hidden) setTimeout(flush, 500);
+  else requestAnimationFrame(flush);
+}
+
+function flush() {
+  scheduled = false;
+  const messages = inbox;
+  inbox = [];
+  if (messages.length) batch(() => takeAll(messages));
+}
+
+/** @param {Message[]} messages */
+function takeAll(messages) {
+  messages.forEach(takeWord);
+  for (const feed of open.values()) take(feed, messages.filter((message) => message.topic === feed.topic));
+}
+
+/** @param {Feed} feed @param {Message[]} messages */
+function take(feed, messages) {
+  const before = feed.held.peek();
+  const after = messages.reduce((held, message) => reduce(held, message, feed.topic), before);
+  feed.become(feed.topic === 'operations' ? trim(after, MOST_ROWS) : after);
+  if (!feed.topic.startsWith('children:')) announceOutcomes(outcomes(before, after));
+}
+
+/** @param {Message} message */
+function takeWord(message) {
+  if (message.now) setServerTime(message.now);
+  if (message.version) serverVersion.value = message.version;
+  if (message.type === 'snapshot') polling.value = false;
+  if (message.type === 'reset') say(`Read anew: ${message.reason || 'the feed was interrupted'}`);
+  if (message.type === 'error') say(`The server refused: ${message.detail || 'no reason given'}`);
+}
+
+let silence = 0;
+
+/** @param {string} text */
+function say(text) {
+  notice.value = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => (notice.value = ''), NOTICE);
+}
+
+function pollAll() {
+  const blocked = socket.phase.peek() !== 'live' && (socket.failures.peek() >= 2 || socket.stale.peek() || polling.peek());
+  if (blocked && !document.hidden) for (const feed of open.values()) void poll(feed);
+}
+
+/** @param {Feed} feed */
+async function poll(feed) {
+  const operations = await read(feed.topic).catch(() => null);
+  if (socket.phase.peek() === 'live' || !open.has(feed.topic)) return;
+  polling.value = operations !== null;
+  if (!operations) return;
+  socket.heard.value = Date.now();
+  socket.stale.value = false;
+  receive({ type: 'polled', topic: feed.topic, operations });
+}

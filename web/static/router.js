@@ -1,0 +1,80 @@
+/** Which page is shown, from the path and the query, and moving between pages without loading anew. */
+import { signal } from './lib.js';
+import { BASE } from './api.js';
+
+/** @typedef {{ page: 'list' | 'operation' | 'unknown', id: string }} Route */
+
+export const route = signal(routeOf(location.pathname));
+/** The query of the list, kept in the URL so that a filtered list can be shared. */
+export const query = signal(new URLSearchParams(location.search));
+/** The operation last looked at, where the keyboard goes on in the list. */
+export const lastSeen = signal('');
+
+/** @param {string} path @returns {Route} */
+function routeOf(path) {
+  const rest = path.startsWith(BASE) ? path.slice(BASE.length) : path;
+  const found = /^\/operations\/([^/]+)\/?$/.exec(rest);
+  if (found) return { page: 'operation', id: decoded(found[1] ?? '') };
+  return { page: rest === '' || rest === '/' ? 'list' : 'unknown', id: '' };
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Query of the list when it was left. */
+let lastQuery = '';
+
+export const homePath = () => `${BASE}/`;
+
+/** The list as it was left, with its filter. */
+export const listPath = () => homePath() + lastQuery;
+
+/** @param {string} id */
+export const operationPath = (id) => `${BASE}/operations/${encodeURIComponent(id)}`;
+
+/** @param {string} url */
+export function go(url) {
+  history.replaceState({ top: scrollY }, '');
+  history.pushState({ top: 0 }, '', url);
+  arrive(0);
+}
+
+/** @param {string} name @param {string} value */
+export function setQuery(name, value) {
+  const next = new URLSearchParams(location.search);
+  if (value) next.set(name, value);
+  else next.delete(name);
+  const text = next.toString();
+  history.replaceState(history.state, '', location.pathname + (text ? `?${text}` : ''));
+  query.value = next;
+}
+
+/** @param {number} top */
+function arrive(top) {
+  if (route.peek().page === 'list') lastQuery = query.peek().size ? `?${query.peek()}` : '';
+  if (route.peek().page === 'operation') lastSeen.value = route.peek().id;
+  route.value = routeOf(location.pathname);
+  query.value = new URLSearchParams(location.search);
+  requestAnimationFrame(() => requestAnimationFrame(() => scrollTo(0, top)));
+}
+
+/** @param {MouseEvent} event */
+function follow(event) {
+  const link = event.target instanceof Element ? event.target.closest('a[data-inside]') : null;
+  const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  if (!(link instanceof HTMLAnchorElement) || !plain || event.defaultPrevented) return;
+  event.preventDefault();
+  go(link.href);
+}
+
+export function startRouter() {
+  history.scrollRestoration = 'manual';
+  document.addEventListener('click', follow);
+  addEventListener('popstate', (event) => arrive(event.state?.top ?? 0));
+}

@@ -1,0 +1,84 @@
+/** The shapes that come over HTTP and the WebSocket, for the type checker only. */
+export type Status = 'queued' | 'running' | 'complete' | 'error' | 'cancelled' | 'lost';
+export type StepStatus = 'pending' | 'running' | 'complete' | 'error' | 'skipped' | 'cancelled';
+
+export interface Failure {
+  type: string;
+  message: string;
+  path?: string[];
+  traceback?: string;
+}
+export interface Worker {
+  host: string;
+  pid: number;
+  queue?: string;
+}
+/** Fields at their default may be left out. */
+export interface Step {
+  index: number;
+  name: string;
+  status?: StepStatus;
+  started?: number | null;
+  duration?: number | null;
+  current?: number | null;
+  total?: number | null;
+  unit?: string;
+  detail?: string;
+  error?: string;
+}
+export interface CurrentStep {
+  index: number;
+  name: string;
+  total: number | null;
+  current: number | null;
+  of: number | null;
+  unit: string;
+}
+export type Counts = Record<Status, number> & { total: number; version: number };
+export interface Operation {
+  id: string;
+  name: string;
+  title: string;
+  status: Status;
+  created: number;
+  flags: string[];
+  attempt: number;
+  run: string;
+  rev: number;
+  parent: string;
+  batch: boolean;
+  labels: Record<string, string>;
+  worker: Worker | null;
+  started: number | null;
+  ended: number | null;
+  duration: number | null;
+  step: CurrentStep | null;
+  error: Failure | null;
+  children: Counts;
+  args: Record<string, unknown> | null;
+  steps: Step[] | null;
+}
+export interface LiveEvent {
+  type: string;
+  ts: number;
+  operation: Operation;
+  step: Step | null;
+}
+export interface Message {
+  type: string;
+  topic?: string;
+  operations?: Operation[];
+  events?: LiveEvent[];
+  reason?: string;
+  detail?: string;
+  now?: number;
+  version?: string;
+  retry_after?: number;
+}
+/** What is held of one topic. `steps` is filled for the topic of one operation only. */
+export interface Held {
+  ready: boolean;
+  operations: Map<string, Operation>;
+  run: string;
+  steps: Step[];
+}

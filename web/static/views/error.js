@@ -1,0 +1,42 @@
+/** Why an operation failed, and where. */
+import { html } from '../lib.js';
+import { clean } from '../format.js';
+
+/** @typedef {import('../types').Operation} Operation */
+/** @typedef {import('../types').Step} Step */
+
+/** @type {Record<string, string>} */
+const HEADINGS = { lost: 'Lost', cancelled: 'Cancelled' };
+const STOPPED = new Set(['error', 'running', 'cancelled']);
+
+/** @param {{ operation: Operation, steps: Step[] }} props */
+export function ErrorPanel({ operation, steps }) {
+  const error = operation.error;
+  if (!error) return null;
+  return html`<section class=${`panel error is-${operation.status}`} aria-labelledby="error-heading">
+    <h2 id="error-heading">${HEADINGS[operation.status] ?? 'Failed'}${place(operation, steps)}</h2>
+    ${(error.path ?? []).length > 0 && html`<${Path} parts=${error.path} />`}
+    <p class="message" dir="auto" tabindex="0" role="group" aria-label="Error message">
+      <b>${clean(error.type, 200)}</b>${error.message && `: ${clean(error.message, 8192)}`}
+    </p>
+    ${error.traceback && html`<details><summary>Traceback</summary>
+      <pre tabindex="0" role="group" aria-label="Traceback">${clean(error.traceback, 16384)}</pre>
+    </details>`}
+  </section>`;
+}
+
+/**
+ * The step it stopped at; a batch fails by its children, not at a step of its own.
+ * @param {Operation} operation
+ * @param {Step[]} steps
+ */
+function place(operation, steps) {
+  const step = steps.find(({ status }) => STOPPED.has(status ?? ''));
+  const total = operation.step?.total;
+  return step ? ` at step ${step.index}${total ? `/${total}` : ''}` : '';
+}
+
+/** The way from the outermost operation to the failing step. @param {{ parts: string[] }} props */
+function Path({ parts }) {
+  return html`<ol class="path" aria-label="Where it failed">${parts.map((part, at) => html`<li key=${at} dir="auto">${clean(part, 120)}</li>`)}</ol>`;
+}

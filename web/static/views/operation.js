@@ -1,0 +1,103 @@
+/** The page of one operation: what it is, how far it came, what failed, and its children. */
+import { html, useEffect, useMemo } from '../lib.js';
+import { clean, titleOf } from '../format.js';
+import { closeFeed, openFeed } from '../feeds.js';
+import { listPath, operationPath, route } from '../router.js';
+import { ENDED, percentOf } from '../state.js';
+import { StatusMark } from '../status.js';
+import { BatchPanel } from './batch.js';
+import { Children } from './children.js';
+import { ErrorPanel } from './error.js';
+import { Facts } from './facts.js';
+import { Loading } from './list.js';
+import { Steps } from './steps.js';
+
+/** @typedef {import('../types').Operation} Operation */
+
+/** @param {{ id: string }} props */
+export function OperationPage({ id }) {
+  const topic = `operation:${id}`;
+  const feed = useMemo(() => openFeed(topic), [topic]);
+  useEffect(() => () => closeFeed(topic), [topic]);
+  const held = feed.held.value;
+  const operation = held.operations.get(id);
+  useEffect(() => {
+    document.title = operation ? documentTitle(operation) : 'Operation · step tracker';
+  });
+  useEffect(() => document.querySelector('h1')?.focus({ preventScroll: true }), [Boolean(operation)]);
+  if (!operation) return html`<main id="main">${held.ready ? html`<${Unknown} id=${id} />` : html`<${Loading} />`}</main>`;
+  return html`<main id="main" class="one">
+    <${Title} operation=${operation} />
+    <div class="columns">
+      <div class="work"><${Work} operation=${operation} steps=${held.steps} /></div>
+      <${Facts} operation=${operation} />
+    </div>
+    ${operation.children.total > 0 && html`<${Children} key=${id} operation=${operation} />`}
+  </main>`;
+}
+
+/** @param {{ operation: Operation, steps: import('../types').Step[] }} props */
+function Work({ operation, steps }) {
+  return html`
+    ${operation.error && html`<${ErrorPanel} operation=${operation} steps=${steps} />`}
+    ${operation.children.total > 0 && html`<${BatchPanel} key=${operation.id} operation=${operation} />`}
+    <${Steps} operation=${operation} steps=${steps} />
+  `;
+}
+
+/** @param {{ operation: Operation }} props */
+function Title({ operation }) {
+  return html`<div class="title">
+    <nav class="trail" aria-label="Where this is">
+      <a data-inside href=${listPath()}>Operations</a>
+      ${operation.parent && html`<span aria-hidden="true">›</span><${Parent} id=${operation.parent} />`}
+    </nav>
+    <div class="title-line">
+      <h1 tabindex="-1" dir="auto">${titleOf(operation)}</h1>
+      <span class="badges">
+        <span class=${`badge is-${operation.status}`}><${StatusMark} status=${operation.status} /></span>
+        ${operation.attempt > 1 && html`<span class="tag">attempt ${operation.attempt}</span>`}
+        ${operation.flags.map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}
+      </span>
+    </div>
+  </div>`;
+}
+
+/** The parent by its title, once known. @param {{ id: string }} props */
+function Parent({ id }) {
+  const topic = `operation:${id}`;
+  const feed = useMemo(() => openFeed(topic), [topic]);
+  useEffect(() => () => closeFeed(topic), [topic]);
+  const parent = feed.held.value.operations.get(id);
+  return html`<a data-inside data-parent class="clip" dir="auto" href=${operationPath(id)}>${parent ? titleOf(parent, 120) : id}</a>`;
+}
+
+/** @param {Operation} operation */
+function documentTitle(operation) {
+  const title = titleOf(operation, 80);
+  if (operation.children.total > 0 && !ENDED.has(operation.status)) return `${percentOf(operation.children)} % ${title}`;
+  return `${operation.status} · ${title}`;
+}
+
+/** @param {{ id: string }} props */
+function Unknown({ id }) {
+  return html`<div class="quiet">
+    <h1 tabindex="-1">Nothing known of this operation</h1>
+    <p><code>${clean(id, 128)}</code></p>
+    <p>It may not have begun, or it ended so long ago that it is no longer kept. This page fills by itself when it appears.</p>
+    <p><a data-inside href=${listPath()}>All operations</a></p>
+  </div>`;
+}
+
+export function UnknownPage() {
+  return html`<main id="main"><div class="quiet">
+    <h1>There is no such page</h1><p><code>${clean(location.pathname, 200)}</code></p>
+    <p><a data-inside href=${listPath()}>All operations</a></p>
+  </div></main>`;
+}
+
+/** One more than the page of the operation: its parent, else the list. */
+export function upward() {
+  const parent = document.querySelector('[data-parent]');
+  return route.peek().page === 'operation' && parent instanceof HTMLAnchorElement ? parent.href : listPath();
+}

@@ -1,0 +1,63 @@
+/** What surrounds every page: the header with the state of the connection, notices, the sheet of keys. */
+import { html } from '../lib.js';
+import { isOwn } from '../api.js';
+import { announcement } from '../announce.js';
+import { clean, clockTime } from '../format.js';
+import { notice, polling, serverVersion } from '../feeds.js';
+import { homePath, route } from '../router.js';
+import { failures, heard, phase, silentFor, stale } from '../socket.js';
+import { showKeys } from './keys.js';
+import { ListPage } from './list.js';
+import { OperationPage, UnknownPage } from './operation.js';
+
+export function Shell() {
+  return html`
+    <header>
+      <a class="brand" data-inside href=${homePath()}><${Mark} />step tracker</a>
+      <span class="spring"></span>
+      <${Connection} />
+      <button type="button" class="button small" aria-label="Keys" onClick=${showKeys}>?</button>
+    </header>
+    <${Notices} />
+    <${Page} />
+    <p class="unseen" role="status" aria-live="polite">${announcement}</p>
+  `;
+}
+
+function Page() {
+  const { page, id } = route.value;
+  if (page === 'list') return html`<${ListPage} key="list" />`;
+  return page === 'operation' ? html`<${OperationPage} key=${id} id=${id} />` : html`<${UnknownPage} />`;
+}
+
+function Mark() {
+  return html`<svg class="mark" viewBox="0 0 16 16" aria-hidden="true"><path d="M2 3.5h6M2 8h9M2 12.5h12" /></svg>`;
+}
+
+/** The state of the connection in one word, and since when nothing was heard. */
+function Connection() {
+  const [kind, text] = connection();
+  return html`<span class=${`connection is-${kind}`}><span class="dot" aria-hidden="true"></span>${text}</span>`;
+}
+
+/** @returns {[string, string]} */
+function connection() {
+  if (stale.value) return ['stale', 'stale'];
+  if (polling.value) return ['polling', 'every 2 s'];
+  if (phase.value === 'reconnecting') return ['broken', `reconnecting (${failures.value})`];
+  return phase.value === 'live' ? ['live', 'live'] : ['waiting', 'connecting'];
+}
+
+/** One line above the page while what is shown may not be the latest. */
+function Notices() {
+  const text = warning() || notice.value;
+  return html`<div class=${`notice ${text ? 'shown' : ''}`}>${clean(text, 300)}</div>`;
+}
+
+function warning() {
+  const asOf = heard.value ? `as of ${clockTime(heard.value / 1000)}` : 'nothing was heard yet';
+  if (polling.value) return 'Live connection blocked, refreshing every 2 s';
+  if (stale.value) return `Shown ${asOf}: nothing heard for ${silentFor.value} s`;
+  if (phase.value === 'reconnecting' && failures.value > 1) return `Not connected, ${asOf}. Trying again (${failures.value}).`;
+  return serverVersion.value && !isOwn(serverVersion.value) ? 'The server has been renewed. Reload this page.' : '';
+}

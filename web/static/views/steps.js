@@ -1,0 +1,73 @@
+/** The steps of an operation: status, progress, rate and time left, durations against the longest. */
+import { html } from '../lib.js';
+import { now } from '../clock.js';
+import { clean, progress, quantity, ticking } from '../format.js';
+import { timeLeft } from '../rate.js';
+import { ENDED } from '../state.js';
+import { StatusMark } from '../status.js';
+import { Bar, share } from './bars.js';
+import { Span } from './time.js';
+
+/** @typedef {import('../types').Operation} Operation */
+/** @typedef {import('../types').Step} Step */
+
+/** What a step is called that had not ended when its operation did. @type {Record<string, string>} */
+const UNENDED = { pending: 'notrun', running: 'unfinished' };
+
+/** @param {{ operation: Operation, steps: Step[] }} props */
+export function Steps({ operation, steps }) {
+  const over = ENDED.has(operation.status);
+  const longest = Math.max(0.001, ...steps.map((step) => lasted(step, over)));
+  const unnamed = (operation.step?.total ?? 0) - steps.length;
+  return html`<section class="panel steps" aria-labelledby="steps-heading">
+    <h2 id="steps-heading">Steps</h2>
+    ${steps.length === 0 && html`<p class="muted">${over ? 'It ended without a step.' : 'No step has begun yet.'}</p>`}
+    <ol>${steps.map((step) => html`<${StepRow} key=${step.index} step=${step} over=${over} longest=${longest} />`)}</ol>
+    ${unnamed > 0 && steps.length > 0 && html`<p class="muted note">${unnamed} more ${over ? 'did not run' : 'to come'}.</p>`}
+  </section>`;
+}
+
+/** Seconds a step took so far. @param {Step} step @param {boolean} over */
+function lasted(step, over) {
+  if (step.duration != null) return step.duration;
+  return step.started != null && !over ? Math.max(0, now.value - step.started) : 0;
+}
+
+/** @param {{ step: Step, over: boolean, longest: number }} props */
+function StepRow({ step, over, longest }) {
+  const status = step.status ?? 'pending';
+  const shown = over ? (UNENDED[status] ?? status) : status;
+  const running = status === 'running' && !over;
+  return html`<li class=${`step is-${shown}`} aria-current=${running ? 'step' : undefined}>
+    <span class="step-index">${step.index}</span>
+    <span class="step-name" dir="auto">${clean(step.name)}</span>
+    <${StatusMark} status=${shown} />
+    <span class="step-length"><${Bar} value=${share(lasted(step, over), longest)} kind=${shown} /></span>
+    <span class="step-time"><${Span} since=${step.started} final=${step.duration} open=${running} /></span>
+    <${StepMore} step=${step} shown=${shown} running=${running} />
+  </li>`;
+}
+
+/** Progress, detail and error: only what there is. @param {{ step: Step, shown: string, running: boolean }} props */
+function StepMore({ step, shown, running }) {
+  const counted = step.current != null;
+  if (!counted && !step.detail && !step.error) return null;
+  return html`<div class="step-more">
+    ${counted && html`<span class="step-progress">
+      ${step.total ? html`<${Bar} value=${share(step.current, step.total)} kind=${shown} />` : null}
+      <span>${progress(step.current ?? 0, step.total, step.unit ?? '')}</span>
+      ${running && html`<${StepPace} step=${step} />`}
+    </span>`}
+    ${step.detail && html`<span class="detail" dir="auto">${clean(step.detail, 400)}</span>`}
+    ${step.error && html`<span class="detail failed" dir="auto">${clean(step.error, 400)}</span>`}
+  </div>`;
+}
+
+/** Mean rate since the step began, and what it means for the rest. @param {{ step: Step }} props */
+function StepPace({ step }) {
+  const seconds = step.started != null ? now.value - step.started : 0;
+  if (seconds < 1 || !step.current) return null;
+  const rate = step.current / seconds;
+  const left = step.total ? timeLeft(step.total - step.current, rate) : null;
+  return html`<span class="muted">${quantity(rate, step.unit ?? '')}/s${left !== null && ` · about ${ticking(left)} left`}</span>`;
+}
