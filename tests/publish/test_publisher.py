@@ -13,8 +13,9 @@ import pytest
 
 from tests.support import wait_for
 from tracker import StepTracker
+from tracker.compose import compose
 from tracker.embedded import Server
-from tracker.model import Operation, Status, StepStatus, compose
+from tracker.model import Operation, Status, StepStatus
 from tracker.publish import Publisher, lane
 from tracker.publish import publisher as publishing
 from tracker.store import Store

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from tests.store.making import NOW, batch_of, blob, ended, head, queued, started, step_event
-from tracker.model import Event, Status, StepState, StepStatus, Verdict, compose
+from tracker.compose import compose
+from tracker.model import Event, Status, StepState, StepStatus, Verdict
 from tracker.store import Answer, RunBlob, Store, VerdictItem
 
 

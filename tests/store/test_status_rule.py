@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from tests.store.making import NOW, blob, head, queued
-from tracker.model import Status, Verdict, status_of
+from tracker.compose import status_of
+from tracker.model import Status, Verdict
 from tracker.store import Store
 
 RUNS = [None, Status.RUNNING, Status.COMPLETE, Status.ERROR, Status.CANCELLED, Status.QUEUED]

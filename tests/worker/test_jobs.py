@@ -155,6 +155,10 @@ def test_a_broker_that_is_away_is_said_and_shown(system: System) -> None:
         queueing.submit("test.well", {"text": "never"}, {})
     newest = system.history.operations(limit=1).items[0]
     assert (newest.title, newest.status) == ("test.well never", Status.CANCELLED)
+    with pytest.raises(BrokerUnavailable):
+        queueing.batch("test.well", [{"text": "never"}] * 3, {})
+    batch = system.history.operations(limit=1).items[0]
+    assert (batch.status, batch.children.cancelled) == (Status.CANCELLED, 3)
 
 
 def test_a_worker_that_has_ended_no_longer_takes_jobs(redis_url: str, namespace: str, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from tracker.celery.sending import HEADER
 from tracker.clock import now
 from tracker.context import inside
 from tracker.errors import OperationCancelled
-from tracker.model import Status
-from tracker.outcome import describe, outcome
+from tracker.model import ENDED, Status
+from tracker.outcome import describe
 from tracker.run import RunWriter
 from tracker.settings import Settings
 
@@ -50,18 +50,17 @@ class OperationTask(Task):  # type: ignore[type-arg]  # generic for type checker
         except OperationCancelled as cancelled:
             run.end(Status.CANCELLED, cancelled)
             raise Ignore from None
-        except Retry as again:
-            run.end(Status.QUEUED, next_at=_next_at(again))
-            raise
-        except (Ignore, Reject):
-            run.end(Status.COMPLETE)
-            raise
         except BaseException as error:
-            run.end(outcome(error), error)
-            log.error("tracker: %s %s failed: %s", self.name, run.operation, describe(error))
+            self._failed(run, error)
             raise
         run.end(Status.COMPLETE)
         return result
+
+    def _failed(self, run: RunWriter, error: BaseException) -> None:
+        status = run.outcome(error)
+        run.end(status, error if status in ENDED else None, next_at=_next_at(error))
+        if status is Status.ERROR:
+            log.error("tracker: %s %s failed: %s", self.name, run.operation, describe(error))
 
 
 class JobTask(OperationTask):
@@ -101,8 +100,15 @@ def run_of(task: Task[Any, Any]) -> RunWriter:
         app=str(task.app.main or ""),
         adoptable=True,
     )
-    run.host = _host(request.hostname)
+    run.host, run.classify = _host(request.hostname), _classify
     return run
+
+
+def _classify(error: BaseException) -> Status | None:
+    """Celery's own words for how a task ends: none of them is a failure."""
+    if isinstance(error, Retry):
+        return Status.QUEUED
+    return Status.COMPLETE if isinstance(error, Ignore | Reject) else None
 
 
 def _host(node: str | None) -> str:
@@ -114,7 +120,9 @@ def _queue(request: Any) -> str:
     return str((request.delivery_info or {}).get("routing_key") or "")
 
 
-def _next_at(again: Retry) -> float | None:
-    if isinstance(again.when, datetime):
-        return again.when.timestamp()
-    return now() + float(again.when) if again.when is not None else None
+def _next_at(error: BaseException) -> float | None:
+    """When Celery runs it again, in UTC seconds."""
+    when = error.when if isinstance(error, Retry) else None
+    if isinstance(when, datetime):
+        return when.timestamp()
+    return now() + float(when) if when is not None else None

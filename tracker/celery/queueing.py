@@ -16,7 +16,7 @@ from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, Unknow
 from tracker.model import Error, Parts, QueuePart, Status, Verdict, new_id
 from tracker.redact import line
 from tracker.settings import Settings
-from tracker.store import JobInfo, QueueItem, Seal, Store, VerdictItem
+from tracker.store import Item, JobInfo, QueueItem, Seal, Store, VerdictItem
 
 DISPATCH = "tracker.dispatch"
 """Name of the task that sends a batch's children."""
@@ -60,8 +60,11 @@ class Queueing:
         part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=labels, batch=True)
         batch = new_id()
         self._store.append([QueueItem(batch, part)])
-        self._store_children(batch, part, items)
-        self._send(Parts(batch, queue=part), DISPATCH, {"batch": batch})
+        children = [
+            QueueItem(f"{batch}.{index}", _child(part, batch, index, args)) for index, args in enumerate(items, 1)
+        ]
+        self._append([*children, Seal(batch, len(items))])
+        self._send(Parts(batch, queue=part), DISPATCH, {"batch": batch}, [child.operation for child in children])
         return batch
 
     def _job(self, name: str) -> JobInfo:
@@ -74,35 +77,39 @@ class Queueing:
             raise NoWorker(f"no live worker runs {name!r}; start one with `tracker worker`")
         return info
 
-    def _store_children(self, batch: str, part: QueuePart, items: Sequence[dict[str, Any]]) -> None:
-        children = [
-            QueueItem(f"{batch}.{index}", _child(part, batch, index, args)) for index, args in enumerate(items, 1)
-        ]
-        for start in range(0, len(children), STORED_AT_ONCE):
-            self._store.append(children[start : start + STORED_AT_ONCE])
-        self._store.append([Seal(batch, len(items))])
+    def _append(self, items: Sequence[Item]) -> None:
+        for start in range(0, len(items), STORED_AT_ONCE):
+            self._store.append(items[start : start + STORED_AT_ONCE])
 
-    def _send(self, operation: Parts, task: str | None = None, args: dict[str, Any] | None = None) -> None:
+    def _send(
+        self,
+        operation: Parts,
+        task: str | None = None,
+        args: dict[str, Any] | None = None,
+        children: Sequence[str] = (),
+    ) -> None:
         from kombu.exceptions import KombuError, OperationalError
 
         try:
             self._sender.send(operation, task, args)
         except (KombuError, OperationalError, OSError) as error:
-            self._give_up(operation.id, f"{type(error).__name__}: {error}")
+            said = line(f"{type(error).__name__}: {error}")
+            self._append([_given_up(id, said) for id in (operation.id, *children)])
             raise BrokerUnavailable(
-                f"the broker did not take the message ({type(error).__name__}); nothing was queued, try again"
+                f"the broker did not take the message ({type(error).__name__}); nothing will run, try again"
             ) from error
-
-    def _give_up(self, operation: str, said: str) -> None:
-        reason = Error("BrokerUnavailable", line(said))
-        verdict = Verdict(Status.CANCELLED, now(), "sender", reason="the broker did not take it", error=reason)
-        self._store.append([VerdictItem(operation, Status.QUEUED, verdict)])
 
     @cached_property
     def _sender(self) -> Any:
         from tracker.celery.sending import Sender
 
         return Sender(self._settings)
+
+
+def _given_up(operation: str, said: str) -> VerdictItem:
+    error = Error("BrokerUnavailable", said)
+    verdict = Verdict(Status.CANCELLED, now(), "sender", reason="the broker did not take it", error=error)
+    return VerdictItem(operation, Status.QUEUED, verdict)
 
 
 def _title(job: str, args: dict[str, Any]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from tracker.compose import compose
 from tracker.errors import NotFound, TrackerError
-from tracker.model import Operation, compose
+from tracker.model import Operation
 from tracker.settings import ID
 from tracker.store import JobInfo, Page, Store
 

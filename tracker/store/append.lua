@@ -44,7 +44,7 @@ local function emit(id, rev, attempt, parent, counts, hole, events)
   if parent ~= '' then redis.call('PUBLISH', PREFIX .. 'events:' .. parent, text) end
 end
 
--- The same rule as status_of in tracker/model.py; a test holds the two together.
+-- The same rule as status_of in tracker/compose.py; a test holds the two together.
 local function status_of(key)
   local field = redis.call('HMGET', key, 'batch', 'run', 'run_status', 'verdict_status', 'verdict_run')
   local batch, run, run_status, verdict, about = field[1], field[2], field[3], field[4], field[5] or ''

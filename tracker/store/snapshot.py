@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from tracker.compose import status_of
 from tracker.errors import TrackerError
-from tracker.model import Children, Parts, QueuePart, RunPart, StepState, Verdict, status_of
+from tracker.model import Children, Parts, QueuePart, RunPart, StepState, Verdict
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 

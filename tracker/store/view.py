@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tracker.clock import now
-from tracker.model import Children, Event, EventType, LiveEvent, Parts, apply, compose
+from tracker.compose import apply, compose
+from tracker.model import Children, Event, EventType, LiveEvent, Parts
 from tracker.store.follow import Change
 
 

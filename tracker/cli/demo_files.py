@@ -1,0 +1,56 @@
+"""Which files a demo processes: the text files below a folder, or one file."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import rich_click as click
+
+TEXT = frozenset(
+    {".c", ".cfg", ".css", ".csv", ".h", ".htm", ".html", ".ini", ".js", ".json", ".log", ".md", ".py", ".pyi"}
+    | {".rst", ".sh", ".sql", ".svg", ".toml", ".ts", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
+)
+"""Endings of names that promise text; whether it is any, the job finds out."""
+
+SKIPPED = frozenset({"site-packages", "dist-packages", "__pycache__", "node_modules"})
+
+BATCH_LIMIT = 10_000
+"""Most items one batch may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Paths relative to ``root``, which is the folder that the jobs may read."""
+
+    root: Path
+    paths: list[str]
+
+
+def default_folder() -> Path:
+    """The folder of the running Python's own library: about two thousand real files, a few of them not UTF-8."""
+    return Path(sysconfig.get_path("stdlib"))
+
+
+def find_files(path: Path, limit: int | None) -> Files:
+    """The file ``path``, or the text files below it in order; a usage error if there are none."""
+    path = Path(os.path.abspath(path.expanduser()))
+    if path.is_file():
+        return Files(path.parent, [path.name])
+    if not path.is_dir():
+        raise click.UsageError(f"there is no file or folder {str(path)!r}")
+    paths = sorted(_below(path))[: limit or BATCH_LIMIT]
+    if not paths:
+        raise click.UsageError(f"there are no text files below {str(path)!r}")
+    return Files(path, paths)
+
+
+def _below(folder: Path) -> Iterator[str]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in SKIPPED and not name.startswith(".")]
+        for name in names:
+            if os.path.splitext(name)[1].lower() in TEXT and not name.startswith("."):
+                yield os.path.relpath(os.path.join(place, name), folder)

@@ -1,0 +1,82 @@
+"""Runs one command: turns every expected error into one line on stderr and an exit code.
+
+Owns what the whole command line has in common at its edges: errors, Ctrl-C, signals, closed pipes.
+Must not know any verb.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from tracker.cli import exit_codes
+from tracker.errors import TrackerError
+from tracker.render.words import clean
+
+
+class Signalled(BaseException):
+    """SIGTERM or SIGHUP arrived; unwinds the command so that the terminal is put back."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Run the command line ``argv`` (default: the process's own) and return the exit code."""
+    from tracker.cli.commands import tracker
+
+    _unwind_on_signals()
+    try:
+        arguments = None if argv is None else list(argv)
+        return _exit_code(tracker.main(args=arguments, standalone_mode=False, prog_name="tracker"))
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.UsageError as error:
+        return _usage(error)
+    except click.ClickException as error:
+        return fail(error.format_message(), exit_codes.USAGE)
+    except TrackerError as error:
+        return fail(str(error), exit_codes.of_error(error))
+    except BrokenPipeError:
+        return _reader_gone()
+    except (KeyboardInterrupt, click.Abort):
+        return exit_codes.INTERRUPTED
+    except Signalled as signalled:
+        return exit_codes.SIGNALLED + signalled.number
+
+
+def fail(message: str, code: int) -> int:
+    """Write the one line that an error gets, and return its exit code."""
+    print(f"tracker: {clean(message)}", file=sys.stderr, flush=True)
+    return code
+
+
+def _exit_code(returned: object) -> int:
+    sys.stdout.flush()
+    return returned if isinstance(returned, int) else exit_codes.COMPLETE
+
+
+def _usage(error: click.UsageError) -> int:
+    path = error.ctx.command_path if error.ctx is not None else "tracker"
+    return fail(f"{error.format_message().rstrip('.')}; see `{path} --help`", exit_codes.USAGE)
+
+
+def _reader_gone() -> int:
+    """The other end of the pipe has closed (``| head``): what is still buffered must not raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exit_codes.SIGNALLED + signal.SIGPIPE
+
+
+def _unwind_on_signals() -> None:
+    def unwind(number: int, frame: FrameType | None) -> None:
+        raise Signalled(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, unwind)

@@ -1,0 +1,174 @@
+"""``tracker submit`` and ``tracker batch``: queue work, and wait for it if wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import rich_click as click
+
+from tracker.cli import exit_codes
+from tracker.cli.options import lines_of, output_options, pairs
+from tracker.cli.output import Output
+from tracker.cli.source import open_store, settings
+from tracker.cli.watch import watch_one
+from tracker.errors import UnknownJob
+
+if TYPE_CHECKING:
+    from tracker.store import Store
+
+LABEL = click.option("--label", "labels", multiple=True, metavar="K=V", help="A label; may be given several times.")
+WAIT = click.option("--wait", is_flag=True, help="Watch it until it has ended.")
+EXIT_STATUS = click.option("--exit-status", is_flag=True, help="With --wait: exit with its outcome, 0, 1, 3 or 4.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Print the id only.")
+
+
+@click.command()
+@click.argument("job")
+@click.option("--arg", "values", multiple=True, metavar="KEY=VALUE", help="An argument; may be given several times.")
+@click.option("--args", "json_args", metavar="JSON", help="All arguments as one JSON object.")
+@LABEL
+@WAIT
+@EXIT_STATUS
+@QUIET
+@output_options
+def submit(
+    job: str,
+    values: tuple[str, ...],
+    json_args: str | None,
+    labels: tuple[str, ...],
+    wait: bool,
+    exit_status: bool,
+    quiet: bool,
+    output: Output,
+) -> int:
+    """Queue one operation of a JOB (see `tracker jobs`).
+
+    Example:  tracker submit files.process --arg path=notes.txt --wait --exit-status
+    """
+    given = _object(json_args, "--args") if json_args else {}
+    named = pairs(values, "--arg")
+    store, queueing = _open()
+    if named:
+        properties = _schema(store, job).get("properties", {})
+        given |= {key: typed(text, properties.get(key, {})) for key, text in named.items()}
+    id = queueing.submit(job, given, pairs(labels, "--label"))
+    return _after(store, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
+
+
+@click.command()
+@click.argument("job")
+@click.argument("items", nargs=-1, metavar="ITEM…")
+@click.option("--items-from", metavar="FILE", help="One item a line, from a file or - for stdin.")
+@click.option("--arg-name", metavar="NAME", help="The argument an ITEM is; default: the job's only required one.")
+@click.option("--title", default="", help="What people read; default: made from the job and the number of items.")
+@LABEL
+@WAIT
+@EXIT_STATUS
+@QUIET
+@output_options
+def batch(
+    job: str,
+    items: tuple[str, ...],
+    items_from: str | None,
+    arg_name: str | None,
+    title: str,
+    labels: tuple[str, ...],
+    wait: bool,
+    exit_status: bool,
+    quiet: bool,
+    output: Output,
+) -> int:
+    """Queue one operation of a JOB for each ITEM.
+
+    An ITEM that is a JSON object holds the arguments, any other is the value of one argument.
+
+    Example:  tracker batch files.process *.txt --wait
+    """
+    texts = [*items, *(lines_of(items_from) if items_from else [])]
+    if not texts:
+        raise click.UsageError("a batch needs at least one ITEM; give them as arguments or with --items-from")
+    store, queueing = _open()
+    schema = {} if all(text.lstrip().startswith("{") for text in texts) else _schema(store, job)
+    arguments = [item(text, schema, arg_name) for text in texts]
+    id = queueing.batch(job, arguments, pairs(labels, "--label"), title)
+    return _after(store, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
+
+
+def item(text: str, schema: dict[str, Any], arg_name: str | None) -> dict[str, Any]:
+    """The arguments one ITEM stands for.
+
+    >>> item("notes.txt", {"required": ["path"]}, None)
+    {'path': 'notes.txt'}
+    """
+    if text.lstrip().startswith("{"):
+        return _object(text, "the item")
+    name = arg_name or _only_required(schema)
+    return {name: typed(text, schema.get("properties", {}).get(name, {}))}
+
+
+def typed(text: str, schema: dict[str, Any]) -> Any:
+    """``text`` as the type the job's schema asks for: JSON if it asks for anything but a string.
+
+    >>> typed("3", {"type": "integer"}), typed("3", {"type": "string"})
+    (3, '3')
+    """
+    kinds = {schema.get("type"), *(choice.get("type") for choice in schema.get("anyOf", []))}
+    if "string" in kinds or kinds == {None}:
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _only_required(schema: dict[str, Any]) -> str:
+    required = schema.get("required", [])
+    if len(required) != 1:
+        names = ", ".join(required) or "none"
+        raise click.UsageError(f"say with --arg-name which argument an ITEM is; the job requires: {names}")
+    return str(required[0])
+
+
+def _object(text: str, what: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.UsageError(f"{what} {text[:80]!r} is not a JSON object: {error}") from None
+
+
+def _open() -> tuple[Store, Any]:
+    from tracker.celery.queueing import Queueing
+
+    found = settings()
+    store = open_store(found)
+    return store, Queueing(found, store)
+
+
+def _schema(store: Store, job: str) -> dict[str, Any]:
+    found = {known.name: known.schema for known in store.jobs()}
+    if job not in found:
+        raise UnknownJob(f"no worker has published a job {job!r}; `tracker jobs` lists those there are")
+    return found[job]
+
+
+def _after(store: Store, id: str, output: Output, *, wait: bool, exit_status: bool, quiet: bool) -> int:
+    """Say what was queued, and wait for it if wanted."""
+    if not wait:
+        _say_queued(store, id, output, quiet)
+        return exit_codes.COMPLETE
+    if quiet:
+        output.line(id)
+    outcome = watch_one(store, id, output)
+    return exit_codes.BY_STATUS[outcome.status] if exit_status else exit_codes.COMPLETE
+
+
+def _say_queued(store: Store, id: str, output: Output, quiet: bool) -> None:
+    from tracker.history import History
+
+    if output.json:
+        output.object(History(store).operation(id))
+    elif quiet or not output.terminal:
+        output.line(id)
+    else:
+        output.line(f"queued {id}; watch it with: tracker watch {id}")

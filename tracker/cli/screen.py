@@ -1,0 +1,98 @@
+"""Draws frames over each other on the normal screen, and leaves the last one there.
+
+Owns the cursor while it is open. Only lines that changed are written, at most ten frames a second.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import termios
+from collections.abc import Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+FRAME = 0.1
+"""Shortest time between two frames, in seconds."""
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
+BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
+"""Around a frame: terminals that know it show the frame at once, others ignore it."""
+
+
+class Screen:
+    """A place on the terminal that is drawn again and again; use as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lines: list[str | None] = []
+        self._modes: list[Any] | None = None
+        self._widths: list[int] = []
+        self._size = self.size()
+
+    def size(self) -> tuple[int, int]:
+        """Columns and lines of the terminal now."""
+        columns, lines = shutil.get_terminal_size()
+        return max(1, columns), max(2, lines)
+
+    def __enter__(self) -> Screen:
+        self._modes = _without_echo()
+        sys.stdout.write(HIDE_CURSOR + NO_WRAP)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        sys.stdout.write(WRAP + SHOW_CURSOR)
+        sys.stdout.flush()
+        if self._modes is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._modes)
+
+    def draw(self, content: Sequence[RenderableType], *, whole: bool = False) -> None:
+        """Replace what is drawn by ``content``, cut to the terminal's height unless ``whole``."""
+        columns, height = self.size()
+        lines = self._rendered(content, columns) if whole else self._rendered(content, columns)[: height - 1]
+        if lines == self._lines and (columns, height) == self._size:
+            return
+        sys.stdout.write(BEGIN + self._back_to_top(columns, height) + self._changed(lines) + END)
+        sys.stdout.flush()
+        self._lines, self._size = list(lines), (columns, height)
+        self._widths = [cell_len(Text.from_ansi(line).plain) for line in lines]
+
+    def lines_of(self, part: RenderableType) -> int:
+        """How many lines ``part`` takes."""
+        return len(self._rendered([part], self.size()[0]))
+
+    def _rendered(self, content: Sequence[RenderableType], columns: int) -> list[str]:
+        with self._console.capture() as capture:
+            for part in content:
+                self._console.print(part, width=columns)
+        return capture.get().splitlines()
+
+    def _back_to_top(self, columns: int, height: int) -> str:
+        """Up over the frame before; a narrower terminal has broken its long lines in two."""
+        rows = sum(max(1, math.ceil(width / columns)) for width in self._widths)
+        if (columns, height) != self._size:
+            self._lines = []
+        up = min(rows, height - 1)
+        return f"\r\x1b[{up}A" if up else "\r"
+
+    def _changed(self, lines: list[str]) -> str:
+        """The lines that differ; the rest is stepped over. Cleared first: after a full line would be one cell late."""
+        known = self._lines + [None] * len(lines)
+        moves = ["\n" if line == old else f"\x1b[2K{line}\r\n" for line, old in zip(lines, known, strict=False)]
+        return "".join(moves) + "\x1b[J"
+
+
+def _without_echo() -> list[Any] | None:
+    """Stop the terminal from writing typed keys into the frames; its modes before, ``None`` without a terminal."""
+    if not sys.stdin.isatty():
+        return None
+    modes = termios.tcgetattr(sys.stdin)
+    silent = termios.tcgetattr(sys.stdin)
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
+    return modes

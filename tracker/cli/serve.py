@@ -1,0 +1,43 @@
+"""``tracker worker`` and ``tracker web``: the two long-running parts, in the foreground."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import rich_click as click
+
+from tracker.cli.source import open_store, settings
+from tracker.settings import Settings
+
+
+@click.command()
+@click.option("--concurrency", "-c", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core.")
+@click.option("--pool", type=click.Choice(["prefork", "solo", "threads"]), help="How jobs run side by side.")
+@click.option("--hostname", "-n", metavar="NAME", help="Name of this worker; default: the machine's.")
+def worker(concurrency: int | None, pool: str | None, hostname: str | None) -> int:
+    """Run jobs on this machine until stopped.
+
+    On another machine, set TRACKER_REDIS_URL to the same Redis.
+
+    Example:  tracker worker --concurrency 4
+    """
+    found = settings()
+    open_store(found)
+    from tracker.celery.worker import run
+
+    return run(found, concurrency, pool, hostname)
+
+
+@click.command()
+@click.option("--bind", metavar="HOST:PORT", help="Where to listen; default: TRACKER_BIND or 127.0.0.1:8420.")
+def web(bind: str | None) -> int:
+    """Serve the dashboard and the HTTP API until stopped.
+
+    Example:  tracker web --bind 127.0.0.1:9000
+    """
+    found = settings()
+    if bind:
+        found = replace(found, bind=Settings.from_env({"TRACKER_BIND": bind}).bind)
+    from web.server import run
+
+    return run(found, ready=lambda url: print(f"serving {url}", flush=True))

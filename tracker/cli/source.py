@@ -1,0 +1,47 @@
+"""Finds the Redis a command works with, and opens the store and the history on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracker.errors import StoreUnavailable
+from tracker.settings import Settings
+
+if TYPE_CHECKING:
+    from tracker.history import History
+    from tracker.store import Store
+
+NO_REDIS = "no Redis: set TRACKER_REDIS_URL or start `tracker up`"
+
+
+def settings() -> Settings:
+    """The environment's settings with the Redis URL completed from a running embedded server.
+
+    Raises ``StoreUnavailable`` when there is neither.
+    """
+    found = Settings.from_env()
+    if found.redis_url:
+        return found
+    from tracker.embedded import find_server
+
+    server = find_server(found.state_dir)
+    if server is None:
+        raise StoreUnavailable(NO_REDIS)
+    return replace(found, redis_url=server.url)
+
+
+def open_store(found: Settings) -> Store:
+    """A store that has answered once; raises ``StoreUnavailable``."""
+    from tracker.store import Store
+
+    store = Store(found.redis_url or "", found.namespace, live_days=found.live_days)
+    store.ping()
+    return store
+
+
+def open_history() -> History:
+    """The read facade over the Redis the environment names."""
+    from tracker.history import History
+
+    return History(open_store(settings()))

@@ -1,0 +1,146 @@
+"""How a watcher's view reaches stdout: JSON lines for machines, plain lines for pipes and logs.
+
+The live view is in ``live.py``; ``writer_for`` chooses between the three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracker.cli.output import Output
+from tracker.cli.subjects import Everything, One
+from tracker.clock import elapsed, now
+from tracker.model import ENDED, LiveEvent, Operation, Status, StepState, StepStatus
+from tracker.render import jsonl
+from tracker.render.transitions import counts_line, error_lines, operation_line, progress_line, step_line
+
+COUNTS_EVERY = 5.0
+"""Seconds between two lines with a batch's counts or a step's progress, if they moved."""
+
+SIGN_OF_LIFE = 30.0
+"""Seconds of silence after which a line says that nothing has changed: silent jobs get killed."""
+
+
+class JsonWriter:
+    """Every change as one line, nothing else on stdout."""
+
+    def __init__(self, output: Output, subject: One | Everything) -> None:
+        self._output = output
+        self._subject = subject
+        self._silence = Silence(output.note)
+
+    def snapshot(self) -> None:
+        for operation in self._subject.operations():
+            self._output.line(jsonl.snapshot_line(operation))
+
+    def reset(self, reason: str) -> None:
+        self._output.line(jsonl.reset_line(reason))
+
+    def events(self, events: list[LiveEvent]) -> None:
+        for event in events:
+            self._output.line(jsonl.event_line(event))
+
+    def refresh(self, stale_since: float | None) -> float:
+        self._silence.note(stale_since)
+        return 1.0
+
+
+class Silence:
+    """Says once that Redis does not answer, and once that it does again."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._since: float | None = None
+
+    def note(self, stale_since: float | None) -> None:
+        from tracker.render.words import clock_time
+
+        if stale_since is not None and self._since is None:
+            self._say(f"no answer from Redis since {clock_time(stale_since)}, trying again")
+        if stale_since is None and self._since is not None:
+            self._say("Redis answers again")
+        self._since = stale_since
+
+
+class PlainWriter:
+    """One line for every transition, and every few seconds one for what has only moved."""
+
+    def __init__(self, output: Output, subject: One | Everything) -> None:
+        self._output = output
+        self._subject = subject
+        self._silence = Silence(self._say)
+        self._statuses: dict[str, tuple[str, Status]] = {}
+        self._steps: dict[tuple[str, str, int], StepStatus] = {}
+        self._spoke = elapsed()
+        self._moved = elapsed()
+        self._last_move = ""
+
+    def snapshot(self) -> None:
+        for operation in self._subject.operations():
+            if operation.status in ENDED and self._is_child(operation) and self._subject.over():
+                continue
+            for step in operation.steps or ():
+                self._step(operation, step, now())
+            self._operation(operation, now())
+
+    def reset(self, reason: str) -> None:
+        self._say(f"read anew: {reason}")
+
+    def events(self, events: list[LiveEvent]) -> None:
+        for event in events:
+            if event.step is not None:
+                self._step(event.operation, event.step, event.ts)
+            self._operation(event.operation, event.ts)
+
+    def refresh(self, stale_since: float | None) -> float:
+        self._silence.note(stale_since)
+        if elapsed() - self._moved >= COUNTS_EVERY:
+            self._moved = elapsed()
+            self._say_movement()
+        return 1.0
+
+    def _operation(self, operation: Operation, moment: float) -> None:
+        """A child's beginning is no news among hundreds; its outcome is."""
+        known = self._statuses.get(operation.id)
+        mark = (operation.run, operation.status)
+        if known == mark or (known is None and operation.status is Status.QUEUED and self._is_child(operation)):
+            return
+        self._statuses[operation.id] = mark
+        if operation.status in ENDED or not self._is_child(operation):
+            self._say(operation_line(operation), moment)
+        if operation.status in ENDED and not self._is_child(operation):
+            self._say_failures(operation)
+
+    def _step(self, operation: Operation, step: StepState, moment: float) -> None:
+        key = (operation.id, operation.run, step.index)
+        if self._is_child(operation) or self._steps.get(key, StepStatus.PENDING) is step.status:
+            return
+        self._steps[key] = step.status
+        titled = operation.title if self._subject.id is None else ""
+        self._say(step_line(step, operation.step.total if operation.step else None, titled), moment)
+
+    def _is_child(self, operation: Operation) -> bool:
+        return self._subject.id is not None and operation.id != self._subject.id
+
+    def _say_movement(self) -> None:
+        """Counts and progress when they have moved, else a sign of life now and then."""
+        running = [
+            one for one in self._subject.operations() if one.status is Status.RUNNING and not self._is_child(one)
+        ]
+        lines = [counts_line(one) if one.children.total else progress_line(one) for one in running]
+        movement = "\n".join(lines)
+        if movement and (movement != self._last_move or elapsed() - self._spoke >= SIGN_OF_LIFE):
+            self._last_move = movement
+            for line in filter(None, lines):
+                self._say(line)
+
+    def _say_failures(self, operation: Operation) -> None:
+        failed = self._subject.children() if isinstance(self._subject, One) else []
+        for line in error_lines(operation, [child for child in failed if child.status in ENDED]):
+            self._output.line(line)
+
+    def _say(self, text: str, moment: float | None = None) -> None:
+        from tracker.render.words import clock_time
+
+        self._spoke = elapsed()
+        self._output.line(f"{clock_time(moment or now())}  {text}")
