@@ -157,3 +157,19 @@ def test_watchers_that_join_while_events_are_written_end_with_the_same_state(
         wait_for(lambda one=one: one.revs("end"))
         revs = one.revs("a")
         assert not revs or revs == list(range(revs[0], 300))
+
+
+def test_an_entry_that_makes_no_sense_is_a_reset_and_not_the_end(
+    store: Store, watch: Callable[..., Watching], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever can write to Redis can write nonsense; followers go on."""
+    watching = watch()
+    store.append([started("a")])
+    wait_for(lambda: watching.revs("a") == [1])
+    redis = store.client.redis
+    entry = redis.xadd(store.keys.feed, {"m": b"\xff{"})
+    redis.set(store.keys.feed_last, entry)
+    store.append([ended("a")])
+    wait_for(lambda: watching.revs("a") == [1, 2])
+    assert watching.resets == ["start", "an entry of the feed cannot be read"]
+    assert "cannot be read" in caplog.text

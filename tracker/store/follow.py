@@ -7,6 +7,7 @@ rolled back) it says ``Reset``, never a partial continuation.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from tracker.errors import StoreUnavailable
 from tracker.model import Children, Event
 from tracker.store.client import Client
 from tracker.store.keys import Keys
+
+log = logging.getLogger("tracker")
 
 TICK = 1.0
 """Seconds of silence after which a follower says ``Tick``."""
@@ -95,7 +98,7 @@ class Follower:
                 for item in self._connected(reason):
                     failures = 0
                     yield item
-            except (StoreUnavailable, msgspec.DecodeError):
+            except StoreUnavailable:
                 reason, failures = "reconnected", failures + 1
                 yield Tick(stale=True)
                 self._stop.wait(min(LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.5, 1.0))
@@ -140,10 +143,7 @@ class Follower:
             if previous == "0-0" or _later(cursor, self._last):
                 yield from self._close_hole(redis, cursor)
             return
-        self._last = cursor
-        change = _change(cursor, body)
-        self._note_versions(change)
-        yield change
+        yield self._read(cursor, body)
 
     def _close_hole(self, redis: Any, until: str) -> Iterator[Reset | Change]:
         """Read what lies between the last entry seen and ``until``; without proof of continuity, reset."""
@@ -158,8 +158,18 @@ class Follower:
         for entry, fields in entries:
             cursor = entry.decode()
             if cursor != self._last:
-                self._last = cursor
-                yield _change(cursor, fields[b"m"])
+                yield self._read(cursor, fields.get(b"m", b""))
+
+    def _read(self, cursor: str, body: bytes) -> Reset | Change:
+        """One entry. What is in Redis is untrusted: an entry that makes no sense is a reset, not an end."""
+        self._last = cursor
+        try:
+            change = _change(cursor, body)
+        except msgspec.DecodeError:
+            log.warning("tracker: the feed entry %s cannot be read", cursor)
+            return Reset("an entry of the feed cannot be read", cursor)
+        self._note_versions(change)
+        return change
 
     def _compare(self, redis: Any) -> Iterator[Reset | Change]:
         """Is there anything that was stored but not heard?"""

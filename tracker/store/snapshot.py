@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -15,8 +17,17 @@ from tracker.store.keys import Keys
 HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current")
 """Fields of an operation's hash that a list needs."""
 
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+"""How a page begins: with the score after which it goes on."""
+
 SCAN_LIMIT = 5_000
 """Most operations one filtered page looks at, so that a rare filter cannot scan for ever."""
+
+WINDOW = 500
+"""Entries of an index looked at in one go when a filter leaves few of them."""
+
+Entry = tuple[str, float]
+"""An id in an index, with its score."""
 
 _queue = msgspec.json.Decoder(QueuePart).decode
 _run = msgspec.json.Decoder(RunPart).decode
@@ -47,38 +58,56 @@ class Snapshot:
 
     def top_level(self, page: str | None, limit: int, status: str | None, name: str | None) -> Page:
         """Top-level operations, newest first."""
-        return self._page(self._keys.index, page, limit, status, name, newest_first=True)
+        window = WINDOW if status or name else limit
+        index = self._index(self._keys.index, page, window, newest_first=True)
+        return self._page(index, limit, lambda parts: _fits(parts, status, name))
 
     def children(self, id: str, page: str | None, limit: int, status: str | None) -> Page:
         """Children of an operation, in the order they were queued."""
-        return self._page(self._keys.children(id), page, limit, status, None, newest_first=False)
+        index = self._index(self._keys.children(id), page, WINDOW if status else limit, newest_first=False)
+        if status:
+            index = self._members(index, self._keys.children(id, status))
+        return self._page(index, limit, lambda _: True)
 
-    def _page(
-        self, key: str, page: str | None, limit: int, status: str | None, name: str | None, *, newest_first: bool
-    ) -> Page:
-        """Walk the index from ``page`` on until ``limit`` operations fit the filter.
+    def _page(self, index: Iterator[list[Entry]], limit: int, fits: Callable[[Parts], bool]) -> Page:
+        """The first ``limit`` operations of the index that fit.
 
         A page is the score and id after which it goes on: nothing that is added before it moves it.
         """
         items: list[Parts] = []
-        after, looked_at = page, 0
-        while looked_at < SCAN_LIMIT:
-            entries = self._entries(key, after, limit, newest_first)
+        last, looked_at = None, 0
+        for entries in index:
             for entry, parts in zip(entries, self._heads([id for id, _ in entries]), strict=True):
-                after, looked_at = _position(entry), looked_at + 1
-                if parts is not None and _fits(parts, status, name):
+                last, looked_at = _position(entry), looked_at + 1
+                if parts is not None and fits(parts):
                     items.append(parts)
                 if len(items) == limit:
-                    return Page(items, after)
-            if len(entries) < limit:
-                return Page(items)
-        return Page(items, after)
+                    return Page(items, last)
+            if looked_at >= SCAN_LIMIT:
+                return Page(items, last)
+        return Page(items)
 
-    def _entries(self, key: str, after: str | None, limit: int, newest_first: bool) -> list[tuple[str, float]]:
+    def _index(self, key: str, page: str | None, window: int, *, newest_first: bool) -> Iterator[list[Entry]]:
+        """The index from ``page`` on, a window at a time."""
+        entries = self._entries(key, page, window, newest_first)
+        while entries:
+            yield entries
+            if len(entries) < window:
+                return
+            entries = self._entries(key, _position(entries[-1]), window, newest_first)
+
+    def _members(self, index: Iterator[list[Entry]], key: str) -> Iterator[list[Entry]]:
+        """What of the index is in the set ``key``."""
+        for entries in index:
+            with self._client.answering() as redis:
+                held = redis.smismember(key, [id for id, _ in entries])
+            yield [entry for entry, is_member in zip(entries, held, strict=True) if is_member]
+
+    def _entries(self, key: str, after: str | None, limit: int, newest_first: bool) -> list[Entry]:
         """The next ``limit`` ids of the index; entries of equal score are told apart by id."""
         score, known = _taken_apart(after)
         bound = repr(score) if score is not None else ("+inf" if newest_first else "-inf")
-        found: list[tuple[str, float]] = []
+        found: list[Entry] = []
         with self._client.answering() as redis:
             start = 0
             while len(found) < limit:
@@ -144,7 +173,7 @@ def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
     return name is None or known == name
 
 
-def _position(entry: tuple[str, float]) -> str:
+def _position(entry: Entry) -> str:
     id, score = entry
     return f"{score!r}~{id}"
 
@@ -153,13 +182,12 @@ def _taken_apart(page: str | None) -> tuple[float | None, str]:
     if page is None:
         return None, ""
     score, _, id = page.partition("~")
-    try:
-        return float(score), id
-    except ValueError:
-        raise TrackerError(f"{page!r} is no page of this list; take the value of `next` as it was given") from None
+    if not NUMBER.fullmatch(score):
+        raise TrackerError(f"{page[:200]!r} is no page of this list; take the value of `next` as it was given")
+    return float(score), id
 
 
-def _is_after(entry: tuple[str, float], score: float | None, id: str, newest_first: bool) -> bool:
+def _is_after(entry: Entry, score: float | None, id: str, newest_first: bool) -> bool:
     if score is None or entry[1] != score:
         return True
     return entry[0] < id if newest_first else entry[0] > id

@@ -36,14 +36,16 @@ class View:
 
         A child's change also tells of its parent, if that is held and its counts moved.
         """
-        news = self._apply_to_operation(change)
+        return _at(change.cursor, self._apply_to_operation(change)) + self.apply_counts(change)
+
+    def apply_counts(self, change: Change) -> list[LiveEvent]:
+        """Fold only what a child's change says of its parent: for those who do not look at the child."""
         parent = self.parts.get(change.parent)
-        if parent is not None and change.children is not None and _newer(change.children, parent.children):
-            parent.children = change.children
-            news.append(LiveEvent(EventType.OPERATION_UPDATE, _when(change), compose(parent, steps=False)))
-        for event in news:
-            event.cursor = change.cursor
-        return news
+        if parent is None or change.children is None or not _newer(change.children, parent.children):
+            return []
+        parent.children = change.children
+        news = LiveEvent(EventType.OPERATION_UPDATE, _when(change), compose(parent, steps=False))
+        return _at(change.cursor, [news])
 
     def _apply_to_operation(self, change: Change) -> list[LiveEvent]:
         held = self.parts.get(change.operation)
@@ -69,6 +71,12 @@ class View:
         steps = [parts.steps[index] for index in sorted(parts.steps)]
         news = [LiveEvent(EventType.STEP_PROGRESS, _when(change), operation, step) for step in steps]
         return [*news, LiveEvent(EventType.OPERATION_UPDATE, _when(change), operation)]
+
+
+def _at(cursor: str, news: list[LiveEvent]) -> list[LiveEvent]:
+    for event in news:
+        event.cursor = cursor
+    return news
 
 
 def _is_news(parts: Parts, held: Parts) -> bool:

@@ -1,0 +1,188 @@
+"""The hub on its own: a real store to read from, and a script of what its follower says."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.store.making import queued, started
+from tests.support import wait_for
+from tracker.errors import StoreUnavailable
+from tracker.model import Parts
+from tracker.store import Change, Reset, Store, Tick
+from web.hub import Hub
+from web.mailbox import Mailbox
+
+
+class ScriptedStore(Store):
+    """Says what a test puts into ``script``; before every read of one operation it calls ``before_read``."""
+
+    script: queue.Queue[Reset | Change | Tick | Exception]
+    before_read: Callable[[], None]
+
+    def follow(
+        self, *, operation: str | None = None, stop: threading.Event | None = None
+    ) -> Iterator[Reset | Change | Tick]:
+        while stop is not None and not stop.is_set():
+            try:
+                item = self.script.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def operation(self, id: str) -> Parts | None:
+        self.before_read()
+        return super().operation(id)
+
+
+@pytest.fixture
+def scripted(redis_url: str, namespace: str) -> Iterator[ScriptedStore]:
+    store = ScriptedStore(redis_url, namespace)
+    store.script = queue.Queue()
+    store.before_read = lambda: None
+    yield store
+    store.client.disconnect()
+
+
+@pytest.fixture
+def hub(scripted: ScriptedStore) -> Iterator[Hub]:
+    hub = Hub(scripted)
+    yield hub
+    hub.stopping.set()
+
+
+def following(hub: Hub, store: ScriptedStore) -> None:
+    """Let the hub begin."""
+    hub.start()
+    store.script.put(Reset("start", "1-0"))
+    assert wait_for(lambda: hub.following)
+
+
+def taken(box: Mailbox) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in box.take(time.monotonic())]
+
+
+def received(box: Mailbox, type: str) -> dict[str, Any]:
+    """The next message of this type; those before it are passed over."""
+    found: list[dict[str, Any]] = []
+
+    def arrived() -> list[dict[str, Any]]:
+        found.extend(taken(box))
+        return [message for message in found if message["type"] == type]
+
+    return wait_for(arrived)[0]
+
+
+def ids(snapshot: dict[str, Any]) -> list[str]:
+    return [operation["id"] for operation in snapshot["operations"]]
+
+
+def test_who_subscribes_before_the_beginning_gets_a_snapshot_then(hub: Hub, scripted: ScriptedStore) -> None:
+    """Nothing is sent until the hub follows; then the snapshot, and no reset: nothing had been shown."""
+    scripted.append([queued("op")])
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operation:op")
+    assert taken(box) == []
+    following(hub, scripted)
+    assert ids(wait_for(lambda: taken(box))[0]) == ["op"]
+
+
+def test_a_snapshot_taken_across_a_reset_is_taken_again(hub: Hub, scripted: ScriptedStore) -> None:
+    """What was read before the history was lost is never shown after it."""
+    scripted.append([queued("op")])
+    following(hub, scripted)
+    other, box = Mailbox(lambda: None), Mailbox(lambda: None)
+    hub.subscribe(other, "operations")
+    received(other, "snapshot")
+
+    def lose_history() -> None:
+        scripted.before_read = lambda: None
+        scripted.client.redis.delete(scripted.keys.operation("op"), scripted.keys.index)
+        scripted.script.put(Reset("flushed", "0-0"))
+        assert received(other, "reset")["reason"] == "flushed"
+        # The read that follows finds it still: it stands for one that began before the loss.
+        scripted.append([queued("op")])
+
+    scripted.before_read = lose_history
+    hub.subscribe(box, "operation:op")
+    assert received(box, "snapshot")["cursor"] == "0-0"
+
+
+def test_a_subscription_survives_a_store_that_does_not_answer(hub: Hub, scripted: ScriptedStore) -> None:
+    """Its snapshot comes as soon as the store answers again."""
+    scripted.append([queued("op")])
+    following(hub, scripted)
+
+    def fail() -> None:
+        raise StoreUnavailable("away")
+
+    scripted.before_read = fail
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operation:op")
+    scripted.script.put(Tick())
+    assert wait_for(scripted.script.empty)
+    assert taken(box) == []
+    scripted.before_read = lambda: None
+    scripted.script.put(Tick())
+    assert ids(received(box, "snapshot")) == ["op"]
+
+
+def test_while_redis_is_away_nobody_is_said_to_be_up_to_date(hub: Hub, scripted: ScriptedStore) -> None:
+    """A subscription made meanwhile is served afterwards."""
+    following(hub, scripted)
+    scripted.script.put(Tick(stale=True))
+    assert wait_for(lambda: not hub.following)
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operations")
+    assert taken(box) == []
+    scripted.script.put(Tick())
+    assert received(box, "snapshot")["operations"] == []
+    assert hub.following
+
+
+def test_an_error_while_following_starts_every_topic_again(
+    hub: Hub, scripted: ScriptedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The hub outlives what it did not expect, and says so in the log."""
+    following(hub, scripted)
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operations")
+    received(box, "snapshot")
+    scripted.script.put(RuntimeError("unexpected"))
+    scripted.script.put(Reset("start", "2-0"))
+    assert received(box, "reset")
+    assert "unexpected" in caplog.text
+
+
+def test_a_change_nobody_watches_is_not_read(hub: Hub, scripted: ScriptedStore) -> None:
+    """A namespace without watchers costs no reads, however much happens in it."""
+    following(hub, scripted)
+    reads: list[bool] = []
+    scripted.before_read = lambda: reads.append(True)
+    scripted.append([started("op")])
+    for rev in range(5, 10):
+        scripted.script.put(Change(f"{rev}-0", "op", rev, 1, "", [], hole=True))
+    assert wait_for(lambda: hub.cursor == "9-0")
+    assert reads == []
+
+
+def test_nothing_arrives_after_leaving(hub: Hub, scripted: ScriptedStore) -> None:
+    """A socket that is gone leaves nothing behind that grows."""
+    following(hub, scripted)
+    box, stays = Mailbox(lambda: None), Mailbox(lambda: None)
+    hub.subscribe(box, "operations")
+    hub.subscribe(stays, "operations")
+    received(box, "snapshot")
+    hub.leave(box)
+    scripted.append([started("op")])
+    scripted.script.put(Change("5-0", "op", 1, 1, "", [], hole=True))
+    assert received(stays, "events")["events"][0]["operation"]["id"] == "op"
+    assert (taken(box), box.topics) == ([], [])

@@ -1,0 +1,363 @@
+"""The live WebSocket against a real server, a real Redis and a real client."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from tests.store.making import batch_of, ended, head, queued, started, step_event
+from tests.support import wait_for
+from tests.web.client import Server, serving
+from tracker.embedded import ensure_server
+from tracker.model import Event, RunPart, Status, StepState, StepStatus, new_id
+from tracker.store import RunBlob, Store
+
+
+@pytest.fixture
+def op() -> str:
+    """An id no other test uses: the server they share may still hold theirs."""
+    return new_id()
+
+
+def test_the_first_message_is_hello(server: Server) -> None:
+    """It names the protocol's version, the server's, and its time."""
+    with server.watch() as watcher:
+        hello = watcher.seen[0]
+    assert (hello["type"], hello["v"]) == ("hello", 1)
+    assert abs(hello["now"] - time.time()) < 60
+    assert hello["version"]
+
+
+def test_a_snapshot_comes_first_and_every_change_after_it(server: Server, store: Store, op: str) -> None:
+    """An operation that was there is in the snapshot; what happens to it then comes as events, in order."""
+    store.append([queued(op)])
+    with server.watch("operations", f"operation:{op}") as watcher:
+        assert watcher.until("snapshot")["operations"][0]["status"] == "queued"
+        assert watcher.until("snapshot")["operations"][0]["id"] == op
+        store.append([started(op), step_event(op, 2)])
+        store.append([step_event(op, 3, status=StepStatus.COMPLETE)])
+        store.append([ended(op, seq=4)])
+        watcher.event(f"operation:{op}", lambda event: event["operation"]["status"] == "complete")
+        events = watcher.events(f"operation:{op}")
+        revs = [event["operation"]["rev"] for event in events]
+        assert revs == sorted(revs)
+        assert revs[-1] == 5
+        assert [event["step"]["status"] for event in events if event.get("step")][-1] == "complete"
+        assert all(event["operation"]["steps"] is None for event in events)
+
+
+def test_a_new_operation_appears_in_the_list(server: Server, store: Store) -> None:
+    """Nobody has to subscribe again for it; children do not appear there."""
+    with server.watch("operations") as watcher:
+        assert watcher.until("snapshot")["operations"] == []
+        store.append([queued("parent"), queued("child", parent="parent"), queued("last")])
+        watcher.event("operations", lambda event: event["operation"]["id"] == "last")
+        ids = {event["operation"]["id"] for event in watcher.events()}
+        assert ids == {"parent", "last"}
+
+
+def test_an_operation_may_be_watched_before_it_exists(server: Server, store: Store) -> None:
+    """Its snapshot is empty; it arrives when it is queued."""
+    with server.watch("operation:later") as watcher:
+        assert watcher.until("snapshot")["operations"] == []
+        store.append([queued("later")])
+        watcher.event("operation:later", lambda event: event["operation"]["status"] == "queued")
+
+
+def test_only_what_is_subscribed_is_sent(server: Server, store: Store) -> None:
+    """After an unsubscribe nothing more of the topic comes."""
+    store.append([queued("one"), queued("two")])
+    with server.watch("operation:one", "operation:two") as watcher:
+        watcher.until("snapshot")
+        watcher.until("snapshot")
+        watcher.say(type="unsubscribe", topic="operation:one")
+        watcher.say(type="ping")
+        watcher.until("heartbeat")
+        store.append([started("one"), started("two")])
+        watcher.event("operation:two", lambda event: event["operation"]["status"] == "running")
+        assert not [m for m in watcher.seen if m["type"] == "events" and m["topic"] == "operation:one"]
+
+
+def test_children_show_failures_first(server: Server, store: Store, op: str) -> None:
+    """The window begins with what went wrong, then what runs, then the others as they were queued."""
+    ids = batch_of(store, 5, op)
+    store.append([started(ids[2], parent=op), started(ids[4], parent=op)])
+    store.append([ended(ids[4], Status.ERROR, parent=op)])
+    with server.watch(f"children:{op}") as watcher:
+        found = [child["id"] for child in watcher.until("snapshot")["operations"]]
+    assert found == [ids[4], ids[2], ids[0], ids[1], ids[3]]
+
+
+def test_a_childs_change_moves_its_parents_counts(server: Server, store: Store, op: str) -> None:
+    """Whoever watches the list or the batch sees counts that always add up, without watching the children."""
+    ids = batch_of(store, 3, op)
+    with server.watch("operations", f"operation:{op}") as watcher:
+        watcher.until("snapshot")
+        watcher.until("snapshot")
+        for done, id in enumerate(ids, 1):
+            store.append([started(id, parent=op)])
+            store.append([ended(id, parent=op)])
+            watcher.event(
+                f"operation:{op}", lambda event, done=done: event["operation"]["children"]["complete"] == done
+            )
+        while not any(event["operation"]["status"] == "complete" for event in watcher.events("operations")):
+            watcher.read()
+        counts = [event["operation"]["children"] for event in watcher.events()]
+        assert all(c["total"] == c["queued"] + c["running"] + c["complete"] == 3 for c in counts)
+        assert counts[-1]["complete"] == 3
+
+
+def test_children_arrive_whole_and_merged(server: Server, store: Store, op: str) -> None:
+    """Every child's outcome arrives, in far fewer messages than there were changes."""
+    ids = batch_of(store, 100, op)
+    with server.watch(f"children:{op}") as watcher:
+        watcher.until("snapshot")
+        for id in ids:
+            store.append([started(id, parent=op), ended(id, parent=op)])
+        waiting = set(ids)
+        while waiting:
+            message = watcher.until("events")
+            waiting -= {e["operation"]["id"] for e in message["events"] if e["operation"]["status"] == "complete"}
+        spent = [m for m in watcher.seen if m["type"] == "events"]
+        assert len(spent) < 100
+
+
+def test_two_watchers_of_one_operation_both_see_everything(server: Server, store: Store, op: str) -> None:
+    """One who comes later takes nothing away from the one who was there."""
+    store.append([started(op)])
+    with server.watch("operations") as early:
+        early.until("snapshot")
+        for seq in range(2, 30):
+            store.append([step_event(op, seq)])
+            if seq == 15:
+                with server.watch("operations", f"operation:{op}") as late:
+                    late.until("snapshot")
+        early.event("operations", lambda event: event["operation"]["rev"] == 29)
+
+
+def test_heartbeats_come_and_name_the_position(server: Server, store: Store, op: str) -> None:
+    """Also when nothing happens; the cursor is that of the last change."""
+    with server.watch("operations") as watcher:
+        watcher.until("snapshot")
+        store.append([queued(op)])
+        cursor = watcher.until("events")["cursor"]
+        assert watcher.until("heartbeat", lambda m: m["cursor"] == cursor)
+        assert watcher.until("heartbeat")["now"] > 0
+
+
+def test_a_hostile_name_arrives_as_it_is(server: Server, store: Store, op: str) -> None:
+    """Harmless as data: nothing is interpreted on the way."""
+    name = "[/bold]<script>\x1b]52;c;\x07" + "x" * 100
+    store.append(
+        [RunBlob(op, "r1", [Event("operation.start", op, 1.0, "r1", 1, head=_titled(name))], "", 1.0, _titled(name))]
+    )
+    with server.watch("operations") as watcher:
+        assert watcher.until("snapshot")["operations"][0]["title"] == name
+
+
+def _titled(title: str) -> RunPart:
+    return RunPart("r1", "job", title, 1.0, 1.0)
+
+
+BAD = ["", "{", "[]", "7", '{"type":"shout"}', '{"type":"subscribe"}', '{"type":"subscribe","topic":7}']
+BAD_TOPICS = [
+    "",
+    "operation:",
+    "operation:a b",
+    "operation:" + "x" * 129,
+    "children",
+    "all",
+    "operations:x",
+    "children:\x00",
+]
+
+
+@pytest.mark.parametrize("text", BAD + [json.dumps({"type": "subscribe", "topic": topic}) for topic in BAD_TOPICS])
+def test_a_message_nobody_understands_is_answered(server: Server, text: str) -> None:
+    """With a sentence that says what would be understood; the connection stays."""
+    with server.watch() as watcher:
+        watcher.socket.send(text)
+        assert watcher.until("error")["detail"]
+        watcher.say(type="subscribe", topic="operations", unknown="ignored")
+        watcher.until("snapshot")
+
+
+def closing_code(watcher_socket: ClientConnection) -> int | None:
+    try:
+        for _ in range(10_000):
+            watcher_socket.recv(timeout=20)
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+    raise AssertionError("the connection stays open")
+
+
+def test_too_many_mistakes_close_the_connection(server: Server) -> None:
+    """Code 1008."""
+    with server.watch() as watcher:
+        for _ in range(6):
+            watcher.socket.send("nonsense")
+        assert closing_code(watcher.socket) == 1008
+
+
+def test_too_many_messages_close_the_connection(server: Server) -> None:
+    """Code 4429; a burst below the limit is fine."""
+    with server.watch() as watcher:
+        for _ in range(15):
+            watcher.say(type="ping")
+        watcher.until("heartbeat")
+        for _ in range(60):
+            watcher.say(type="ping")
+        assert closing_code(watcher.socket) == 4429
+
+
+def test_too_large_a_message_closes_the_connection(server: Server) -> None:
+    """Code 1009 for more than 8 KiB, however it is cut into pieces."""
+    with server.watch() as watcher:
+        watcher.socket.send(["x" * 4_000] * 3)
+        assert closing_code(watcher.socket) == 1009
+
+
+def test_one_connection_watches_a_bounded_number_of_topics(server: Server) -> None:
+    """The one too many is refused with a sentence, the others stay."""
+    with server.watch() as watcher:
+        for number in range(16):
+            watcher.say(type="subscribe", topic=f"operation:op{number}")
+            watcher.until("snapshot")
+        watcher.say(type="subscribe", topic="operation:one-more")
+        assert "at most 16" in watcher.until("error")["detail"]
+
+
+def test_a_lost_history_resets_every_watcher(tmp_path: Path) -> None:
+    """After FLUSHALL each topic says so and starts again with what is there now."""
+    redis = ensure_server(tmp_path / "redis")
+    try:
+        store = Store(redis.url, "lost")
+        with serving(redis.url, "lost", tmp_path / "log", heartbeat=0.3) as server:
+            store.append([queued("old")])
+            with server.watch("operations", "operation:old") as watcher:
+                assert watcher.until("snapshot")["operations"][0]["id"] == "old"
+                watcher.until("snapshot")
+                store.client.redis.flushall()
+                store.append([queued("new")])
+                assert watcher.until("reset")["reason"]
+                watcher.until("snapshot", lambda m: [o["id"] for o in m["operations"]] == ["new"])
+                watcher.until("snapshot", lambda m: m["topic"] == "operation:old" and m["operations"] == [])
+                store.append([started("new")])
+                watcher.event("operations", lambda event: event["operation"]["status"] == "running")
+        store.client.disconnect()
+    finally:
+        redis.stop()
+
+
+def test_watchers_outlive_a_restart_of_redis(tmp_path: Path) -> None:
+    """While it is away they are told and hear no heartbeat; then they go on, missing nothing."""
+    redis = ensure_server(tmp_path / "redis")
+    store = Store(redis.url, "away")
+    with serving(redis.url, "away", tmp_path / "log", heartbeat=0.2) as server, server.watch("operations") as watcher:
+        watcher.until("snapshot")
+        redis.stop()
+        assert "Redis" in watcher.until("error")["detail"]
+        watcher.say(type="subscribe", topic="operation:op")
+        again = ensure_server(tmp_path / "redis")
+        try:
+            wait_for(lambda: store.append([queued("op")]))
+            watcher.until("snapshot", lambda m: m["topic"] == "operation:op" and m["operations"])
+            watcher.until("heartbeat")
+            held = [m for m in watcher.seen if m.get("topic") == "operations"]
+            assert "op" in json.dumps(held)
+            store.client.disconnect()
+        finally:
+            again.stop()
+
+
+def test_a_client_that_reads_nothing_disturbs_nobody(redis_url: str, namespace: str, tmp_path: Path) -> None:
+    """The others see every change while it stalls, and its connection is ended."""
+    store = Store(redis_url, namespace)
+    with serving(redis_url, namespace, tmp_path / "log", unread=2.0, sockets=2, threads=6) as server:
+        stalled = stalled_client(server)
+        store.append([started("op")])
+        with server.watch("operations") as watcher:
+            watcher.until("snapshot")
+            for seq in range(2, 400):
+                store.append([big_step("op", seq)])
+                if seq % 20 == 0:
+                    watcher.event("operations", lambda event, rev=seq: event["operation"]["rev"] >= rev)
+            wait_for(lambda: seats_free(server), timeout=60)
+        stalled.close()
+    store.client.disconnect()
+
+
+def stalled_client(server: Server) -> socket.socket:
+    """A client that watches one operation and never reads, with the smallest receive buffer there is."""
+    host, port = server.address.split(":")
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    client.connect((host, int(port)))
+    head = (
+        f"GET /api/v1/ws HTTP/1.1\r\nHost: {server.address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    ask = json.dumps({"type": "subscribe", "topic": "operation:op"}).encode()
+    frame = bytes([0x81, 0x80 | len(ask), 0, 0, 0, 0]) + ask
+    client.sendall(head.encode())
+    assert client.recv(12) == b"HTTP/1.1 101"
+    client.sendall(frame)
+    return client
+
+
+def big_step(operation: str, seq: int) -> RunBlob:
+    """A step's change of about 15 kB."""
+    step = StepState(seq, "Step", StepStatus.RUNNING, detail="x" * 15_000)
+    event = Event("step.start", operation, 1.0, "r1", seq, step=step)
+    return RunBlob(operation, "r1", [event], "", 1.0, None, [step], step)
+
+
+def seats_free(server: Server) -> bool:
+    try:
+        with server.watch():
+            return True
+    except InvalidStatus:
+        return False
+
+
+def test_more_sockets_than_allowed_leave_http_working(redis_url: str, namespace: str, tmp_path: Path) -> None:
+    """The one too many hears 503 and when to come back; a seat that becomes free is given again."""
+    with serving(redis_url, namespace, tmp_path / "log", sockets=3, threads=4) as server:
+        with server.watch("operations"), server.watch("operations"), server.watch("operations"):
+            with pytest.raises(InvalidStatus) as refused, server.watch():
+                pass
+            assert refused.value.response.status_code == 503
+            assert int(refused.value.response.headers["Retry-After"]) > 0
+            started_at = time.monotonic()
+            assert server.get("/healthz").status == 200
+            assert time.monotonic() - started_at < 5
+        wait_for(lambda: seats_free(server))
+
+
+def test_what_waits_for_a_snapshot_is_not_lost(server: Server, store: Store, op: str) -> None:
+    """Changes made while clients subscribe arrive, in the snapshot or after it."""
+    store.append([started(op)])
+    for seq in range(2, 40):
+        with server.watch(f"operation:{op}") as watcher:
+            store.append([step_event(op, seq)])
+            snapshot = watcher.until("snapshot")["operations"][0]
+            if snapshot["rev"] < seq:
+                watcher.event(f"operation:{op}", lambda event, rev=seq: event["operation"]["rev"] >= rev)
+
+
+def test_a_second_run_clears_the_first_ones_error(server: Server, store: Store, op: str) -> None:
+    """An operation that ended and runs again is told as running, with the new run's id."""
+    store.append([started(op), ended(op, Status.ERROR)])
+    with server.watch(f"operation:{op}") as watcher:
+        assert watcher.until("snapshot")["operations"][0]["status"] == "error"
+        store.append(
+            [RunBlob(op, "r2", [Event("operation.start", op, 1.0, "r2", 1, head=head("r2"))], "", 1.0, head("r2"))]
+        )
+        event = watcher.event(f"operation:{op}", lambda event: event["operation"]["run"] == "r2")
+        assert (event["operation"]["status"], event["operation"]["attempt"]) == ("running", 2)

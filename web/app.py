@@ -1,0 +1,59 @@
+"""``create_app``: puts the parts together. Holds no state of its own and connects to nothing."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from tracker.celery.queueing import Queueing
+from tracker.errors import SettingsError
+from tracker.history import History
+from tracker.settings import Settings
+from tracker.store import Store
+from web import api, health, live, pages, problems, security
+from web.hub import Hub
+from web.limits import SOCKET_MESSAGE, Limits
+from web.seats import Seats
+from web.shim import DaemonThread
+from web.site import Site, installed_version
+
+
+def create_app(settings: Settings | None = None, limits: Limits | None = None) -> Flask:
+    """The WSGI application; without ``settings`` it reads them from the environment.
+
+    Raises ``SettingsError`` if no Redis is configured. Does not start threads, so a server may fork after it.
+    """
+    app = Flask("web", static_folder=None, template_folder="templates")
+    app.extensions["tracker"] = _site(settings or Settings.from_env(), limits or Limits())
+    app.config["SOCK_SERVER_OPTIONS"] = {
+        "ping_interval": 25,
+        "max_message_size": SOCKET_MESSAGE,
+        "thread_class": DaemonThread,
+    }
+    # No other site is ever allowed in, so there is nothing to tell in advance.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    security.install(app)
+    problems.install(app)
+    prefix = app.extensions["tracker"].settings.base_path or None
+    for blueprint in (api.blueprint, health.blueprint, live.blueprint, pages.blueprint):
+        app.register_blueprint(blueprint, url_prefix=prefix)
+    return app
+
+
+def _site(settings: Settings, limits: Limits) -> Site:
+    if not settings.redis_url:
+        raise SettingsError(
+            "TRACKER_REDIS_URL is not set; set it, for example to redis://localhost:6379/0, or start `tracker up`"
+        )
+    store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
+    version = installed_version()
+    return Site(
+        settings=settings,
+        limits=limits,
+        store=store,
+        history=History(store),
+        queueing=Queueing(settings, store),
+        hub=Hub(store),
+        seats=Seats(limits.sockets),
+        version=version,
+        assets=pages.assets_of(version),
+    )

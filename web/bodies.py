@@ -1,0 +1,112 @@
+"""Request bodies: what may be in them, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from web.limits import BATCH_ITEMS, LABELS, TEXT, UNWANTED_BODY
+from web.problems import Problem, invalid_body
+
+ShortText = Annotated[str, msgspec.Meta(max_length=TEXT)]
+JobName = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
+
+
+class OperationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /api/v1/operations``."""
+
+    job: JobName
+    args: dict[str, Any] = {}
+    labels: dict[str, Any] = {}
+
+
+class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /api/v1/batches``: one dictionary of arguments for each child."""
+
+    job: JobName
+    items: list[dict[str, Any]]
+    labels: dict[str, Any] = {}
+    title: ShortText = ""
+
+
+Body = TypeVar("Body", OperationBody, BatchBody)
+
+PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
+"""Where msgspec says the fault is, as ``$.items[3].path``."""
+
+FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*?)`")
+"""What msgspec says of a field that should not or should be there."""
+
+
+def read(kind: type[Body], limit: int) -> Body:
+    """The request's body as a ``kind``; raises ``Problem`` 400, 413, 415 or 422."""
+    if request.mimetype != "application/json":
+        raise Problem(415, "not-json", "Not JSON", "send the body with the header `Content-Type: application/json`")
+    try:
+        body = msgspec.json.decode(_data(limit), type=kind)
+    except msgspec.ValidationError as error:
+        raise invalid_body(*pointer_and_detail(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, "malformed-json", "The body is no JSON", f"{error}"[:TEXT]) from None
+    check_labels(body.labels)
+    return body
+
+
+def _data(limit: int) -> bytes:
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        _drain()
+        detail = f"this address takes at most {limit:,} bytes"
+        raise Problem(413, "too-large", "The body is too large", detail) from None
+
+
+def _drain() -> None:
+    """Read the body to its end, within reason: many clients hear no answer while they are still sending."""
+    stream, left = request.environ["wsgi.input"], UNWANTED_BODY
+    while left > 0 and (chunk := stream.read(min(left, 64 * 1024))):
+        left -= len(chunk)
+
+
+def check_items(items: list[dict[str, Any]]) -> None:
+    """Raise ``Problem`` 422 unless a batch may have these many items."""
+    if not items:
+        raise invalid_body("/items", "a batch needs at least one item")
+    if len(items) > BATCH_ITEMS:
+        raise invalid_body("/items", f"a batch has at most {BATCH_ITEMS} items, this one has {len(items)}")
+
+
+def check_labels(labels: dict[str, Any]) -> None:
+    """Raise ``Problem`` 422 unless ``labels`` maps a few short texts to short texts."""
+    if len(labels) > LABELS:
+        raise invalid_body("/labels", f"an operation has at most {LABELS} labels, this one has {len(labels)}")
+    for key, value in labels.items():
+        if not key or len(key) > TEXT:
+            raise invalid_body("/labels", f"the key of a label has 1 to {TEXT} characters")
+        if not isinstance(value, str) or len(value) > TEXT:
+            raise invalid_body(f"/labels/{_escaped(key)}", f"a label is a text of at most {TEXT} characters")
+
+
+def pointer_and_detail(message: str) -> tuple[str, str]:
+    """What msgspec says, as a JSON pointer and a sentence without the place.
+
+    >>> pointer_and_detail("Expected `object`, got `int` - at `$.items[3]`")
+    ('/items/3', 'Expected `object`, got `int`')
+    >>> pointer_and_detail("Object contains unknown field `queue`")
+    ('/queue', 'Object contains unknown field `queue`')
+    """
+    place = PLACE.search(message)
+    detail = PLACE.sub("", message)
+    parts = re.findall(r"\.([^.\[]+)|\[(\d+)\]", place["path"]) if place else []
+    pointer = "".join(f"/{_escaped(name or index)}" for name, index in parts)
+    field = FIELD.match(detail)
+    return (f"{pointer}/{_escaped(field['name'])}" if field else pointer), detail
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,48 @@
+"""Is the process alive, and can work be queued and watched?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from tracker.errors import StoreUnavailable
+from web.api import reply
+from web.problems import not_ready
+from web.site import site
+
+blueprint = Blueprint("health", __name__)
+
+WANTED = {
+    "redis": "Redis does not answer; check that it runs and that TRACKER_REDIS_URL is right",
+    "following": "the live events are not being followed yet",
+    "workers": "no live worker has published a job; start one with `tracker worker`",
+}
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """200 as long as the process answers."""
+    return reply({"status": "ok"})
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """200 when Redis answers, the live events are followed and a worker runs jobs; else 503 naming what is missing."""
+    hub = site().hub
+    hub.start()
+    workers = _workers()
+    found: dict[str, Any] = {"redis": workers is not None, "following": hub.following, "workers": workers or 0}
+    missing = {name: text for name, text in WANTED.items() if not found[name]}
+    if missing:
+        raise not_ready(missing, found)
+    return reply(found)
+
+
+def _workers() -> int | None:
+    """Live workers of the job that has most of them; ``None`` while Redis does not answer."""
+    try:
+        site().store.ping()
+        return max((job.workers for job in site().history.jobs()), default=0)
+    except StoreUnavailable:
+        return None

@@ -1,0 +1,67 @@
+"""The bounds of everything a client can ask for or make the server hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OPERATION_BODY = 64 * 1024
+"""Largest body that queues one operation, in bytes."""
+
+BATCH_BODY = 4 * 1024 * 1024
+"""Largest body that queues a batch, in bytes."""
+
+UNWANTED_BODY = 16 * 1024 * 1024
+"""What is read of a body that is too large anyway, in bytes, before its connection is cut."""
+
+BATCH_ITEMS = 10_000
+"""Most items of a batch."""
+
+LABELS = 32
+"""Most labels of an operation."""
+
+TEXT = 200
+"""Longest job name, title, label key or label value, in characters."""
+
+PAGE = 200
+"""Most items of a page."""
+
+SOCKET_MESSAGE = 8 * 1024
+"""Largest message a WebSocket client may send, in bytes."""
+
+SOCKET_BYTES_PER_SECOND = 128 * 1024
+"""What a WebSocket client may send in a second before its connection is cut."""
+
+SOCKET_MESSAGES_PER_SECOND = 10
+"""What a WebSocket client may send in the long run."""
+
+SOCKET_BURST = 20
+"""Messages a WebSocket client may send at once."""
+
+SOCKET_MISTAKES = 5
+"""Messages nobody understands, after which a WebSocket is closed."""
+
+SOCKET_TOPICS = 16
+"""Most topics of one WebSocket."""
+
+TOP_LEVEL = 500
+"""Operations in a snapshot of the topic ``operations``."""
+
+CHILDREN = 200
+"""Operations in a snapshot of a topic ``children:<id>``."""
+
+WAITING = 1_000
+"""Events that may wait for one socket and topic; beyond it the topic starts again with a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds that depend on the machine; all times in seconds."""
+
+    threads: int = 64
+    """Requests and WebSockets served at the same time; a WebSocket holds its thread."""
+    sockets: int = 48
+    """WebSockets served at the same time; fewer than ``threads``, so that HTTP is always answered."""
+    heartbeat: float = 15.0
+    """Time between two heartbeats of a WebSocket."""
+    unread: float = 10.0
+    """How long a WebSocket client may leave what was sent to it unread."""

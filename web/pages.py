@@ -1,0 +1,62 @@
+"""The dashboard's one page and its files. The page is a shell: its modules fetch everything they show."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from flask import Blueprint, Response, make_response, render_template, send_from_directory
+from werkzeug.exceptions import NotFound
+
+from tracker.settings import ID
+from web.site import site
+
+STATIC = Path(__file__).parent / "static"
+
+A_YEAR = 31_536_000
+
+MODULE_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+"""Types that must not depend on what the machine's own table says: browsers refuse modules of another type."""
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """The list of operations."""
+    return _shell()
+
+
+@blueprint.get("/operations/<id>")
+def operation(id: str) -> Response:
+    """The page of one operation, whether it exists or not: it may still come."""
+    if not ID.fullmatch(id):
+        raise NotFound
+    return _shell()
+
+
+def _shell() -> Response:
+    base = site().settings.base_path
+    page = render_template("index.html", base=base, static=f"/static/{site().assets}", version=site().version)
+    response = make_response(page)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@blueprint.get("/static/<assets>/<path:name>")
+def static(assets: str, name: str) -> Response:
+    """A file of the dashboard; its address changes with its content, so it may be kept for long."""
+    if assets != site().assets:
+        raise NotFound("this file belongs to another version of the dashboard; reload the page")
+    response = send_from_directory(STATIC, name, mimetype=MODULE_TYPES.get(Path(name).suffix))
+    response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
+    return response
+
+
+def assets_of(version: str) -> str:
+    """The path segment of the static files: the version and a digest of what they contain."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(STATIC)}\0".encode() + path.read_bytes())
+    return f"{version}+{digest.hexdigest()[:10]}"

@@ -1,0 +1,47 @@
+"""What the routes of one application share: made once by ``create_app``, found with ``site()``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import cast
+
+from flask import current_app
+
+from tracker.celery.queueing import Queueing
+from tracker.history import History
+from tracker.settings import Settings
+from tracker.store import Store
+from web.hub import Hub
+from web.limits import Limits
+from web.seats import Seats
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The parts behind the routes. Nothing here connects before it is asked for something."""
+
+    settings: Settings
+    limits: Limits
+    store: Store
+    history: History
+    queueing: Queueing
+    hub: Hub
+    seats: Seats
+    """For the WebSockets that may be open at the same time."""
+    version: str
+    assets: str
+    """Path segment of the static files; changes whenever one of them does."""
+
+
+def site() -> Site:
+    """The parts of the application that serves the current request."""
+    return cast(Site, current_app.extensions["tracker"])
+
+
+def installed_version() -> str:
+    """Version of this distribution; ``0`` when it runs without being installed."""
+    try:
+        return version("steptracker")
+    except PackageNotFoundError:
+        return "0"
