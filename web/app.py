@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from tracker import __version__
 from tracker.celery.queueing import Queueing
 from tracker.errors import SettingsError
 from tracker.history import History
@@ -14,7 +15,7 @@ from web.hub import Hub
 from web.limits import SOCKET_MESSAGE, Limits
 from web.seats import Seats
 from web.shim import DaemonThread
-from web.site import Site, installed_version
+from web.site import Site
 
 
 def create_app(settings: Settings | None = None, limits: Limits | None = None) -> Flask:
@@ -45,7 +46,6 @@ def _site(settings: Settings, limits: Limits) -> Site:
             "TRACKER_REDIS_URL is not set; set it, for example to redis://localhost:6379/0, or start `tracker up`"
         )
     store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
-    version = installed_version()
     return Site(
         settings=settings,
         limits=limits,
@@ -54,6 +54,6 @@ def _site(settings: Settings, limits: Limits) -> Site:
         queueing=Queueing(settings, store),
         hub=Hub(store),
         seats=Seats(limits.sockets),
-        version=version,
-        assets=pages.assets_of(version),
+        version=__version__,
+        assets=pages.assets_of(__version__),
     )

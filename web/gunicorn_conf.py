@@ -8,10 +8,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
+import threading
 from types import FrameType
 from typing import Any
 
 from tracker.errors import SettingsError
+from tracker.history.recorder import Recorder
 from web.limits import Limits
 
 worker_class = "gthread"
@@ -56,9 +58,12 @@ def refusal(host: str) -> str:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Follow the store from the start, and let go of the WebSockets first when told to stop."""
-    hub = worker.app.wsgi().extensions["tracker"].hub
+    """Follow the store from the start, stand by as recorder, and let go of the WebSockets first when told to stop."""
+    site = worker.app.wsgi().extensions["tracker"]
+    hub = site.hub
     hub.start()
+    recorder = Recorder(site.store)
+    threading.Thread(target=recorder.run, args=[hub.stopping], name="tracker-recorder", daemon=True).start()
     handle = worker.handle_exit
 
     def stop(number: int, frame: FrameType | None) -> None:

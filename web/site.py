@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import cast
 
 from flask import current_app
@@ -37,11 +36,3 @@ class Site:
 def site() -> Site:
     """The parts of the application that serves the current request."""
     return cast(Site, current_app.extensions["tracker"])
-
-
-def installed_version() -> str:
-    """Version of this distribution; ``0`` when it runs without being installed."""
-    try:
-        return version("steptracker")
-    except PackageNotFoundError:
-        return "0"

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from tracker.model import Parts
-from tracker.store.append import Answer, Appender, Item, QueueItem, RunBlob, Seal, VerdictItem
+from tracker.store.append import Answer, Appender, Hold, Item, QueueItem, RunBlob, Seal, Trim, VerdictItem
 from tracker.store.client import Client
 from tracker.store.follow import Change, Follower, Reset, Tick
 from tracker.store.jobs import JobInfo, Jobs
@@ -21,6 +21,7 @@ from tracker.store.view import View
 __all__ = [
     "Answer",
     "Change",
+    "Hold",
     "Item",
     "JobInfo",
     "Page",
@@ -30,6 +31,7 @@ __all__ = [
     "Seal",
     "Store",
     "Tick",
+    "Trim",
     "VerdictItem",
     "View",
 ]

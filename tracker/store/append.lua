@@ -3,7 +3,7 @@
 -- KEYS[1]  the feed; every other key is the namespace's prefix plus a suffix, so all share one hash slot.
 -- ARGV     prefix, seconds that ended operations stay (0: for ever), entries the feed keeps, then the changes.
 -- A change starts with its kind; the functions below say what follows. The answer is one pair per change:
---   stored <attempt> | duplicate <seq> | behind <seq stored> | ignored 0
+--   stored <attempt, or how many> | duplicate <seq> | behind <seq stored> | ignored 0
 --
 -- Values are opaque text made by the caller: nothing here parses JSON, and no number passes through cjson.
 -- Ids match [A-Za-z0-9._:-]{1,128}, so they can be written into JSON as they are.
@@ -83,11 +83,13 @@ local function forget(id)
   redis.call('ZREM', PREFIX .. 'ended', id)
 end
 
+-- Answers how many operations left, so that a caller knows whether to go on.
 local function trim()
-  if LIVE == 0 then return end
+  if LIVE == 0 then return 0 end
   local limit = tonumber(now()) - LIVE
   local old = redis.call('ZRANGEBYSCORE', PREFIX .. 'ended', '-inf', limit, 'LIMIT', 0, TRIM_AT_ONCE)
   for _, id in ipairs(old) do forget(id) end
+  return #old
 end
 
 local function retain(id, key, status, parent)
@@ -230,7 +232,23 @@ local function put_seal()
   return {'stored', 0}
 end
 
-local PUT = {run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal}
+-- hold: token of a recorder, milliseconds it may be silent (0: it lets go); ignored while another one holds.
+local function put_hold()
+  local token, life = take(), take()
+  local holder = redis.call('GET', PREFIX .. 'recorder')
+  if holder and holder ~= token then return {'ignored', 0} end
+  if life == '0' then
+    redis.call('DEL', PREFIX .. 'recorder')
+  else
+    redis.call('SET', PREFIX .. 'recorder', token, 'PX', life)
+  end
+  return {'stored', 0}
+end
+
+-- trim: removes some of the operations whose time in Redis is over; answers how many.
+local function put_trim() return {'stored', trim()} end
+
+local PUT = {run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal, hold = put_hold, trim = put_trim}
 local answers = {}
 while position < #ARGV do
   answers[#answers + 1] = PUT[take()]()

@@ -93,15 +93,35 @@ class Seal:
         return ["seal", self.operation, self.total]
 
 
-Item = RunBlob | QueueItem | VerdictItem | Seal
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A recorder takes or keeps the namespace's one active place; ``ignored`` while another one has it."""
+
+    token: str
+    seconds: float
+
+    def arguments(self) -> list[Any]:
+        return ["hold", self.token, int(self.seconds * 1000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Remove some of the ended operations whose time in Redis is over; the answer's number says how many."""
+
+    def arguments(self) -> list[Any]:
+        return ["trim"]
+
+
+Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Trim
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the store did with an item.
 
-    ``stored`` (number: the run's attempt), ``duplicate`` (known already), ``behind`` (number: the last
-    seq it knows; events are missing before this blob) or ``ignored`` (a verdict that came too late).
+    ``stored`` (number: the run's attempt, or how many were trimmed), ``duplicate`` (known already),
+    ``behind`` (number: the last seq it knows; events are missing before this blob) or ``ignored`` (a
+    verdict that came too late, a place that is taken).
     """
 
     kind: str

@@ -1,0 +1,81 @@
+"""The recorder: applies retention. One is active per namespace, others stand by and take over.
+
+Killing it at any moment loses nothing: the next one goes on with what is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from tracker.clock import elapsed
+from tracker.errors import StoreUnavailable
+from tracker.model import new_run
+from tracker.store import Hold, Store, Trim
+
+EVERY = 5.0
+"""Seconds between two turns."""
+
+SILENCE = 3 * EVERY
+"""Seconds after which a silent active recorder is replaced by one that stands by."""
+
+LOG_EVERY = 60.0
+"""Seconds between two log lines about the same trouble."""
+
+log = logging.getLogger("tracker")
+
+
+class Recorder:
+    """Keeps one namespace within its retention.
+
+    >>> recorder = Recorder(Store("redis://localhost:6379/0"))
+    >>> recorder.active
+    False
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.active = False
+        self.trimmed = 0
+        self._store = store
+        self._token = new_run()
+        self._complained = -LOG_EVERY
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; while Redis is away, wait for it."""
+        while not stop.is_set():
+            self.turn()
+            stop.wait(EVERY)
+        self._let_go()
+
+    def turn(self) -> None:
+        """Take or keep the active place if it is free, and do what is due."""
+        try:
+            (answer,) = self._store.append([Hold(self._token, SILENCE)])
+            self._note(answer.kind == "stored")
+            if self.active:
+                self._trim()
+        except StoreUnavailable as error:
+            self._note(False)
+            self._complain(error)
+
+    def _trim(self) -> None:
+        """Short calls, so that nobody else waits for Redis."""
+        while removed := self._store.append([Trim()])[0].number:
+            self.trimmed += removed
+
+    def _let_go(self) -> None:
+        """A recorder that ends well makes place at once."""
+        try:
+            self._store.append([Hold(self._token, 0)])
+        except StoreUnavailable:
+            return
+
+    def _note(self, active: bool) -> None:
+        if active and not self.active:
+            log.info("tracker: this recorder is active")
+        self.active = active
+
+    def _complain(self, error: StoreUnavailable) -> None:
+        if elapsed() - self._complained >= LOG_EVERY:
+            self._complained = elapsed()
+            log.warning("tracker: the recorder waits: %s", error)
