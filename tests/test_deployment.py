@@ -76,7 +76,7 @@ def test_compose_runs_two_workers_and_publishes_on_loopback_only(services: dict[
 def test_every_command_in_compose_exists(services: dict[str, Any]) -> None:
     """A service that cannot start would be worse than none."""
     ours = [service["command"] for service in services.values() if service.get("image") == "steptracker"]
-    assert sorted(ours) == ["web", "worker"]
+    assert sorted(ours) == ["recorder", "web", "worker"]
     for verb in ours:
         assert run("tracker", verb, "--help").returncode == 0
 

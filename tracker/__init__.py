@@ -11,6 +11,7 @@ from tracker.context import current_tracker
 from tracker.errors import OperationCancelled, TrackerError
 from tracker.step import Step
 from tracker.step_tracker import StepTracker
+from tracker.version import __version__ as __version__
 
 __all__ = [
     "OperationCancelled",
@@ -21,8 +22,6 @@ __all__ = [
     "current_tracker",
     "event_bus",
 ]
-
-__version__ = "0.1.0"
 
 
 def _sink() -> Sink | None:

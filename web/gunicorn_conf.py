@@ -63,7 +63,7 @@ def post_worker_init(worker: Any) -> None:
     hub = site.hub
     hub.start()
     recorder = Recorder(site.store)
-    threading.Thread(target=recorder.run, args=[hub.stopping], name="tracker-recorder", daemon=True).start()
+    threading.Thread(target=recorder.run, args=[hub.stopping.wait], name="tracker-recorder", daemon=True).start()
     handle = worker.handle_exit
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -33,6 +33,7 @@ def readyz() -> Response:
     hub.start()
     workers = _workers()
     found: dict[str, Any] = {"redis": workers is not None, "following": hub.following, "workers": workers or 0}
+    found["watching"] = site().seats.taken
     missing = {name: text for name, text in WANTED.items() if not found[name]}
     if missing:
         raise not_ready(missing, found)

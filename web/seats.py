@@ -13,6 +13,11 @@ class Seats:
         self._taken = 0
         self._changed = threading.Condition()
 
+    @property
+    def taken(self) -> int:
+        """Seats in use."""
+        return self._taken
+
     def take(self) -> bool:
         """Take a seat; ``False`` if there is none."""
         with self._changed:

@@ -53,7 +53,9 @@ def test_one_recorder_is_active_and_the_other_takes_over_when_it_ends(
     monkeypatch.setattr(recording, "EVERY", 0.05)
     first, second = Recorder(store), Recorder(store)
     ends = [threading.Event(), threading.Event()]
-    threads = [threading.Thread(target=one.run, args=[end]) for one, end in zip((first, second), ends, strict=True)]
+    threads = [
+        threading.Thread(target=one.run, args=[end.wait]) for one, end in zip((first, second), ends, strict=True)
+    ]
     threads[0].start()
     wait_for(lambda: first.active)
     threads[1].start()

@@ -9,6 +9,8 @@ import sys
 import rich_click as click
 from rich_click import RichHelpConfiguration
 
+from tracker.version import __version__
+
 COMMANDS = {
     "watch": "tracker.cli.watch:watch",
     "ls": "tracker.cli.read:ls",
@@ -20,6 +22,7 @@ COMMANDS = {
     "demo": "tracker.cli.demo:demo",
     "worker": "tracker.cli.serve:worker",
     "web": "tracker.cli.serve:web",
+    "recorder": "tracker.cli.serve:recorder",
 }
 """Name of every sub-command, in the order of ``--help``, and where it is."""
 
@@ -55,9 +58,6 @@ class LazyGroup(click.RichGroup):
     context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": help_config()},
     epilog="Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 lost, 5 no connection.",
 )
-@click.version_option(package_name="steptracker", message="%(version)s")
+@click.version_option(__version__, message="%(version)s")
 def tracker() -> None:
-    """See into running work: steps, progress and outcomes, live.
-
-    Example:  tracker demo
-    """
+    """See into running work: steps, progress and outcomes, live. Example: `tracker demo`"""

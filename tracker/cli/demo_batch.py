@@ -80,12 +80,9 @@ def store_history(store: Any) -> History:
 
 def _wait_for_first_page(api: Api, plan: Plan) -> None:
     """So that somebody who opens the dashboard sees the batch from its beginning."""
-    before = api.page_views()
-    if before is None:
-        return
     plan.output.say(f"Open it now: the batch starts with the first look, or in {FIRST_PAGE_WAIT:.0f} s.")
     deadline = elapsed() + FIRST_PAGE_WAIT
-    while elapsed() < deadline and api.page_views() == before:
+    while elapsed() < deadline and not api.watching():
         plan.check()
         plan.pause(0.1)
 

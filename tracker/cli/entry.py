@@ -1,12 +1,11 @@
 """Runs one command: turns every expected error into one line on stderr and an exit code.
 
-Owns what the whole command line has in common at its edges: errors, Ctrl-C, signals, closed pipes.
-Must not know any verb.
+Owns what the whole command line has in common at its edges: errors, Ctrl-C, signals; a pipe closed by
+its reader is ended quietly by click. Must not know any verb.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -43,8 +42,6 @@ def run(argv: Sequence[str] | None) -> int:
         return fail(error.format_message(), exit_codes.USAGE)
     except TrackerError as error:
         return fail(str(error), exit_codes.of_error(error))
-    except BrokenPipeError:
-        return _reader_gone()
     except (KeyboardInterrupt, click.Abort):
         return exit_codes.INTERRUPTED
     except Signalled as signalled:
@@ -58,19 +55,12 @@ def fail(message: str, code: int) -> int:
 
 
 def _exit_code(returned: object) -> int:
-    sys.stdout.flush()
     return returned if isinstance(returned, int) else exit_codes.COMPLETE
 
 
 def _usage(error: click.UsageError) -> int:
     path = error.ctx.command_path if error.ctx is not None else "tracker"
     return fail(f"{error.format_message().rstrip('.')}; see `{path} --help`", exit_codes.USAGE)
-
-
-def _reader_gone() -> int:
-    """The other end of the pipe has closed (``| head``): what is still buffered must not raise again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return exit_codes.SIGNALLED + signal.SIGPIPE
 
 
 def _unwind_on_signals() -> None:

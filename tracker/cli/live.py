@@ -83,8 +83,17 @@ class LiveWriter:
         picture = render_operation(cleaned(operation), now(), symbols=self._symbols, height=room)
         if has_children:
             room = max(1, height - len(below) - 1 - self._screen.lines_of(picture))
-            below = rows(subject.children(), now=now(), width=width, height=room, symbols=self._symbols) + below
+            below = self._children(subject.children(), width, room) + below
         return [picture, *below]
+
+    def _children(self, children: Sequence[Operation], width: int, height: int) -> list[Text]:
+        """Failed ones first, but never so many that those that run are not seen."""
+        failed = [child for child in children if child.status in ENDED]
+        running = [child for child in children if child.status not in ENDED]
+        room = max(min(len(running), height // 2), height - len(failed))
+        shown = rows(running, now=now(), width=width, height=room, symbols=self._symbols) if running else []
+        failures = rows(failed, now=now(), width=width, height=height - len(shown), symbols=self._symbols)
+        return [*failures, *shown]
 
     def _below(self, operation: Operation, width: int) -> list[Text]:
         lines = [Text(line) for line in pace_lines(operation, now())]

@@ -43,11 +43,11 @@ class Api:
         if status != 200:
             raise Unready(_missing(body))
 
-    def page_views(self) -> int | None:
-        """How often the dashboard's page was asked for, ``None`` if the server does not count."""
+    def watching(self) -> int:
+        """How many live connections, and so pages, are open."""
         _, body = self._ask("readyz")
-        views = body.get("page_views") if isinstance(body, dict) else None
-        return views if isinstance(views, int) else None
+        number = body.get("watching") if isinstance(body, dict) else None
+        return number if isinstance(number, int) else 0
 
     def queue_batch(self, job: str, items: list[dict[str, Any]], title: str) -> str:
         """Queue a batch and answer its id; raises ``TrackerError`` with what the server said."""

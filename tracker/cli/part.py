@@ -64,7 +64,9 @@ class Part:
             for line in self._process.stdout:
                 text = line.decode(errors="replace").rstrip()
                 self.last_line = text or self.last_line
-                self._log(self.name, text)
+                # A log that cannot be written must not stop the reading: the child would wait for ever.
+                with contextlib.suppress(OSError):
+                    self._log(self.name, text)
 
 
 class Keeper:

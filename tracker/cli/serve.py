@@ -1,4 +1,4 @@
-"""``tracker worker`` and ``tracker web``: the two long-running parts, in the foreground."""
+"""``tracker worker``, ``tracker web`` and ``tracker recorder``: the long-running parts, in the foreground."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import rich_click as click
 
+from tracker.cli import exit_codes
 from tracker.cli.source import open_store, settings
+from tracker.cli.stopping import stopping
 from tracker.settings import Settings
 
 
@@ -41,3 +43,20 @@ def web(bind: str | None) -> int:
     from web.server import run
 
     return run(found, ready=lambda url: print(f"serving {url}", flush=True))
+
+
+@click.command()
+def recorder() -> int:
+    """Keep Redis within its retention until stopped.
+
+    One is active per namespace, others stand by. `tracker web` runs one as well.
+
+    Example:  TRACKER_LIVE_DAYS=3 tracker recorder
+    """
+    found = settings()
+    store = open_store(found)
+    from tracker.history.recorder import Recorder
+
+    with stopping() as stop:
+        Recorder(store, lambda line: print(line, flush=True)).run(stop.wait)
+    return exit_codes.COMPLETE

@@ -57,7 +57,7 @@ class System:
             self._start_server()
         self._stop.check()
         environment = child_environment(self.settings)
-        python = [sys.executable, "-P", "-m", "tracker"]
+        python = [sys.executable, "-m", "tracker"]
         self._parts.append(Part("web", [*python, "web"], environment, self._log))
         self._parts.append(
             Part("worker", [*python, "worker", "--concurrency", str(concurrency)], environment, self._log)

@@ -76,6 +76,7 @@ def say_running(running: Running, output: Output) -> None:
 
 
 def log_to_stderr(part: str, line: str) -> None:
-    """One line of a part, named and cleaned."""
-    sys.stderr.write(f"{part:<6} | {clean(line)}\n")
-    sys.stderr.flush()
+    """One line of a part, named and cleaned; empty ones are left out."""
+    if line:
+        sys.stderr.write(f"{part:<6} | {clean(line)}\n")
+        sys.stderr.flush()

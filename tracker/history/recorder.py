@@ -6,7 +6,7 @@ Killing it at any moment loses nothing: the next one goes on with what is stored
 from __future__ import annotations
 
 import logging
-import threading
+from collections.abc import Callable
 
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
@@ -33,18 +33,20 @@ class Recorder:
     False
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, tell: Callable[[str], object] = log.info) -> None:
         self.active = False
         self.trimmed = 0
         self._store = store
+        self._tell = tell
+        self._told: bool | None = None
         self._token = new_run()
         self._complained = -LOG_EVERY
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; while Redis is away, wait for it."""
-        while not stop.is_set():
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Work until ``wait`` (for so many seconds) answers that it is time to stop; while Redis is away, stand by."""
+        self.turn()
+        while not wait(EVERY):
             self.turn()
-            stop.wait(EVERY)
         self._let_go()
 
     def turn(self) -> None:
@@ -55,7 +57,7 @@ class Recorder:
             if self.active:
                 self._trim()
         except StoreUnavailable as error:
-            self._note(False)
+            self.active, self._told = False, None
             self._complain(error)
 
     def _trim(self) -> None:
@@ -71,9 +73,9 @@ class Recorder:
             return
 
     def _note(self, active: bool) -> None:
-        if active and not self.active:
-            log.info("tracker: this recorder is active")
-        self.active = active
+        if self._told is not active:
+            self._tell("the recorder is active" if active else "another recorder is active; standing by")
+        self.active = self._told = active
 
     def _complain(self, error: StoreUnavailable) -> None:
         if elapsed() - self._complained >= LOG_EVERY:

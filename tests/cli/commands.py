@@ -1,0 +1,131 @@
+"""A running ``tracker`` command as tests hold it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+TRACKER = [sys.executable, "-P", "-m", "tracker"]
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Command:
+    """One command: in a pipe, or with ``terminal`` (columns, lines) on a pseudo-terminal of that size."""
+
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], terminal: tuple[int, int] | None, cwd: str
+    ) -> None:
+        self._chunks: list[bytes] = []
+        self._errors: list[bytes] = []
+        self._master = -1
+        where = {"cwd": cwd, "env": {**environment, "PYTHONPATH": str(ROOT)}}
+        if terminal is None:
+            self.process = subprocess.Popen(
+                [*TRACKER, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                **where,
+            )
+            outputs = [(self.process.stdout.fileno(), self._chunks), (self.process.stderr.fileno(), self._errors)]
+        else:
+            self._master, slave = pty.openpty()
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", terminal[1], terminal[0], 0, 0))
+            self.process = subprocess.Popen(
+                [*TRACKER, *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **where,
+            )  # fmt: skip
+            os.close(slave)
+            outputs = [(self._master, self._chunks)]
+        self._readers = [threading.Thread(target=_read, args=output, daemon=True) for output in outputs]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def out(self) -> str:
+        """Everything on stdout (on a terminal: on the screen) so far, with its control sequences."""
+        return b"".join(self._chunks).decode()
+
+    @property
+    def err(self) -> str:
+        """Everything on stderr so far."""
+        return b"".join(self._errors).decode()
+
+    @property
+    def text(self) -> str:
+        """``out`` without control sequences."""
+        return CONTROL.sub("", self.out)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """Every complete line of stdout as JSON."""
+        return [json.loads(line) for line in self.out.splitlines(keepends=True) if line.endswith("\n")]
+
+    def code(self, timeout: float = 30.0) -> int:
+        """The exit code, once it has ended and everything it wrote has been read."""
+        code = self.process.wait(timeout)
+        for reader in self._readers:
+            reader.join(timeout)
+        return code
+
+    def shows(self, text: str, timeout: float = 20.0) -> None:
+        """Wait until ``text`` was written."""
+        wait_for(lambda: text in self.text or text in self.err or self._gone(text), timeout)
+
+    def _gone(self, text: str) -> bool:
+        if self.process.poll() is not None and not any(reader.is_alive() for reader in self._readers):
+            assert text in self.text + self.err, f"ended with {self.process.returncode}: {self.text}{self.err}"
+        return False
+
+    def press(self, keys: str) -> None:
+        """Type on its terminal."""
+        os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size of its terminal."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def echoes(self) -> bool:
+        """Whether its terminal shows typed keys."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+
+    def close(self) -> None:
+        """End it in good order, then for certain."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(30)
+        self.process.kill()
+        self.code()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        if self._master >= 0:
+            os.close(self._master)
+
+
+def _read(handle: int, chunks: list[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := os.read(handle, 65536):
+            chunks.append(chunk)

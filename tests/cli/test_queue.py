@@ -1,0 +1,95 @@
+"""``submit`` and ``batch``: what is queued, what is refused, and how arguments are read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.system import free_address
+from tracker.cli.queue import item, typed
+from tracker.store import JobInfo, Store
+
+PATH_SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the embedded server needs POSIX")
+def test_jobs_are_queued_waited_for_and_refused(tracker: Run, tmp_path: Path) -> None:
+    """On a whole running system: ids, outcomes, labels, and errors that queue nothing."""
+    (tmp_path / "good.txt").write_text("good\n")
+    own = {"TRACKER_REDIS_URL": "", "TRACKER_BIND": free_address(), "TRACKER_DATA_ROOT": str(tmp_path)}
+    tracker("up", **own).shows("(Ctrl-C stops everything)", 60)
+    submit = ["submit", "files.process", "--arg"]
+    good = tracker(*submit, "path=good.txt", "--label", "tenant=acme", "--wait", "--exit-status", "--json", **own)
+    bad = tracker(*submit, "path=missing.txt", "--wait", "--exit-status", **own)
+    wrong = tracker(*submit, "file=good.txt", **own)
+    unknown = tracker("submit", "files.nothing", "--args", '{"path": "good.txt"}', **own)
+    quiet = tracker("submit", "files.process", "--args", '{"path": "good.txt"}', "-q", **own)
+    many = tracker("batch", "files.process", "good.txt", '{"path": "good.txt"}', "--wait", "--exit-status", **own)
+    assert [command.code() for command in (good, bad, wrong, unknown, quiet, many)] == [0, 1, 2, 2, 0, 0]
+    assert good.objects[-1]["operation"]["labels"] == {"tenant": "acme"}
+    assert "missing.txt" in bad.out
+    assert "path" in wrong.err
+    assert "files.nothing" in unknown.err
+    assert "2 complete" in many.lines[-1]
+    shown = tracker("show", quiet.out.strip(), "--json", **own)
+    assert shown.code() == 0
+    assert shown.objects[0]["name"] == "files.process"
+
+
+def test_a_job_without_a_live_worker_is_refused(tracker: Run, store: Store) -> None:
+    """Known, but nobody would run it: nothing is queued."""
+    store.publish_jobs("w1", [JobInfo("files.process", PATH_SCHEMA, "celery")])
+    store.withdraw_worker("w1")
+    command = tracker("submit", "files.process", "--arg", "path=x")
+    assert command.code() == 1
+    assert command.err.startswith("tracker: ")
+    assert store.operations().items == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["submit", "files.process", "--arg", "path"],
+        ["submit", "files.process", "--args", "[1]"],
+        ["submit", "files.process", "--args", "{"],
+        ["batch", "files.process", "--items-from", "/nowhere"],
+        ["batch", "files.process", "{broken"],
+        ["batch", "two.required", "x"],
+    ],
+)
+def test_arguments_that_cannot_be_read_are_usage_errors(tracker: Run, store: Store, arguments: list[str]) -> None:
+    """Named before anything is queued."""
+    two = {"type": "object", "properties": {}, "required": ["from", "to"]}
+    store.publish_jobs("w1", [JobInfo("files.process", PATH_SCHEMA, "celery"), JobInfo("two.required", two, "celery")])
+    command = tracker(*arguments)
+    assert command.code() == 2
+    assert command.err.count("\n") == 1
+    assert store.operations().items == []
+
+
+@pytest.mark.parametrize(
+    ("text", "schema", "value"),
+    [
+        ("3", {"type": "integer"}, 3),
+        ("3", {"type": "string"}, "3"),
+        ("3", {}, "3"),
+        ("true", {"type": "boolean"}, True),
+        ("[1, 2]", {"type": "array"}, [1, 2]),
+        ("null", {"anyOf": [{"type": "integer"}, {"type": "null"}]}, None),
+        ("x", {"anyOf": [{"type": "string"}, {"type": "null"}]}, "x"),
+        ("not a number", {"type": "integer"}, "not a number"),
+    ],
+)
+def test_a_value_is_read_as_the_type_the_job_asks_for(text: str, schema: dict[str, object], value: object) -> None:
+    """What does not fit stays text, and the schema's check names it."""
+    assert typed(text, schema) == value
+
+
+def test_an_item_is_arguments_or_the_one_required_argument() -> None:
+    """A JSON object is taken as it is; any other text is the value of the named or the only required argument."""
+    assert item('{"path": "a", "n": 1}', {}, None) == {"path": "a", "n": 1}
+    assert item("a b.txt", PATH_SCHEMA, None) == {"path": "a b.txt"}
+    assert item("7", {"properties": {"n": {"type": "integer"}}}, "n") == {"n": 7}

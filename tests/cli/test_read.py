@@ -1,0 +1,149 @@
+"""``ls``, ``show`` and ``jobs``: what they print, for people, pipes and programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.commands import ROOT, TRACKER
+from tests.cli.conftest import Run
+from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
+from tracker.model import Error, QueuePart, RunPart, Status, StepState, StepStatus
+from tracker.store import JobInfo, QueueItem, Store
+
+HOSTILE = "a[/bold]<script>\x1b[31m\x1b]0;title\x07\u202e\nb" + "x" * 10_000
+
+
+def test_ls_in_a_pipe_is_one_plain_line_each_newest_first(tracker: Run, store: Store) -> None:
+    """Whole ids and tabs, so that ``cut`` and ``awk`` work."""
+    store.append([QueueItem(f"op-{n}", QueuePart("files.process", NOW + n, title=f"File {n}")) for n in range(3)])
+    command = tracker("ls")
+    assert command.code() == 0
+    assert [line.split("\t")[0] for line in command.lines] == ["op-2", "op-1", "op-0"]
+    assert command.lines[0].split("\t")[1:2] == ["queued"]
+    assert command.lines[0].endswith("files.process\tFile 2")
+
+
+def test_ls_takes_filters_and_a_limit(tracker: Run, store: Store) -> None:
+    """By status, by name, and no more than asked for."""
+    store.append([queued("q1"), started("r1"), ended("r1", Status.ERROR), queued("q2", name="other")])
+    by_status = tracker("ls", "--status", "error", "--json")
+    by_name = tracker("ls", "--name", "other", "--json")
+    limited = tracker("ls", "--limit", "1", "--json")
+    assert (by_status.code(), by_name.code(), limited.code()) == (0, 0, 0)
+    assert [one["id"] for one in by_status.objects] == ["r1"]
+    assert [one["id"] for one in by_name.objects] == ["q2"]
+    assert len(limited.objects) == 1
+
+
+def test_show_prints_steps_error_and_what_else_is_known(tracker: Run, store: Store) -> None:
+    """Everything that explains a failure, found by the beginning of the id."""
+    step = StepState(1, "Check encoding", StepStatus.ERROR, NOW, 0.4, error="not UTF-8")
+    why = Error("NotText", "not UTF-8", path=["A title", "Check encoding"])
+    part = RunPart(
+        "r1", "job", "A title", NOW, NOW, Status.ERROR, 4, NOW + 2, 2.2, labels={"tenant": "acme"}, error=why
+    )
+    store.append([blob("failing-one", part, type="operation.complete", steps=[step])])
+    command = tracker("show", "failing")
+    assert command.code() == 0
+    assert command.lines[0] == 'A title: error after 2.2s at "Check encoding": NotText: not UTF-8'
+    assert "[1/4] Check encoding: error after 0.4s: not UTF-8" in command.out
+    assert "tenant=acme" in command.out
+
+
+def test_show_of_a_batch_names_its_failed_children(tracker: Run, store: Store) -> None:
+    """Counts, and each failure with its error."""
+    ids = batch_of(store, 3)
+    store.append([started(id, parent="b") for id in ids])
+    store.append([ended(ids[0], parent="b"), ended(ids[1], parent="b"), ended(ids[2], Status.ERROR, parent="b")])
+    command = tracker("show", "b")
+    assert command.code() == 0
+    assert "3 of 3 ended (2 complete, 1 error)" in command.out
+    assert "A title: error" in command.lines[-1]
+
+
+def test_json_is_the_operation_and_nothing_else(tracker: Run, store: Store) -> None:
+    """The same object as over HTTP; steps in the single view only."""
+    store.append([blob("one", head(), steps=[StepState(1, "Read")])])
+    shown, listed = tracker("show", "one", "--json"), tracker("ls", "--json")
+    assert (shown.code(), listed.code()) == (0, 0)
+    assert [step["name"] for step in shown.objects[0]["steps"]] == ["Read"]
+    assert (listed.objects[0]["id"], listed.objects[0]["steps"]) == ("one", None)
+
+
+@pytest.mark.parametrize("terminal", [None, (20, 10), (80, 24)])
+def test_hostile_text_is_harmless(tracker: Run, store: Store, terminal: tuple[int, int] | None) -> None:
+    """Titles cannot colour, move the cursor, ring, set the window's title or break a line."""
+    part = RunPart("r1", HOSTILE, HOSTILE, NOW, NOW, Status.ERROR, 1, NOW, 1.0, error=Error(HOSTILE, HOSTILE))
+    steps = [StepState(1, HOSTILE, StepStatus.ERROR, error=HOSTILE, detail=HOSTILE)]
+    store.append([blob("bad", part, type="operation.complete", steps=steps)])
+    for verb in (["ls"], ["show", "bad"], ["watch", "bad"]):
+        command = tracker(*verb, terminal=terminal)
+        assert command.code() == 0
+        assert not {"\x07", "\u202e"} & set(command.out)
+        assert "\x1b]" not in command.out
+        assert "\x1b[31mb" not in command.out
+        assert "[31m" not in command.out.replace("\x1b[31m", "").replace("\ufffd[31m", "")
+
+
+@pytest.mark.parametrize("how", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_without_colours_a_terminal_gets_no_control_sequence(tracker: Run, store: Store, how: dict[str, str]) -> None:
+    """What is read once is plain text then."""
+    store.append([started("one"), ended("one", Status.ERROR)])
+    for verb in (["ls"], ["show", "one"], ["--help"], ["ls", "--help"]):
+        command = tracker(*verb, terminal=(80, 24), **how)
+        assert command.code() == 0
+        assert "\x1b" not in command.out
+
+
+def test_a_reader_that_goes_away_is_no_error(tracker: Run, store: Store, environment: dict[str, str]) -> None:
+    """``tracker ls --json | head -1`` prints one line and no traceback."""
+    store.append([queued(f"op-{n}") for n in range(500)])
+    line = " ".join([*TRACKER, "ls --json --limit 1000 | head -1"])
+    done = subprocess.run(
+        ["sh", "-c", line], cwd="/", env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout)["id"].startswith("op-")
+    assert done.stderr == ""
+
+
+def test_jobs_tells_arguments_and_live_workers(tracker: Run, store: Store) -> None:
+    """What can be queued, and whether anybody would run it."""
+    schema = {"type": "object", "properties": {"path": {"type": "string"}, "depth": {}}, "required": ["path"]}
+    store.publish_jobs("w1", [JobInfo("files.process", schema, "celery", description="Reads a file.")])
+    command, as_json = tracker("jobs"), tracker("jobs", "--json")
+    assert (command.code(), as_json.code()) == (0, 0)
+    assert command.out == "files.process\tpath [depth]\t1 worker\tReads a file.\n"
+    assert as_json.objects[0]["schema"] == schema
+
+
+@pytest.mark.parametrize("arguments", [["ls"], ["show", "one"], ["watch", "one"], ["--help"]])
+def test_reading_loads_neither_celery_nor_flask(
+    store: Store, environment: dict[str, str], arguments: list[str]
+) -> None:
+    """A look costs what a look needs."""
+    store.append([started("one"), ended("one")])
+    script = (
+        "import sys; from tracker.cli import main; code = main(sys.argv[1:]);"
+        "sys.exit(repr([name for name in ('celery', 'kombu', 'flask') if name in sys.modules] or code))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.stderr.splitlines()[-1] == "0"
+
+
+@pytest.mark.parametrize("size", [(20, 10), (60, 20), (80, 24), (120, 40)])
+def test_ls_on_a_terminal_is_a_table_that_fits(tracker: Run, store: Store, size: tuple[int, int]) -> None:
+    """One row each, never wider than the terminal; ids as long as they must be to tell them apart."""
+    store.append([started(f"0197aaaa-{n}") for n in range(3)])
+    command = tracker("ls", terminal=size)
+    assert command.code() == 0
+    lines = command.text.splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= size[0]
+    assert all("A title"[: size[0] // 4] in line for line in lines)
+    assert [line.split(" ")[0] for line in lines if size[0] >= 40] in ([], ["0197aaaa-2", "0197aaaa-1", "0197aaaa-0"])
