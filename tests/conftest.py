@@ -1,7 +1,4 @@
-"""Fixtures that several test files share.
-
-The ``browser`` fixture (a page in the Chromium that ``chromium`` finds) belongs beside the browser tests.
-"""
+"""Fixtures that several test files share."""
 
 from __future__ import annotations
 
@@ -12,10 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tracker.embedded import ensure_server
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,11 +58,17 @@ def state_dir(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of a Chromium; without one the test is skipped, or fails where CI=true promises one."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium; without one the tests are skipped, but fail where ``CI`` is ``true``.
+
+    For one module at a time: while it runs, this thread counts as being inside an event loop.
+    """
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
         missing = "no Chromium on PATH; on Debian and Ubuntu: apt install chromium"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    return found
+        pytest.fail(missing, pytrace=False) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS))
+        yield browser
+        browser.close()

@@ -16,10 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import browser
 from tests.support import wait_for
-
-__all__ = ["browser"]
 
 ROOT = Path(__file__).parents[2]
 

@@ -193,7 +193,7 @@ def test_a_wrong_method_names_the_right_ones(server: Server) -> None:
 def test_the_system_is_ready_once_a_worker_lives(server: Server, store: Store) -> None:
     """With Redis, the followed events and a worker it is ready; without a worker it says so."""
     answer = server.get("/readyz")
-    assert (answer.status, answer.json) == (200, {"redis": True, "following": True, "workers": 1})
+    assert (answer.status, answer.json) == (200, {"redis": True, "following": True, "workers": 1, "watching": 0})
     store.withdraw_worker("alive")
     answer = server.get("/readyz")
     assert (answer.status, [fault["pointer"] for fault in answer.json["errors"]]) == (503, ["/workers"])

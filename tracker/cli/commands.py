@@ -60,4 +60,4 @@ class LazyGroup(click.RichGroup):
 )
 @click.version_option(__version__, message="%(version)s")
 def tracker() -> None:
-    """See into running work: steps, progress and outcomes, live. Example: `tracker demo`"""
+    """See into running work, step by step and live. Example: `tracker demo`"""
