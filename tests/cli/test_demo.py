@@ -127,3 +127,13 @@ def test_the_default_is_this_python_s_own_library() -> None:
     assert found.paths == sorted(found.paths)
     assert not [path for path in found.paths if "site-packages" in path or not (found.root / path).is_file()]
     assert find_files(default_folder(), 3).paths == found.paths[:3]
+
+
+def test_the_data_root_is_honoured(start: Start, files: Path, tmp_path: Path) -> None:
+    """Its files are the default, and a PATH outside of it is refused before anything starts."""
+    outside = start("demo", str(tmp_path), "--exit", TRACKER_DATA_ROOT=str(files))
+    assert outside.code() == 2
+    assert "TRACKER_DATA_ROOT" in outside.err
+    inside = start("demo", "--exit", TRACKER_DATA_ROOT=str(files))
+    assert inside.code(90) == 1
+    assert "3 complete, 1 error" in inside.out

@@ -28,12 +28,13 @@ def demo(path: Path | None, leave: bool, limit: int | None, output: Output) -> i
     """Process real text files as one batch, and watch it.
 
     Starts what `tracker up` starts, or joins one that runs. PATH is a file or a folder with
-    text files; default: this Python's own library. Reads only; results go to the state folder.
+    text files; default: TRACKER_DATA_ROOT, else this Python's own library. Reads only; results go to the state folder.
 
     Example:  tracker demo ~/texts --exit
     """
-    files = find_files(path or default_folder(), limit)
-    settings = replace(Settings.from_env(), data_root=files.root)
+    settings = Settings.from_env()
+    files = _files(settings, path, limit)
+    settings = replace(settings, data_root=files.root)
     with stopping() as stop:
         try:
             claim = claim_or_join(settings.state_dir, stop)
@@ -46,18 +47,29 @@ def demo(path: Path | None, leave: bool, limit: int | None, output: Output) -> i
             return stop.exit_code
 
 
+def _files(settings: Settings, path: Path | None, limit: int | None) -> Files:
+    """What to process: below ``TRACKER_DATA_ROOT`` where that is set, for jobs read nothing else then."""
+    root = settings.data_root
+    if root == Path("."):
+        return find_files(path or default_folder(), limit)
+    found = find_files(path or root, limit).below(root)
+    if found is None:
+        raise click.UsageError(
+            f"{str(path)!r} lies outside TRACKER_DATA_ROOT ({root}); unset it, or give a PATH in there"
+        )
+    return found
+
+
 def _join(running: Running, files: Files, stop: Stop, output: Output) -> int:
     """Use the system that runs: its worker reads files below its own folder only."""
-    root = Path(running.data_root)
-    if not files.root.resolve().is_relative_to(root):
+    found = files.below(Path(running.data_root))
+    if found is None:
         raise TrackerError(
-            f"already running at {running.url}, where jobs read files below {root} only; "
+            f"already running at {running.url}, where jobs read files below {running.data_root} only; "
             f"stop it (pid {running.pid}), or give a PATH in there"
         )
-    inside = files.root.resolve().relative_to(root)
-    files = Files(root, [str(inside / path) for path in files.paths])
     output.say(f"already running at {running.url} (pid {running.pid})")
-    return run_batch(Plan(complete_settings(), files, output, stop.check, stop.wait), running)
+    return run_batch(Plan(complete_settings(), found, output, stop.check, stop.wait), running)
 
 
 def _start(claim: Claim, plan: Plan, stop: Stop, *, stay: bool) -> int:

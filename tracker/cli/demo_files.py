@@ -29,6 +29,14 @@ class Files:
     root: Path
     paths: list[str]
 
+    def below(self, root: Path) -> Files | None:
+        """The same files with paths relative to ``root``; ``None`` if they lie elsewhere."""
+        root, here = root.resolve(), self.root.resolve()
+        if not here.is_relative_to(root):
+            return None
+        inside = here.relative_to(root)
+        return Files(root, [str(inside / path) for path in self.paths])
+
 
 def default_folder() -> Path:
     """The folder of the running Python's own library: about two thousand real files, a few of them not UTF-8."""

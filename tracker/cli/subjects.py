@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tracker.clock import elapsed, now
 from tracker.compose import compose, status_of
-from tracker.model import ENDED, Children, EventType, LiveEvent, Operation, Parts, Status
+from tracker.model import ENDED, LiveEvent, Operation, Parts, Status
 from tracker.store.view import View
 
 if TYPE_CHECKING:
@@ -135,18 +135,11 @@ class Everything:
                 self._view.put(parts)
 
     def apply(self, change: Change) -> list[LiveEvent]:
-        news = self._parent_news(change) if change.parent else self._view.apply(change)
+        # A child is not held here: only its parent's counts matter.
+        news = self._view.apply_counts(change) if change.parent else self._view.apply(change)
         if elapsed() - self._forgotten > 1.0:
             self._forget()
         return news
-
-    def _parent_news(self, change: Change) -> list[LiveEvent]:
-        """A child is not held here: only its parent's counts matter."""
-        parent = self._view.parts.get(change.parent)
-        if parent is None or not _newer(change.children, parent.children):
-            return []
-        parent.children = change.children or parent.children
-        return [LiveEvent(EventType.OPERATION_UPDATE, now(), compose(parent, steps=False), cursor=change.cursor)]
 
     def _forget(self) -> None:
         """Let go of what ended more than some minutes ago."""
@@ -166,10 +159,6 @@ class Everything:
 
 def _status(parts: Parts) -> Status:
     return status_of(parts.queue, parts.run, parts.verdict)
-
-
-def _newer(children: Children | None, held: Children) -> bool:
-    return children is not None and children.version > held.version
 
 
 def _listed(held: Iterable[Parts]) -> list[Operation]:
