@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -20,6 +21,7 @@ from tracker.model import Error, Status, Verdict
 from tracker.redact import line
 from tracker.settings import Settings
 from tracker.store import JobInfo, Store, VerdictItem
+from tracker.store.client import ANSWER_TIMEOUT
 from tracker.store.jobs import WORKER_LIFE
 
 APP = "workers.app:app"
@@ -40,26 +42,31 @@ class JobList:
             if isinstance(task, JobTask)
         ]
         self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="tracker-jobs", daemon=True)
 
     def start(self, **_: Any) -> None:
         """Publish now, and go on renewing it in the background."""
-        threading.Thread(target=self._renew, name="tracker-jobs", daemon=True).start()
+        self._thread.start()
 
     def stop(self, **_: Any) -> None:
         """Take this worker off the list."""
         self._ending.set()
-        self._try(lambda: self._store.withdraw_worker(self._worker))
+        if self._thread.is_alive():
+            self._thread.join(ANSWER_TIMEOUT)
+        if_reachable(lambda: self._store.withdraw_worker(self._worker))
 
     def _renew(self) -> None:
         while not self._ending.is_set():
-            self._try(lambda: self._store.publish_jobs(self._worker, self._jobs))
+            if_reachable(lambda: self._store.publish_jobs(self._worker, self._jobs))
             self._ending.wait(WORKER_LIFE / 3)
 
-    def _try(self, call: Any) -> None:
-        try:
-            call()
-        except StoreUnavailable as error:
-            log.warning("tracker: this worker's jobs could not be published: %s", error)
+
+def if_reachable(call: Callable[[], object]) -> None:
+    """Tell the store something; when it does not answer, a log line must do."""
+    try:
+        call()
+    except StoreUnavailable as error:
+        log.warning("tracker: the worker could not tell Redis: %s", error)
 
 
 def report_death(store: Store, task_id: str, error: BaseException) -> None:
@@ -115,7 +122,7 @@ def _listen(app: Celery, store: Store, jobs: JobList) -> None:
 
     def died(task_id: str, exception: BaseException, **_: Any) -> None:
         if isinstance(exception, WorkerLostError | TimeLimitExceeded):
-            jobs._try(lambda: report_death(store, task_id, exception))
+            if_reachable(lambda: report_death(store, task_id, exception))
 
     signals.task_failure.connect(died, weak=False)
 

@@ -62,8 +62,11 @@ class Recorder:
 
     def _trim(self) -> None:
         """Short calls, so that nobody else waits for Redis."""
+        before = self.trimmed
         while removed := self._store.append([Trim()])[0].number:
             self.trimmed += removed
+        if self.trimmed > before:
+            self._tell(f"removed {self.trimmed - before} ended operations whose days in Redis are over")
 
     def _let_go(self) -> None:
         """A recorder that ends well makes place at once."""

@@ -133,12 +133,6 @@ class Snapshot:
             rows = pipe.execute()
         return [_parts(id, dict(zip(HEAD, row, strict=True))) for id, row in zip(ids, rows, strict=True)]
 
-    def feed_last(self) -> str:
-        """Id of the newest feed entry, ``0-0`` while there is none."""
-        with self._client.answering() as redis:
-            last = redis.get(self._keys.feed_last)
-        return str(last.decode()) if last else "0-0"
-
 
 def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
     """``None`` if neither a queue part nor a run is stored: then nobody has spoken of it yet."""
