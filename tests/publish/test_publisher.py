@@ -203,3 +203,12 @@ def run_script(code: str, redis_url: str, namespace: str) -> subprocess.Complete
     command = [sys.executable, "-W", "error", "-c", code]
     root = Path(__file__).parents[2]
     return subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=True, timeout=60)
+
+
+def test_a_flush_covers_what_was_taken_before_it(publisher: Publisher, store: Store) -> None:
+    """However the publisher's thread and the caller interleave."""
+    for index in range(300):
+        with StepTracker("Work", id=f"op-{index}", display="quiet"):
+            pass
+        assert publisher.flush()
+        assert store.client.redis.hget(store.keys.operation(f"op-{index}"), "status") == b"complete"

@@ -61,7 +61,8 @@ class Publisher:
         self._failures = 0
         self._logged = -LOG_EVERY
         self._wake = threading.Event()
-        self._drained = threading.Event()
+        self._asked = self._answered = 0
+        self._flushed = threading.Condition()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
@@ -78,9 +79,12 @@ class Publisher:
         """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s."""
         if self._thread is None or self._stopped or self._pid != os.getpid():
             return True
-        self._drained.clear()
+        with self._flushed:
+            self._asked += 1
+            mine = self._asked
         self._wake.set()
-        return self._drained.wait(timeout)
+        with self._flushed:
+            return self._flushed.wait_for(lambda: self._answered >= mine or self._stopped, timeout)
 
     def _take(self, run: RunWriter, item: Event | Step) -> None:
         if self._stopped:
@@ -104,16 +108,23 @@ class Publisher:
 
     def _work(self) -> None:
         while not self._stopped:
+            asked = self._asked
             self._sort()
             if self._lanes and self._send_due():
                 self._wake_after(self._pause())
                 continue
-            self._drained.set()
+            self._answer(asked)
             self._idle = True
             if not self._queue:
                 self._wake.wait()
             self._idle = False
             self._wake.clear()
+
+    def _answer(self, asked: int) -> None:
+        """Everything taken before the flush of number ``asked`` was called is stored."""
+        with self._flushed:
+            self._answered = asked
+            self._flushed.notify_all()
 
     def _pause(self) -> float:
         """A few milliseconds under load, with growing pauses and full jitter while the store is away."""
@@ -170,7 +181,7 @@ class Publisher:
             answers = self._store.append(blobs)
         except Refused as error:
             self._stopped = True
-            self._drained.set()
+            self._answer(self._asked)
             log.error("tracker: Redis refuses events, so none are published any more: %s", error)
             return []
         except StoreUnavailable as error:
