@@ -74,7 +74,7 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True):
     """As ``Wire``, for what never changes once made."""
 
 
-class Error(Value, frozen=True):
+class Error(Value, frozen=True, omit_defaults=False):
     """Why something failed: ``type`` is the exception's class name, ``path`` leads to the failing step."""
 
     type: str
@@ -83,7 +83,7 @@ class Error(Value, frozen=True):
     traceback: str = ""
 
 
-class Worker(Value, frozen=True):
+class Worker(Value, frozen=True, omit_defaults=False):
     """The process that runs an operation."""
 
     host: str
@@ -96,7 +96,8 @@ class StepState(Value, frozen=True):
 
     index: int
     name: str
-    status: StepStatus = StepStatus.PENDING
+    # Made anew for each, as a default would be left out of the JSON form, and with it what people look for first.
+    status: StepStatus = msgspec.field(default_factory=lambda: StepStatus.PENDING)
     started: float | None = None
     duration: float | None = None
     current: float | None = None

@@ -124,6 +124,11 @@ def test_the_json_form_of_an_operation_has_every_field() -> None:
     assert set(form["children"]) == set(Children.__struct_fields__)
 
 
+def test_a_step_s_json_form_always_has_its_status() -> None:
+    """Also that of one that has not begun; what is not known is left out."""
+    assert msgspec.to_builtins(StepState(2, "Write")) == {"index": 2, "name": "Write", "status": "pending"}
+
+
 def test_ids_are_unique_and_sort_by_time() -> None:
     """An operation id is a UUID of version 7; a run id is short and random."""
     ids = [new_id() for _ in range(200)]
