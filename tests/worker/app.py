@@ -32,6 +32,11 @@ def well(text: str = "x", times: int = 1) -> None:
         tracker.step("Two")
 
 
+@job(name="test.stepless")
+def stepless(text: str) -> None:
+    """Has no steps and gives no title."""
+
+
 @job(name="test.fails")
 def fails(where: str) -> None:
     """Raises before its first step, in one, between two, or what cannot even be printed."""

@@ -41,6 +41,12 @@ def test_a_queued_job_runs_and_shows_its_steps(system: System) -> None:
     ]
 
 
+def test_a_job_that_gives_no_title_keeps_the_one_it_was_queued_under(system: System) -> None:
+    """Its name and its arguments say more than its name alone."""
+    operation = ended(system, system.queueing.submit("test.stepless", {"text": "a.txt"}, {}))
+    assert (operation.status, operation.title, operation.steps) == (Status.COMPLETE, "test.stepless a.txt", [])
+
+
 @pytest.mark.parametrize(
     ("where", "type", "message", "place"),
     [
@@ -170,5 +176,5 @@ def test_a_worker_that_has_ended_no_longer_takes_jobs(redis_url: str, namespace:
     queueing = Queueing(Settings.from_env({"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace}), store)
     with pytest.raises(NoWorker):
         queueing.submit("test.well", {}, {})
-    assert [job.workers for job in store.jobs()] == [0] * 5
+    assert [job.workers for job in store.jobs()] == [0] * 6
     store.client.disconnect()

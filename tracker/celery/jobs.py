@@ -94,7 +94,7 @@ def run_of(task: Task[Any, Any]) -> RunWriter:
         operation=header.get("operation") or request.id,
         parent=header.get("parent", ""),
         name=task.name,
-        title=task.name,
+        title=header.get("title") or task.name,
         queue=_queue(request),
         release=settings.release,
         app=str(task.app.main or ""),

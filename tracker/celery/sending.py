@@ -11,7 +11,7 @@ from tracker.model import Parts
 from tracker.settings import Settings
 
 HEADER = "tracker"
-"""Message header that carries the operation's id and parent."""
+"""Message header that carries the operation's id, parent and title."""
 
 
 class Sender:
@@ -37,7 +37,7 @@ def send(
         kwargs=args if args is not None else queue.args or {},
         task_id=operation.id,
         queue=queue.queue,
-        headers={HEADER: {"operation": operation.id, "parent": queue.parent}},
+        headers={HEADER: {"operation": operation.id, "parent": queue.parent, "title": queue.title}},
         ignore_result=True,
         retry=False,
         **options,
