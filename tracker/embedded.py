@@ -42,6 +42,10 @@ class Server:
     started: bool
     state_dir: Path
 
+    def is_alive(self) -> bool:
+        """Whether a server of this state folder runs, be it this one or one that took its place."""
+        return _is_alive(self.state_dir)
+
     def stop(self, timeout: float = 10.0) -> None:
         """Ask the server to end and wait up to ``timeout`` seconds; its data stays.
 

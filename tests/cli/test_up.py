@@ -142,3 +142,23 @@ def test_a_log_nobody_reads_does_not_stop_the_system(folder: Path, environment: 
         command.send_signal(signal.SIGINT)
         assert command.wait(30) == 130
     nothing_left(folder)
+
+
+def test_a_killed_embedded_server_is_started_again_with_its_data(up: Up, tracker: Run, folder: Path) -> None:
+    """Web and worker find it at its old address; what was stored is there, and work goes on."""
+    command = up()
+    wait_for(lambda: (folder / "up.json").exists(), 60)
+    own = {"TRACKER_REDIS_URL": "", "TRACKER_STATE_DIR": str(folder)}
+    queue = ("submit", "config.migrate", "--arg", "path=none.yaml", "--wait", "--json")
+    first = tracker(*queue, **own)
+    assert first.code(60) == 0
+    os.kill(json.loads((folder / "redis.json").read_text())["pid"], signal.SIGKILL)
+    wait_for(lambda: "started again" in command.err)
+    second = tracker(*queue, **own)
+    assert second.code(60) == 0, second.err
+    listed = tracker("ls", "--json", **own)
+    assert listed.code() == 0
+    assert [operation["status"] for operation in listed.objects] == ["error", "error"]
+    command.process.send_signal(signal.SIGTERM)
+    assert command.code() == 143
+    nothing_left(folder)

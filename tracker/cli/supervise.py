@@ -67,6 +67,8 @@ class System:
     def check(self) -> None:
         """Raise ``Stopped`` if asked to stop, ``PartEnded`` if a part has ended by itself."""
         self._stop.check()
+        if self._server is not None and not self._server.is_alive():
+            self._restart_server(self._server)
         for part in self._parts:
             code = part.exit_code
             if code is not None:
@@ -104,6 +106,16 @@ class System:
         if self._server.started:
             self._keeper.keep(self._server.pid)
         self.settings = replace(self.settings, redis_url=self._server.url)
+
+    def _restart_server(self, dead: Server) -> None:
+        """At its old address nobody notices but by a pause; at another one the parts would not find it."""
+        server = ensure_server(self.settings.state_dir)
+        if server.url != dead.url:
+            raise PartEnded("the embedded server ended unexpectedly, and its port is taken now; start again")
+        self._log("redis", f"the embedded server ended unexpectedly; started again (pid {server.pid})")
+        self._server = replace(server, started=dead.started or server.started)
+        if self._keeper is not None and self._server.started:
+            self._keeper.keep(server.pid)
 
     def _wait_until_ready(self) -> None:
         api = Api(self.running.url)
