@@ -58,6 +58,7 @@ class RunWriter:
     ``steps`` declares the plan; without one the number of steps is unknown until a clean end. ``adoptable``
     is for whoever runs jobs: the first ``StepTracker`` block inside such a run fills it instead of starting a
     child. That runner may also set ``classify``, which gives the outcome of exceptions only it understands.
+    ``above`` are the titles of the operations around this one, outermost first.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class RunWriter:
         self.adoptable = adoptable
         self.classify: Callable[[BaseException], Status | None] | None = None
         self.watcher: Watcher | None = None
+        self.above: list[str] = []
         self.steps: list[Step] = []
         self.status = Status.RUNNING
         self.started, self._mark = self.created, clock.elapsed()
@@ -180,7 +182,7 @@ class RunWriter:
     def error_of(self, exc: BaseException) -> Error:
         """The exception as stored, with the path to the step it happened in."""
         step, place = self.place(exc)
-        return error_of(exc, [self.title, step.name if step else place])
+        return error_of(exc, [*self.above, self.title, step.name if step else place])
 
     def place(self, exc: BaseException | None) -> tuple[Step | None, str]:
         """The step an exception belongs to, if any, and the place in words: ``at step 3/5: Validate``."""

@@ -104,6 +104,7 @@ class StepTracker:
             emits=self.emit_events,
         )
         if outer is not None:
+            run.above = [*outer.above, outer.title]
             run.classify, run.queue, run.host = outer.classify, outer.queue, outer.host
         run.start()
         run.watcher = attach(run, self._display, self.console, outer)

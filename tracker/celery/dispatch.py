@@ -9,32 +9,41 @@ from celery import Task, shared_task
 
 from tracker.celery.jobs import OperationTask
 from tracker.celery.sending import send
-from tracker.model import Parts
+from tracker.clock import now
+from tracker.model import Error, Parts, Status, Verdict
+from tracker.outcome import message_of
 from tracker.settings import Settings
 from tracker.step_tracker import StepTracker
-from tracker.store import Store
+from tracker.store import Store, VerdictItem
 
 PAGE = 200
-"""Children read at once."""
+"""Children read, or given up, at once."""
 
 
 @shared_task(name="tracker.dispatch", base=OperationTask, bind=True)
 def dispatch(self: Task[Any, Any], batch: str) -> None:
-    """Send every child of ``batch`` that is still queued."""
+    """Send every child of ``batch`` that is still queued; those that cannot be sent are given up."""
     settings = Settings.from_env()
     store = Store(settings.redis_url or "", settings.namespace)
     head = store.operation(batch)
     title, total = (head.queue.title, head.children.total) if head and head.queue else (batch, 0)
+    sent = 0
     with (
         StepTracker(title, steps=["Queue children"]) as tracker,
         tracker.step("Queue children") as step,
         self.app.producer_pool.acquire(block=True) as producer,
     ):
-        for child in step.track(_queued(store, batch), total=total, unit="operations"):
-            send(self.app, child, producer=producer)
+        try:
+            for child in step.track(queued_children(store, batch), total=total, unit="operations"):
+                send(self.app, child, above=[title], producer=producer)
+                sent += 1
+        except Exception as error:
+            give_up(store, batch, sent, Error(type(error).__name__, message_of(error)))
+            raise
 
 
-def _queued(store: Store, batch: str) -> Iterator[Parts]:
+def queued_children(store: Store, batch: str) -> Iterator[Parts]:
+    """The children of ``batch`` that are queued, in order."""
     page: str | None = None
     while True:
         found = store.children(batch, page=page, limit=PAGE, status="queued")
@@ -42,3 +51,16 @@ def _queued(store: Store, batch: str) -> Iterator[Parts]:
         page = found.next
         if page is None:
             return
+
+
+def give_up(store: Store, batch: str, sent: int, error: Error) -> None:
+    """Call those children lost that were never sent, so that none stays queued for ever.
+
+    ``sent`` is how many were, as far as is known: one whose message got out all the same is running as
+    soon as a worker takes it.
+    """
+    verdict = Verdict(Status.LOST, now(), "worker", error=error)
+    unsent = [child for child in queued_children(store, batch) if child.queue and child.queue.index > sent]
+    items = [VerdictItem(child.id, Status.QUEUED, verdict) for child in unsent]
+    for start in range(0, len(items), PAGE):
+        store.append(items[start : start + PAGE])

@@ -101,6 +101,7 @@ def run_of(task: Task[Any, Any]) -> RunWriter:
         adoptable=True,
     )
     run.host, run.classify = _host(request.hostname), _classify
+    run.above = list(header.get("above", ()))
     return run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
@@ -11,7 +12,7 @@ from tracker.model import Parts
 from tracker.settings import Settings
 
 HEADER = "tracker"
-"""Message header that carries the operation's id, parent and title."""
+"""Message header that carries the operation's id, parent and title, and the titles of those around it."""
 
 
 class Sender:
@@ -26,18 +27,27 @@ class Sender:
 
 
 def send(
-    app: Celery, operation: Parts, task: str | None = None, args: dict[str, Any] | None = None, **options: Any
+    app: Celery,
+    operation: Parts,
+    task: str | None = None,
+    args: dict[str, Any] | None = None,
+    above: Sequence[str] = (),
+    **options: Any,
 ) -> None:
-    """Hand one operation to the broker of ``app``; its id travels in a header, and is the task's id as well."""
+    """Hand one operation to the broker of ``app``; its id travels in a header, and is the task's id as well.
+
+    ``above`` are the titles of the operations around it.
+    """
     queue = operation.queue
     if queue is None:
         return
+    header = {"operation": operation.id, "parent": queue.parent, "title": queue.title, "above": list(above)}
     app.send_task(
         task or queue.name,
         kwargs=args if args is not None else queue.args or {},
         task_id=operation.id,
         queue=queue.queue,
-        headers={HEADER: {"operation": operation.id, "parent": queue.parent, "title": queue.title}},
+        headers={HEADER: header},
         ignore_result=True,
         retry=False,
         **options,

@@ -14,10 +14,11 @@ from celery import Celery, signals
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from tracker import publish
+from tracker.celery.dispatch import give_up
 from tracker.celery.jobs import JobTask
 from tracker.clock import now
 from tracker.errors import StoreUnavailable
-from tracker.model import Error, Status, Verdict
+from tracker.model import Error, Parts, Status, Verdict
 from tracker.redact import line
 from tracker.settings import Settings
 from tracker.store import JobInfo, Store, VerdictItem
@@ -72,7 +73,8 @@ def if_reachable(call: Callable[[], object]) -> None:
 def report_death(store: Store, task_id: str, error: BaseException) -> None:
     """Say that the process running an operation has died: its run, still open, is lost.
 
-    Called in the worker's parent process; the child can say nothing any more.
+    Called in the worker's parent process; the child can say nothing any more. With a batch's dispatch, the
+    children it had not sent are lost as well.
     """
     parts = store.operation(task_id)
     if parts is None:
@@ -81,6 +83,14 @@ def report_death(store: Store, task_id: str, error: BaseException) -> None:
     expected = Status.RUNNING if run else Status.QUEUED
     why = Error(type(error).__name__, line(str(error)))
     store.append([VerdictItem(task_id, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
+    if parts.queue is not None and parts.queue.batch:
+        give_up(store, task_id, _sent(parts), why)
+
+
+def _sent(batch: Parts) -> int:
+    """How many children the dispatch had sent, by its last word."""
+    step = batch.steps.get(1)
+    return int(step.current or 0) if step is not None else 0
 
 
 def run(
