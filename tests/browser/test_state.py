@@ -173,6 +173,12 @@ def test_failures_come_first_among_children(script: Script) -> None:
     assert seen == ["lost", "error", "running", "complete", "queued"]
 
 
+def test_children_of_a_batch_are_ordered_by_their_number(script: Script) -> None:
+    """The tenth comes after the second."""
+    seen = script("return ['b.10', 'b.2', 'b.1'].map((id) => op(id)).sort(failuresFirst).map((each) => each.id);")
+    assert seen == ["b.1", "b.2", "b.10"]
+
+
 def test_trimming_never_drops_what_has_not_ended(script: Script) -> None:
     """Of too many operations the oldest ended ones leave, a running one stays however old."""
     seen = script("""

@@ -153,6 +153,9 @@ const byText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
  */
 export const newestFirst = (a, b) => b.created - a.created || byText(b.id, a.id);
 
+/** Children of a batch are numbered behind its id: the tenth comes after the second. */
+const byNumber = new Intl.Collator('en', { numeric: true }).compare;
+
 const RANK = { error: 0, lost: 0, running: 1, queued: 2, cancelled: 2, complete: 2 };
 
 /**
@@ -160,7 +163,7 @@ const RANK = { error: 0, lost: 0, running: 1, queued: 2, cancelled: 2, complete:
  * @param {Operation} a
  * @param {Operation} b
  */
-export const failuresFirst = (a, b) => RANK[a.status] - RANK[b.status] || a.created - b.created || byText(a.id, b.id);
+export const failuresFirst = (a, b) => RANK[a.status] - RANK[b.status] || a.created - b.created || byNumber(a.id, b.id);
 
 /**
  * How many operations stand where.
