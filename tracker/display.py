@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
@@ -76,7 +77,7 @@ def picture(run: RunWriter) -> Operation:
     return compose(parts)
 
 
-class _Screen:
+class _Screen(ABC):
     """Draws runs: the first one whole, runs nested in it below or indented."""
 
     def __init__(self, console: Console | None) -> None:
@@ -120,14 +121,17 @@ class _Screen:
             with suppress(Exception, SystemExit):
                 self._stopped()
 
+    @abstractmethod
     def _opened(self, run: RunWriter) -> None:
-        raise NotImplementedError
+        """Draw a run for the first time."""
 
+    @abstractmethod
     def _changed(self, run: RunWriter, step: Step | None) -> None:
-        raise NotImplementedError
+        """Draw what changed."""
 
+    @abstractmethod
     def _closed(self, run: RunWriter) -> None:
-        raise NotImplementedError
+        """Draw the run's end."""
 
     def _stopped(self) -> None:
         """Nothing more will be drawn."""

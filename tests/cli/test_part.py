@@ -17,12 +17,12 @@ from tracker.cli.part import Keeper, Part
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
 STUBBORN = """
-import os, signal, time
+import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.fork()
 print("up", flush=True)
 while True:
-    time.sleep(60)
+    signal.pause()
 """
 
 
@@ -70,7 +70,7 @@ sys.stdin.read()
 
 def test_parts_end_when_their_parent_is_killed(stubborn: list[str], tmp_path: Path) -> None:
     """However it dies; and so does the process that the keeper was given."""
-    kept = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    kept = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, stubborn[1], str(kept.pid)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
