@@ -133,6 +133,7 @@ class _Screen(ABC):
     def _closed(self, run: RunWriter) -> None:
         """Draw the run's end."""
 
+    @abstractmethod
     def _stopped(self) -> None:
         """Nothing more will be drawn."""
 
@@ -184,6 +185,9 @@ class _Lines(_Screen):
                 from rich.text import Text
 
                 self._console.print(Text(text), soft_wrap=True)
+
+    def _stopped(self) -> None:
+        """Every line is out already."""
 
 
 class _LiveRegion(_Screen):
