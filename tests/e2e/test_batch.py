@@ -32,6 +32,13 @@ window.WebSocket = class extends WebSocket {
 """Notes in the page how old each event is when it arrives."""
 
 
+ROWS = """
+Object.fromEntries([...document.querySelectorAll('.children .row')].map((row) =>
+  [row.querySelector('[data-row]').dataset.row, row.querySelector('.cell-status').textContent.trim()]))
+"""
+"""What the page shows of every child: its status in words, by id."""
+
+
 class Socket:
     """A WebSocket client that holds what it was told, by the reader's rule."""
 
@@ -131,7 +138,8 @@ def test_a_batch_is_seen_alike_in_browser_terminal_and_api(
     assert all(map(adds_up, socket.counts))
 
     page.get_by_text("does not exist").wait_for()
-    assert "48 of 50 complete" in page.inner_text("main")
+    wait_for(lambda: "48 of 50 complete" in page.inner_text("main"))
+    wait_for(lambda: page.evaluate(ROWS) == in_api)
     delays = page.evaluate("window.delays")
     failed = next(id for id in in_api if id.endswith(".21"))
     page.goto(f"{system.url}/operations/{failed}")
