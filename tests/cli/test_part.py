@@ -20,7 +20,7 @@ STUBBORN = """
 import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.fork()
-os.write(1, b"up\n")
+os.write(1, b"up\\n")
 while True:
     signal.pause()
 """
