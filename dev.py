@@ -5,7 +5,7 @@
     python3 dev.py up            run everything until Ctrl-C: server, worker, web
     python3 dev.py test [ARG…]   style, types and all tests; with arguments only pytest with these
     python3 dev.py lint          style and types
-    python3 dev.py bench [ARG…]  the benchmarks
+    python3 dev.py bench [NAME…] the benchmarks
 
 The first run makes .venv beside this file (with uv where it is installed, else with pip) and installs
 the exact packages of requirements/ into it; later runs start at once and notice when those files
@@ -255,10 +255,13 @@ def call(name: str, command: Sequence[str]) -> int:
 
 
 def bench(arguments: Sequence[str]) -> int:
-    if not (ROOT / "benchmarks" / "__main__.py").exists():
-        stop("this checkout has no benchmarks", 2)
+    """Run the benchmarks of these names, or all."""
+    found = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+    unknown = [name for name in arguments if name not in found]
+    if unknown:
+        stop(f"there is no benchmark {unknown[0]!r}; there is: {', '.join(found)}", 2)
     prepare("dev")
-    return call("benchmarks", ("benchmarks", *arguments))
+    return max([call(f"benchmark {name}", (f"benchmarks.{name}",)) for name in arguments or found], default=0)
 
 
 def lock(arguments: Sequence[str]) -> int:

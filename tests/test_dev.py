@@ -179,6 +179,24 @@ def test_an_unknown_command_is_one_line(checkout: Path) -> None:
     assert err == "dev.py: there is no command 'tset'; python3 dev.py --help lists them\n"
 
 
+def test_an_unknown_benchmark_is_one_line_that_names_those_there_are(checkout: Path) -> None:
+    """Nothing is installed to say so."""
+    (checkout / "benchmarks").mkdir()
+    (checkout / "benchmarks" / "one.py").write_text("")
+    assert run(checkout, "bench", "two") == (2, "", "dev.py: there is no benchmark 'two'; there is: one\n")
+    assert not (checkout / ".venv").exists()
+
+
+def test_benchmarks_run_all_or_by_name(installed: Path) -> None:
+    """Each is a module of the folder; one that fails makes the whole fail."""
+    (installed / "benchmarks").mkdir(exist_ok=True)
+    for name, code in (("good", "print('ran good')"), ("bad", "raise SystemExit(3)")):
+        (installed / "benchmarks" / f"{name}.py").write_text(code + "\n")
+    code, out, _ = run(installed, "bench", "good")
+    assert (code, out) == (0, "ran good\n")
+    assert run(installed, "bench")[:2] == (3, "ran good\n")
+
+
 # ---- the environment -----------------------------------------------------------------------------
 
 
