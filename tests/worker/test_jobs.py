@@ -76,6 +76,7 @@ def test_a_killed_process_leaves_a_lost_operation_and_the_worker_goes_on(system:
     assert lost.status is Status.LOST
     assert lost.error is not None
     assert lost.error.type == "WorkerLostError"
+    assert lost.error.path == ["Dies", "One"]
     assert lost.step is not None
     assert lost.step.name == "One"
     assert ended(system, system.queueing.submit("test.well", {}, {})).status is Status.COMPLETE

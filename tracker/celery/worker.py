@@ -17,6 +17,7 @@ from tracker import publish
 from tracker.celery.dispatch import give_up
 from tracker.celery.jobs import JobTask
 from tracker.clock import now
+from tracker.compose import compose
 from tracker.errors import StoreUnavailable
 from tracker.model import Error, Parts, Status, Verdict
 from tracker.redact import line
@@ -81,10 +82,16 @@ def report_death(store: Store, task_id: str, error: BaseException) -> None:
         return
     run = parts.run.run if parts.run is not None else ""
     expected = Status.RUNNING if run else Status.QUEUED
-    why = Error(type(error).__name__, line(str(error)))
+    why = Error(type(error).__name__, line(str(error)), _path(parts))
     store.append([VerdictItem(task_id, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
     if parts.queue is not None and parts.queue.batch:
         give_up(store, task_id, _sent(parts), why)
+
+
+def _path(parts: Parts) -> list[str]:
+    """The operation and the step it was at, by its last word."""
+    operation = compose(parts)
+    return [operation.title, operation.step.name] if operation.step is not None else [operation.title]
 
 
 def _sent(batch: Parts) -> int:

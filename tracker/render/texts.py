@@ -6,7 +6,7 @@ Pure functions of an operation; knows neither Rich nor symbols' colours.
 from __future__ import annotations
 
 from tracker.model import ENDED, Operation, Status, StepState, StepStatus
-from tracker.render.symbols import NOT_RUN, WORDS, Symbols
+from tracker.render.symbols import NOT_RUN, Symbols
 
 HEADLINES = {
     Status.COMPLETE: "Operation Complete",
@@ -63,12 +63,12 @@ def word(step: StepState, operation_ended: bool) -> str:
     """The word for a step's status."""
     if step.status is StepStatus.PENDING and operation_ended:
         return NOT_RUN
-    return WORDS.get(step.status, step.status)
+    return step.status
 
 
 def transition(step: StepState, total: int | None, symbols: Symbols) -> str:
     """One line for one change of a step: ``[2/5] Validate ✅ complete 1.2s (2 warnings)``."""
-    parts = [label(step.index, total), step.name, symbols.mark(step.status), WORDS.get(step.status, step.status)]
+    parts = [label(step.index, total), step.name, symbols.mark(step.status), str(step.status)]
     if step.status is StepStatus.RUNNING:
         parts[-1] += symbols.ellipsis
     parts += [seconds(step.duration), progress(step), f"({step.detail})" if step.detail else "", step.error]
@@ -93,7 +93,9 @@ def summary(operation: Operation) -> list[str]:
 def _place(operation: Operation, steps: list[StepState]) -> list[str]:
     verb = {Status.CANCELLED: "Cancelled", Status.LOST: "Lost"}.get(operation.status, "Failed")
     where = operation.error.path[-1] if operation.error is not None and len(operation.error.path) > 1 else ""
-    stopped = [step for step in steps if step.status in (StepStatus.ERROR, StepStatus.CANCELLED) and step.name == where]
+    # A step whose process died has said nothing since it began.
+    unfinished = (StepStatus.ERROR, StepStatus.CANCELLED, StepStatus.RUNNING)
+    stopped = [step for step in steps if step.status in unfinished and step.name == where]
     if stopped:
         index = label(stopped[-1].index, total_of(operation)).strip("[]")
         return [f"{verb} at step {index}: {where}"]
