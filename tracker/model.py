@@ -17,6 +17,12 @@ import msgspec
 NAME_LIMIT = 200
 """Longest name, title, label or detail, in characters."""
 
+LABELS_LIMIT = 32
+"""Most labels of an operation."""
+
+BATCH_LIMIT = 10_000
+"""Most items of a batch."""
+
 ERROR_LIMIT = 8 * 1024
 """Longest error message or traceback, in characters."""
 
@@ -189,6 +195,16 @@ class Children(Value, frozen=True, omit_defaults=False):
     cancelled: int = 0
     lost: int = 0
     version: int = 0
+
+    @property
+    def failed(self) -> int:
+        """How many have ended otherwise than complete."""
+        return self.error + self.cancelled + self.lost
+
+    @property
+    def ended(self) -> int:
+        """How many have ended, good or bad."""
+        return self.complete + self.failed
 
 
 class Parts(Wire):

@@ -7,8 +7,9 @@ readers still escape for their own medium.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from tracker.model import NAME_LIMIT
+from tracker.model import LABELS_LIMIT, NAME_LIMIT
 
 MASK = "…"
 """What stands where a secret or the rest of a long text was."""
@@ -114,6 +115,11 @@ def line(value: object, limit: int = NAME_LIMIT) -> str:
     if type(value) is str and len(value) <= limit and value.isprintable() and not _suspicious(value):
         return value
     return bound(redact(clean(_cut(value, limit), 4 * limit)), limit)
+
+
+def safe_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """At most ``LABELS_LIMIT`` labels, each key and value one safe line."""
+    return {line(key): line(value) for key, value in list(labels.items())[:LABELS_LIMIT]}
 
 
 def block(value: object, limit: int) -> str:

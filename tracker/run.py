@@ -32,13 +32,10 @@ from tracker.model import (
     new_run,
 )
 from tracker.outcome import STEP_OUTCOME, describe, error_of, outcome, stems_from
-from tracker.redact import line
+from tracker.redact import line, safe_labels
 from tracker.step import Step
 
-__all__ = ["LABELS_LIMIT", "RunWriter", "Step", "Watcher"]
-
-LABELS_LIMIT = 32
-"""Most labels an operation carries."""
+__all__ = ["RunWriter", "Step", "Watcher"]
 
 # Bound once: looking up an enum's member costs several times as much as a plain name.
 _START, _COMPLETE = EventType.STEP_START, EventType.STEP_COMPLETE
@@ -79,7 +76,7 @@ class RunWriter:
     ) -> None:
         self.operation, self.run = operation or new_id(), new_run()
         self.name, self.title, self.parent = line(name), line(title), parent
-        self.labels = _safe_labels(labels or {})
+        self.labels = safe_labels(labels or {})
         self.queue, self.release, self.app = queue, line(release), line(app)
         self.host, self.pid = _host(), os.getpid()
         self.created = clock.now() if created is None else created
@@ -152,7 +149,7 @@ class RunWriter:
         """Take over what a ``StepTracker`` block says of its operation: emits ``operation.update``."""
         with self._lock:
             self.title = line(title)
-            self.labels = _safe_labels({**self.labels, **(labels or {})})
+            self.labels = safe_labels({**self.labels, **(labels or {})})
             self._plan(steps)
             self._emit_head(EventType.OPERATION_UPDATE)
         self._show()
@@ -308,10 +305,6 @@ def _event_of(status: StepStatus) -> EventType:
     if status is _STEP_COMPLETE:
         return _COMPLETE
     return EventType.STEP_SKIP if status is _STEP_SKIPPED else EventType.STEP_ERROR
-
-
-def _safe_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    return {line(key): line(value) for key, value in list(labels.items())[:LABELS_LIMIT]}
 
 
 @cache

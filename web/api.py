@@ -48,7 +48,6 @@ def queue_batch() -> Response:
     """Queue one operation with a child for each item; 202, with its address in ``Location``."""
     queries.only()
     body = bodies.read(BatchBody, BATCH_BODY)
-    bodies.check_items(body.items)
     id = site().queueing.batch(body.job, body.items, body.labels, body.title)
     return _accepted(id, body)
 

@@ -9,7 +9,8 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from web.limits import BATCH_ITEMS, LABELS, TEXT, UNWANTED_BODY
+from tracker.model import LABELS_LIMIT
+from web.limits import TEXT, UNWANTED_BODY
 from web.problems import Problem, invalid_body
 
 ShortText = Annotated[str, msgspec.Meta(max_length=TEXT)]
@@ -73,18 +74,10 @@ def _drain() -> None:
         left -= len(chunk)
 
 
-def check_items(items: list[dict[str, Any]]) -> None:
-    """Raise ``Problem`` 422 unless a batch may have these many items."""
-    if not items:
-        raise invalid_body("/items", "a batch needs at least one item")
-    if len(items) > BATCH_ITEMS:
-        raise invalid_body("/items", f"a batch has at most {BATCH_ITEMS} items, this one has {len(items)}")
-
-
 def check_labels(labels: dict[str, Any]) -> None:
     """Raise ``Problem`` 422 unless ``labels`` maps a few short texts to short texts."""
-    if len(labels) > LABELS:
-        raise invalid_body("/labels", f"an operation has at most {LABELS} labels, this one has {len(labels)}")
+    if len(labels) > LABELS_LIMIT:
+        raise invalid_body("/labels", f"an operation has at most {LABELS_LIMIT} labels, this one has {len(labels)}")
     for key, value in labels.items():
         if not key or len(key) > TEXT:
             raise invalid_body("/labels", f"the key of a label has 1 to {TEXT} characters")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tracker.model import NAME_LIMIT
+
 OPERATION_BODY = 64 * 1024
 """Largest body that queues one operation, in bytes."""
 
@@ -13,13 +15,7 @@ BATCH_BODY = 4 * 1024 * 1024
 UNWANTED_BODY = 16 * 1024 * 1024
 """What is read of a body that is too large anyway, in bytes, before its connection is cut."""
 
-BATCH_ITEMS = 10_000
-"""Most items of a batch."""
-
-LABELS = 32
-"""Most labels of an operation."""
-
-TEXT = 200
+TEXT = NAME_LIMIT
 """Longest job name, title, label key or label value, in characters."""
 
 PAGE = 200

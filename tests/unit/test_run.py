@@ -14,8 +14,8 @@ import pytest
 
 from tracker import StepTracker, TrackerError, event_bus
 from tracker.context import current_run, inside
-from tracker.model import Error, Event, EventType, Status, StepStatus
-from tracker.run import LABELS_LIMIT, RunWriter, Step
+from tracker.model import LABELS_LIMIT, Error, Event, EventType, Status, StepStatus
+from tracker.run import RunWriter, Step
 
 
 class Kept:

@@ -13,8 +13,8 @@ from typing import Any
 from tracker.celery.schema import validate
 from tracker.clock import now
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
-from tracker.model import Error, Parts, QueuePart, Status, Verdict, new_id
-from tracker.redact import line
+from tracker.model import BATCH_LIMIT, Error, Parts, QueuePart, Status, Verdict, new_id
+from tracker.redact import line, safe_labels
 from tracker.settings import Settings
 from tracker.store import Item, JobInfo, QueueItem, Seal, Store, VerdictItem
 
@@ -23,9 +23,6 @@ DISPATCH = "tracker.dispatch"
 
 STORED_AT_ONCE = 200
 """Children stored in one call."""
-
-BATCH_LIMIT = 10_000
-"""Most items in a batch."""
 
 
 class Queueing:
@@ -43,7 +40,7 @@ class Queueing:
         info = self._job(job)
         validate(info.schema, args, "/args")
         title = _title(info.name, args)
-        part = QueuePart(info.name, now(), title=title, queue=info.queue, args=args, labels=labels)
+        part = QueuePart(info.name, now(), title=title, queue=info.queue, args=args, labels=safe_labels(labels))
         operation = Parts(new_id(), queue=part)
         self._store.append([QueueItem(operation.id, part)])
         self._send(operation)
@@ -57,7 +54,7 @@ class Queueing:
         info = self._job(job)
         _check_items(info, items)
         title = line(title or f"{info.name}: {len(items)} operations")
-        part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=labels, batch=True)
+        part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=safe_labels(labels), batch=True)
         batch = new_id()
         self._store.append([QueueItem(batch, part)])
         children = [

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from tracker.model import BATCH_LIMIT
+
 TEXT = frozenset(
     {".c", ".cfg", ".css", ".csv", ".h", ".htm", ".html", ".ini", ".js", ".json", ".log", ".md", ".py", ".pyi"}
     | {".rst", ".sh", ".sql", ".svg", ".toml", ".ts", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
@@ -17,9 +19,6 @@ TEXT = frozenset(
 """Endings of names that promise text; whether it is any, the job finds out."""
 
 SKIPPED = frozenset({"site-packages", "dist-packages", "__pycache__", "node_modules"})
-
-BATCH_LIMIT = 10_000
-"""Most items one batch may have."""
 
 
 @dataclass(frozen=True, slots=True)

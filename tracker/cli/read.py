@@ -8,12 +8,16 @@ from tracker.cli import exit_codes
 from tracker.cli.options import output_options
 from tracker.cli.output import Output
 from tracker.cli.source import open_history
-
-STATUSES = ["queued", "running", "complete", "error", "cancelled", "lost"]
+from tracker.model import Status
 
 
 @click.command()
-@click.option("--status", type=click.Choice(STATUSES), metavar="STATUS", help="Only those with this status.")
+@click.option(
+    "--status",
+    type=click.Choice([status.value for status in Status]),
+    metavar="STATUS",
+    help="Only those with this status.",
+)
 @click.option("--name", metavar="NAME", help="Only those of this name, such as files.process.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N", help="How many at most."

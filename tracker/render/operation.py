@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tracker.model import Children, Operation, Status, StepState, StepStatus
 from tracker.render import texts
-from tracker.render.symbols import STYLES, UNICODE, WORDS, Symbols
+from tracker.render.symbols import STYLES, UNICODE, Symbols
 
 BAR_WIDTH = 16
 """Cells of a progress bar."""
@@ -62,15 +62,14 @@ def summary_panel(operation: Operation, symbols: Symbols = UNICODE) -> Renderabl
 
 def status_text(status: str, symbols: Symbols) -> Text:
     """Symbol and word."""
-    return Text(f"{symbols.mark(status)} {WORDS.get(status, status)}", style=STYLES.get(status, ""), no_wrap=True)
+    return Text(f"{symbols.mark(status)} {status}", style=STYLES.get(status, ""), no_wrap=True)
 
 
 def children_line(children: Children, symbols: Symbols) -> Text:
     """``48/50 complete, 2 error`` after a bar of those that are over."""
-    over = children.complete + children.error + children.cancelled + children.lost
     counted = [(name, getattr(children, name)) for name in ("queued", "running", "error", "cancelled", "lost")]
     others = "".join(f", {count} {name}" for name, count in counted if count)
-    return Text(f"{bar(over, children.total, symbols)} {children.complete}/{children.total} complete{others}")
+    return Text(f"{bar(children.ended, children.total, symbols)} {children.complete}/{children.total} complete{others}")
 
 
 def bar(current: float, total: float, symbols: Symbols) -> str:
@@ -103,7 +102,7 @@ def most_telling(steps: Sequence[StepState], room: int) -> list[StepState]:
 def _folded(steps: Sequence[StepState], shown: Sequence[StepState], symbols: Symbols) -> Text:
     hidden = Counter(step.status for step in steps)
     hidden.subtract(step.status for step in shown)
-    counted = ", ".join(f"{count} {WORDS.get(status, status)}" for status, count in hidden.items() if count)
+    counted = ", ".join(f"{count} {status}" for status, count in hidden.items() if count)
     return _line(f"{symbols.ellipsis} {len(steps) - len(shown)} more: {counted}", "dim")
 
 

@@ -89,11 +89,6 @@ def no_answer(heard: float, width: int) -> Text:
     return fitted(Text(f"no answer from Redis since {clock_time(heard)}, trying again", "bold yellow"), width)
 
 
-def ended_children(operation: Operation) -> int:
-    """How many children have come to an end, good or bad."""
-    return operation.children.total - operation.children.queued - operation.children.running
-
-
 def fitted(line: Text, width: int) -> Text:
     """The line cut to ``width`` cells."""
     line.truncate(max(1, width), overflow="ellipsis")
@@ -120,9 +115,9 @@ def _where(operation: Operation) -> Text:
 
 
 def _counts_in_brief(operation: Operation) -> Text:
-    failed = operation.children.error + operation.children.lost + operation.children.cancelled
-    line = Text(f"{ended_children(operation)} of {operation.children.total}")
-    return line.append(f", {failed} failed", "red") if failed else line
+    children = operation.children
+    line = Text(f"{children.ended} of {children.total}")
+    return line.append(f", {children.failed} failed", "red") if children.failed else line
 
 
 def step_words(operation: Operation) -> str:

@@ -41,8 +41,7 @@ def pace(done: float, total: float | None, started: float | None, now: float, un
 
 def _children_pace(operation: Operation, now: float) -> str:
     children = operation.children
-    ended = children.total - children.queued - children.running
-    return pace(ended, children.total, operation.started or operation.created, now, "operations")
+    return pace(children.ended, children.total, operation.started or operation.created, now, "operations")
 
 
 def _step_pace(step: StepState, now: float) -> str:

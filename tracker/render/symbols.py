@@ -8,17 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-WORDS: Mapping[str, str] = {
-    "queued": "queued",
-    "pending": "pending",
-    "running": "running",
-    "complete": "complete",
-    "error": "error",
-    "skipped": "skipped",
-    "cancelled": "cancelled",
-    "lost": "lost",
-}
-
 NOT_RUN = "not run"
 """What a pending step of an ended operation is called."""
 

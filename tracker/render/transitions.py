@@ -56,8 +56,7 @@ def progress_line(operation: Operation) -> str:
 def counts_line(operation: Operation) -> str:
     """``Batch of 50: 48 of 50 ended (46 complete, 2 error)``."""
     children = operation.children
-    ended = children.total - children.queued - children.running
-    return f"{title_of(operation)}: {ended} of {children.total} ended ({counts_words(operation)})"
+    return f"{title_of(operation)}: {children.ended} of {children.total} ended ({counts_words(operation)})"
 
 
 def counts_words(operation: Operation) -> str:
@@ -69,7 +68,7 @@ def counts_words(operation: Operation) -> str:
 def error_lines(operation: Operation, failed: Sequence[Operation]) -> list[str]:
     """The failures of a batch once more, at its end, where they are found."""
     shown = failed[:FAILURES]
-    rest = operation.children.error + operation.children.lost + operation.children.cancelled - len(shown)
+    rest = operation.children.failed - len(shown)
     lines = [f"  {title_of(child)}: {child.status}{error_words(child)}" for child in shown]
     return [*lines, f"  and {rest} more"] if shown and rest > 0 else lines
 
