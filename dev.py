@@ -256,7 +256,7 @@ def call(name: str, command: Sequence[str]) -> int:
 
 def bench(arguments: Sequence[str]) -> int:
     """Run the benchmarks of these names, or all."""
-    found = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+    found = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
     unknown = [name for name in arguments if name not in found]
     if unknown:
         stop(f"there is no benchmark {unknown[0]!r}; there is: {', '.join(found)}", 2)

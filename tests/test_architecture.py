@@ -20,7 +20,7 @@ ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history",
 """The parts of tracker/; an import goes from a later one to an earlier one or stays inside its own."""
 NEVER = {("archive", "store"), ("history", "publish"), ("store", "inside"), ("store", "render"), ("archive", "inside")}
 """Pairs that the order would allow and the design does not: neighbours, and storage that knows nothing of blocks."""
-TOP = {"", "__init__", "__main__", "testing"}
+TOP = {"", "__init__", "__main__", "testing", "pytest_plugin"}
 """Where the parts are put together; the parts themselves import none of these."""
 OWN_FOLDERS = {"render", "store", "archive", "publish", "history", "celery", "cli"}
 
@@ -81,7 +81,7 @@ def part_of(dotted: str) -> str:
         return first
     if first in GROUND | EMBEDDED:
         return "ground" if first in GROUND else "embedded"
-    is_module = first not in TOP and (ROOT / "tracker" / f"{first}.py").exists()
+    is_module = first not in TOP and any((ROOT / "tracker" / name).exists() for name in (f"{first}.py", first))
     return "inside" if is_module else "top"
 
 

@@ -5,7 +5,9 @@ Everything a tracked program needs is here; importing it loads neither redis nor
 
 from __future__ import annotations
 
-from tracker.bus import Sink, event_bus
+from tracker import results as _results
+from tracker.bus import Sink as _Sink
+from tracker.bus import event_bus
 from tracker.config import configure
 from tracker.context import current_tracker
 from tracker.errors import OperationCancelled, TrackerError
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 
-def _sink() -> Sink | None:
+def _sink() -> _Sink | None:
     """The publisher, if there is a Redis to publish to; asked at the first event."""
     from tracker.config import settings
 
@@ -36,4 +38,17 @@ def _sink() -> Sink | None:
     return connect(found)
 
 
+def _kept_results() -> _results.Loader | None:
+    """How kept results are read, if there is a Redis to keep them."""
+    from tracker.config import settings
+
+    found = settings()
+    if not found.redis_url:
+        return None
+    from tracker.store import Store
+
+    return Store(found.redis_url, found.namespace).results
+
+
 event_bus.connect(_sink)
+_results.connect(_kept_results)

@@ -6,28 +6,27 @@ never reaches the caller. Holds no state of operations and does no I/O.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tracker import clock
+import msgspec
+
 from tracker.model import Event, EventType, RunPart, Status, StepState
 
 if TYPE_CHECKING:
-    from tracker.run import RunWriter, Step
+    import logging
 
-log = logging.getLogger("tracker")
+    from tracker.run import RunWriter
+    from tracker.step import Step
 
 EVERYTHING = "*"
 """Subscribes to events of every type."""
 
 
-@dataclass(frozen=True, slots=True)
-class BusEvent:
+class BusEvent(msgspec.Struct, frozen=True):
     """What subscribers get: ``type`` (``"step.start"`` …) and ``data``, described at ``EventBus.subscribe``."""
 
     type: str
@@ -38,13 +37,26 @@ Callback = Callable[[BusEvent], object]
 
 
 class Sink(Protocol):
-    """Takes events out of the process. Both calls take microseconds, never raise and never block."""
+    """Takes changes out of the process, in the order they happen; ``put`` and ``step`` take microseconds."""
 
-    def put(self, event: Event, run: RunWriter) -> None:
-        """Take one event; called in the order in which the run changed."""
+    def put(self, run: RunWriter, event: Event) -> None:
+        """Take an event as it is. Never raises and never blocks."""
 
-    def progress(self, step: Step, run: RunWriter) -> None:
-        """Remember that the step has moved; later set ``step.dirty = False`` and then read ``step.state()``."""
+    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
+        """Take the change of a step; its state is read later, with ``state_at``. Never raises and never blocks.
+
+        Of ``step.progress`` only the newest matters: set ``step.dirty = False`` and then read the state.
+        """
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all is delivered; ``False`` if that took longer than ``timeout`` seconds."""
+
+
+def logger() -> logging.Logger:
+    """The package's logger; logging is loaded when there is something to say."""
+    import logging
+
+    return logging.getLogger("tracker")
 
 
 class _Subscriber:
@@ -60,7 +72,7 @@ class _Subscriber:
         except Exception:
             if not self.failed:
                 self.failed = True
-                log.exception("a subscriber of %s failed; further failures of it are not logged", event.type)
+                logger().exception("a subscriber of %s failed; further failures of it are not logged", event.type)
 
 
 class EventBus:
@@ -84,7 +96,8 @@ class EventBus:
 
         ``event.data`` holds ``operation`` (the title given to ``StepTracker``), ``operation_id``, ``run``,
         ``status``, ``timestamp`` (ISO 8601, UTC), ``total_steps`` (``None`` while unknown); for steps also
-        ``step``, ``step_index``, ``duration`` (seconds) and ``error``; at the end of an operation ``success``,
+        ``step``, ``step_index``, ``duration`` (seconds) and ``error``; for log lines ``line`` and ``level`` (``info``
+        or ``warning``); at the end of an operation ``success``,
         ``steps`` (how many), ``duration`` and ``error``. The callback runs in the thread that made the change;
         what it raises is logged once and otherwise ignored.
         """
@@ -109,36 +122,47 @@ class EventBus:
         with self._lock:
             self._asked, self._sink = False, None
 
-    def emit(self, event: Event, run: RunWriter) -> None:
-        """Hand ``event`` to the sink, then to its subscribers."""
+    def emit(self, run: RunWriter, event: Event) -> None:
+        """Hand on an event of the operation itself, or a log line."""
         sink = self._sink if self._asked else self._ask()
         if sink is not None:
             try:
-                sink.put(event, run)
+                sink.put(run, event)
             except Exception:
                 self._sink_failed()
         if self._subscribers:
-            self._notify(event, run)
+            self._notify(run, event)
 
-    def progress(self, step: Step, run: RunWriter) -> None:
-        """Say that a step has moved. Without anybody to tell, the step stays dirty and does not ask again."""
+    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
+        """Hand on the change of a step; costs next to nothing while nobody listens.
+
+        After ``step.progress`` without anybody to tell, the step stays dirty and does not ask again.
+        """
         sink = self._sink if self._asked else self._ask()
         if sink is not None:
             try:
-                sink.progress(step, run)
+                sink.step(run, type, step, ts)
             except Exception:
                 self._sink_failed()
-        if not self._listening(EventType.STEP_PROGRESS):
-            return
-        if sink is None:
-            step.dirty = False
-        state = step.state()
-        self._notify(Event(EventType.STEP_PROGRESS, run.operation, clock.now(), run.run, step=state), run)
+        if self._subscribers and (type in self._subscribers or EVERYTHING in self._subscribers):
+            if sink is None:
+                step.dirty = False
+            self._notify(run, Event(type, run.operation, ts, run.run, step=state_at(type, step)))
 
-    def _listening(self, type: str) -> bool:
-        return type in self._subscribers or EVERYTHING in self._subscribers
+    @property
+    def publishes(self) -> bool:
+        """Whether events leave the process; known from the first event on."""
+        return self._sink is not None
 
-    def _notify(self, event: Event, run: RunWriter) -> None:
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything emitted so far is delivered, at most ``timeout`` seconds; whether it is."""
+        try:
+            return self._sink is None or self._sink.flush(timeout)
+        except Exception:
+            self._sink_failed()
+            return False
+
+    def _notify(self, run: RunWriter, event: Event) -> None:
         held = self._subscribers
         listeners = held.get(event.type, ()) + held.get(EVERYTHING, ())
         if not listeners:
@@ -158,19 +182,24 @@ class EventBus:
         try:
             return self._factory() if self._factory is not None else None
         except Exception as error:
-            log.warning("events of this process are not published: %s", error)
+            logger().warning("events of this process are not published: %s", error)
             return None
 
     def _sink_failed(self) -> None:
         if not self._sink_broken:
             self._sink_broken = True
-            log.exception("the publisher failed; further failures of it are not logged")
+            logger().exception("the publisher failed; further failures of it are not logged")
 
     def _forget(self) -> None:
         """Start anew: a forked child has neither the sink's thread nor, perhaps, the lock's owner."""
         self._lock = threading.RLock()
         self._asked = self._sink_broken = False
         self._sink = None
+
+
+def state_at(type: EventType, step: Step) -> StepState:
+    """The state that a change of ``step`` led to: as it began, or as it is. What has ended changes no more."""
+    return step._begun() if type is EventType.STEP_START else step.state()
 
 
 def payload(event: Event, run: RunWriter) -> dict[str, Any]:
@@ -184,6 +213,8 @@ def payload(event: Event, run: RunWriter) -> dict[str, Any]:
     }
     if event.step is not None:
         data |= _of_step(event.step)
+    if event.log is not None:
+        return data | {"line": event.log.text, "level": event.log.level or "info"}
     if event.head is not None:
         data |= _of_operation(event.head, run)
     return data
@@ -200,6 +231,8 @@ def _of_step(step: StepState) -> dict[str, Any]:
         "current": step.current,
         "total": step.total,
         "unit": step.unit,
+        "warned": step.warned,
+        "reused": step.reused,
     }
 
 

@@ -67,6 +67,7 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         duration=_duration(run, ended),
         step=_current_step(parts),
         error=_error(run, settled, status),
+        warned=run.warned if run else 0,
         children=parts.children,
         args=queue.args if queue else None,
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,

@@ -6,32 +6,50 @@ Knows settings only. Trackers and the bus ask here, so that a wrong setting is f
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
+from tracker import redact as redaction
 from tracker.bus import event_bus
 from tracker.errors import SettingsError, TrackerError
-from tracker.settings import Settings
 
-DISPLAYS = ("auto", "live", "plain", "quiet")
+if TYPE_CHECKING:
+    from tracker.settings import Settings
+
+DISPLAYS = ("auto", "live", "plain", "json", "quiet")
 """How an operation is drawn in its own process."""
 
 _overrides: dict[str, str] = {}
 _display = "auto"
 
 
-def configure(*, redis_url: str | None = None, namespace: str | None = None, display: str | None = None) -> None:
+def configure(
+    *,
+    redis_url: str | None = None,
+    namespace: str | None = None,
+    display: str | None = None,
+    redact: Callable[[str], str] | None = None,
+) -> None:
     """Set for this process what otherwise comes from ``TRACKER_*`` variables; what is not named stays as it is.
 
-    ``redis_url=""`` keeps all events inside the process. ``display`` (``auto``, ``live``, ``plain``, ``quiet``)
-    is the default of every ``StepTracker``. Raises ``SettingsError`` for a value that cannot be used.
+    ``redis_url=""`` keeps all events inside the process. ``display`` (``auto``, ``live``, ``plain``, ``json``,
+    ``quiet``) is the default of every ``StepTracker``. ``redact(text)`` gives every text that leaves the tracker as it
+    may be seen, after passwords and tokens have been masked; if it fails, the text is masked whole. ``str`` takes such
+    a function back. Raises ``SettingsError`` for a value that cannot be used.
 
-    >>> configure(display="quiet")
-    >>> configure(display="auto")
+    >>> configure(display="quiet", redact=lambda text: text.replace("ACME", "customer"))
+    >>> configure(display="auto", redact=str)
     """
     global _display
     given = {"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace}
     wanted = _overrides | {key: value for key, value in given.items() if value is not None}
-    Settings.from_env(wanted)
+    if redact is not None and not callable(redact):
+        raise SettingsError(f"redact is a {type(redact).__name__}; give a function that takes a text and returns one")
+    _checked(wanted)
+    if redact is not None:
+        redaction.use(None if redact is str else redact)
     if display is not None:
         _display = checked_display(display, SettingsError)
     if wanted != _overrides:
@@ -40,10 +58,33 @@ def configure(*, redis_url: str | None = None, namespace: str | None = None, dis
         event_bus.reconnect()
 
 
+def _checked(wanted: dict[str, str]) -> Settings:
+    # Loaded when asked for: paths, URLs and addresses are nothing that an import of the package should pay for.
+    from tracker.settings import Settings
+
+    return Settings.from_env(wanted)
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """For the length of a block nothing leaves this process and nothing is drawn."""
+    global _display
+    display, overrides = _display, dict(_overrides)
+    configure(redis_url="", display="quiet")
+    try:
+        yield
+    finally:
+        _display = display
+        _overrides.clear()
+        _overrides.update(overrides)
+        settings.cache_clear()
+        event_bus.reconnect()
+
+
 @cache
 def settings() -> Settings:
     """The environment with ``configure``'s values; raises ``SettingsError``. Read once per process."""
-    return Settings.from_env({**os.environ, **_overrides})
+    return _checked({**os.environ, **_overrides})
 
 
 def release() -> str:

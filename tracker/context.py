@@ -29,6 +29,13 @@ def current_tracker() -> StepTracker | None:
 
     For code deep in the call stack that wants to report progress without being handed the tracker. A new
     thread starts outside every block; hand it the tracker or a step.
+
+    >>> from tracker import StepTracker
+    >>> with StepTracker("Import", display="quiet"):
+    ...     current_tracker().operation_name
+    'Import'
+    >>> current_tracker() is None
+    True
     """
     return _current_tracker.get()
 

@@ -17,7 +17,14 @@ from __future__ import annotations
 
 
 class TrackerError(Exception):
-    """The tracker was used in a way it cannot follow, for example a step after the block has ended."""
+    """The tracker was used in a way it cannot follow, for example a step after the block has ended.
+
+    >>> from tracker import StepTracker
+    >>> StepTracker("Import").step("Read")
+    Traceback (most recent call last):
+        ...
+    tracker.errors.TrackerError: StepTracker('Import') has not been entered; use it inside its `with` block
+    """
 
 
 class SettingsError(TrackerError):
@@ -59,4 +66,12 @@ class OperationCancelled(BaseException):
     """The operation was cancelled from outside.
 
     Not an ``Exception``, so that ``except Exception`` in the tracked code does not swallow it.
+
+    >>> from tracker import StepTracker
+    >>> try:
+    ...     with StepTracker("Import", display="quiet") as tracker, tracker.step("Read") as step:
+    ...         raise OperationCancelled
+    ... except OperationCancelled:
+    ...     print(step.status)
+    cancelled
     """

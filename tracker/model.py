@@ -7,12 +7,15 @@ WebSocket and in ``--json``; unknown fields are ignored, so that versions may di
 from __future__ import annotations
 
 import os
-import secrets
+import re
 import time
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+
+ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+"""What an id chosen by a user may look like."""
 
 NAME_LIMIT = 200
 """Longest name, title, label or detail, in characters."""
@@ -25,6 +28,12 @@ BATCH_LIMIT = 10_000
 
 ERROR_LIMIT = 8 * 1024
 """Longest error message or traceback, in characters."""
+
+LINE_LIMIT = 2 * 1024
+"""Longest log line, in characters."""
+
+RESULT_LIMIT = 64 * 1024
+"""Longest result of a step that is kept for resuming, in bytes of JSON."""
 
 
 class StepStatus(StrEnum):
@@ -66,6 +75,7 @@ class EventType(StrEnum):
     STEP_ERROR = "step.error"
     STEP_SKIP = "step.skip"
     STEP_PROGRESS = "step.progress"
+    STEP_LOG = "step.log"
     OPERATION_QUEUED = "operation.queued"
     OPERATION_UPDATE = "operation.update"
     OPERATION_VERDICT = "operation.verdict"
@@ -81,12 +91,17 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Error(Value, frozen=True, omit_defaults=False):
-    """Why something failed: ``type`` is the exception's class name, ``path`` leads to the failing step."""
+    """Why something failed: ``type`` is the exception's class name, ``path`` leads to the failing step.
+
+    ``step`` is the index of the operation's own step it happened in (0: in none), ``log`` its last log lines.
+    """
 
     type: str
     message: str
     path: list[str] = []
     traceback: str = ""
+    step: int = 0
+    log: list[str] = []
 
 
 class Worker(Value, frozen=True, omit_defaults=False):
@@ -98,7 +113,11 @@ class Worker(Value, frozen=True, omit_defaults=False):
 
 
 class StepState(Value, frozen=True):
-    """One step, whole. ``started`` is UTC seconds, ``duration`` seconds of the step's own monotonic clock."""
+    """One step, whole. ``started`` is UTC seconds, ``duration`` seconds of the step's own monotonic clock.
+
+    A step that takes longer than ``warn_after`` seconds is over time. ``warned`` counts its warnings, ``warning``
+    is the last of them. ``reused`` steps were not run: their kept result of an earlier attempt was taken.
+    """
 
     index: int
     name: str
@@ -111,6 +130,24 @@ class StepState(Value, frozen=True):
     unit: str = ""
     detail: str = ""
     error: str = ""
+    warn_after: float | None = None
+    warned: int = 0
+    warning: str = ""
+    reused: bool = False
+
+
+class LogLine(Value, frozen=True):
+    """A line logged under a step (``step`` 0: under the operation), numbered per run from 1.
+
+    ``level`` is ``"warning"`` or empty. ``attempt`` is known to readers only: the run the line belongs to.
+    """
+
+    number: int
+    ts: float
+    text: str
+    step: int = 0
+    level: str = ""
+    attempt: int = 0
 
 
 class QueuePart(Value, frozen=True):
@@ -131,7 +168,7 @@ class QueuePart(Value, frozen=True):
 class RunPart(Value, frozen=True):
     """What the one writer of a run says of it, apart from its steps.
 
-    ``total`` is the number of declared steps, ``None`` while it is unknown.
+    ``total`` is the number of declared steps, ``None`` while it is unknown; ``warned`` counts all warnings.
     ``status`` is ``queued`` for a run that asked to be run again later (``next_at``, UTC seconds).
     """
 
@@ -151,6 +188,7 @@ class RunPart(Value, frozen=True):
     next_at: float | None = None
     release: str = ""
     app: str = ""
+    warned: int = 0
 
 
 class Verdict(Value, frozen=True):
@@ -168,7 +206,8 @@ class Event(Wire):
     """One change, carrying the full new state of what it is about.
 
     (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared
-    steps that have not begun, told with the operation's own events.
+    steps that have not begun, told with the event that declares them. ``log`` is a log line; a warning also
+    carries the state of its step and of the run. ``dropped`` counts log lines left out before a ``gap``.
     """
 
     type: str
@@ -182,6 +221,8 @@ class Event(Wire):
     queue: QueuePart | None = None
     verdict: Verdict | None = None
     pending: list[StepState] = []
+    log: LogLine | None = None
+    dropped: int = 0
 
 
 class Children(Value, frozen=True, omit_defaults=False):
@@ -255,25 +296,30 @@ class Operation(Wire, omit_defaults=False):
     duration: float | None = None
     step: CurrentStep | None = None
     error: Error | None = None
+    warned: int = 0
     children: Children = Children()
     args: dict[str, Any] | None = None
     steps: list[StepState] | None = None
 
 
 class LiveEvent(Wire, omit_defaults=False):
-    """One change as watchers get it: the operation after it (without steps) and, for ``step.*``, the step."""
+    """One change as watchers get it: the operation after it (without steps) and, for ``step.*``, the step.
+
+    ``step.log`` carries the line, and the step only if it was a warning.
+    """
 
     type: str
     ts: float
     operation: Operation
     step: StepState | None = None
     cursor: str = ""
+    log: LogLine | None = None
 
 
 def new_id() -> str:
     """A fresh operation id: a UUID version 7 (RFC 9562), so ids sort by the time they were made."""
-    stamp = time.time_ns() // 1_000_000
-    value = (stamp << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
+    stamp, chance = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
+    value = (stamp << 80) | chance & ~(0xF << 76) & ~(0b11 << 62) | 0x7 << 76 | 0b10 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

@@ -5,7 +5,7 @@ Knows no operation and no step; never raises, whatever the exception does when i
 
 from __future__ import annotations
 
-import traceback
+from collections.abc import Iterable
 
 from tracker.errors import OperationCancelled
 from tracker.model import ERROR_LIMIT, Error, Status, StepStatus
@@ -70,12 +70,14 @@ def describe(exc: BaseException) -> str:
     return line(f"{kind}: {message}" if message else kind, MESSAGE_LIMIT)
 
 
-def error_of(exc: BaseException, path: list[str]) -> Error:
+def error_of(exc: BaseException, path: list[str], step: int = 0, log: Iterable[str] = ()) -> Error:
     """The exception as stored: type, message, the path to where it happened, traceback with causes and notes."""
-    return Error(type=line(type(exc).__name__), message=message_of(exc), path=path, traceback=_traceback(exc))
+    return Error(line(type(exc).__name__), message_of(exc), path, _traceback(exc), step, list(log))
 
 
 def _traceback(exc: BaseException) -> str:
+    import traceback
+
     try:
         text = "".join(traceback.format_exception(exc))
     except Exception:

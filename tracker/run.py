@@ -12,11 +12,14 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Protocol
+
+from msgspec.structs import replace
 
 from tracker import clock
 from tracker.bus import event_bus
 from tracker.errors import TrackerError
+from tracker.fault import Faults
+from tracker.log_lines import LogLines, lines_of
 from tracker.model import (
     ENDED,
     STEP_ENDED,
@@ -31,22 +34,23 @@ from tracker.model import (
     new_id,
     new_run,
 )
-from tracker.outcome import STEP_OUTCOME, describe, error_of, outcome, stems_from
+from tracker.open_steps import OpenSteps
+from tracker.outcome import STEP_OUTCOME, describe, error_of, outcome
 from tracker.redact import line, safe_labels
 from tracker.step import Step
+from tracker.watcher import Watcher
 
 __all__ = ["RunWriter", "Step", "Watcher"]
 
 # Bound once: looking up an enum's member costs several times as much as a plain name.
-_START, _COMPLETE = EventType.STEP_START, EventType.STEP_COMPLETE
-_STEP_COMPLETE, _STEP_SKIPPED = StepStatus.COMPLETE, StepStatus.SKIPPED
-
-
-class Watcher(Protocol):
-    """Draws a run in this process; called after the event is out, and must not raise."""
-
-    def changed(self, run: RunWriter, step: Step | None) -> None:
-        """``step`` began or ended, or (``None``) something else about the run changed."""
+_START, _RUNNING = EventType.STEP_START, StepStatus.RUNNING
+_END_OF = {
+    StepStatus.COMPLETE: EventType.STEP_COMPLETE,
+    StepStatus.SKIPPED: EventType.STEP_SKIP,
+    StepStatus.ERROR: EventType.STEP_ERROR,
+    StepStatus.CANCELLED: EventType.STEP_ERROR,
+}
+"""The one event that ends a step so; its state tells a failed step from a cancelled one."""
 
 
 class RunWriter:
@@ -55,7 +59,8 @@ class RunWriter:
     ``steps`` declares the plan; without one the number of steps is unknown until a clean end. ``adoptable``
     is for whoever runs jobs: the first ``StepTracker`` block inside such a run fills it instead of starting a
     child. That runner may also set ``classify``, which gives the outcome of exceptions only it understands.
-    ``above`` are the titles of the operations around this one, outermost first.
+    ``above`` are the titles of the operations around this one, outermost first, with the steps that were open
+    there. A run that ``resumes`` goes on with the results that earlier attempts of its operation kept.
     """
 
     def __init__(
@@ -92,12 +97,15 @@ class RunWriter:
         self.duration: float | None = None
         self.error: Error | None = None
         self.next_at: float | None = None
+        self.resumes = False
+        self.warned = 0
+        self._lines = LogLines()
         self._planned = False
         self._pending: dict[str, deque[Step]] = {}
-        self._open: dict[int, Step] = {}
-        self._fault: tuple[Step, BaseException] | None = None
+        self.open = OpenSteps()
+        self.faults = Faults()
         self._lock = threading.RLock()
-        self._plan(steps)
+        self._unsaid = self._plan(steps)
         _alive.add(self)
 
     @property
@@ -124,6 +132,7 @@ class RunWriter:
             next_at=self.next_at,
             release=self.release,
             app=self.app,
+            warned=self.warned,
         )
 
     def states(self) -> list[StepState]:
@@ -136,7 +145,8 @@ class RunWriter:
         """The run begins now: emits ``operation.start``."""
         with self._lock:
             self.started, self._mark = clock.now(), clock.elapsed()
-            self._emit_head(EventType.OPERATION_START)
+            self._emit_head(EventType.OPERATION_START, self._unsaid)
+            self._unsaid = []
         self._show()
 
     def claim(self) -> bool:
@@ -150,8 +160,7 @@ class RunWriter:
         with self._lock:
             self.title = line(title)
             self.labels = safe_labels({**self.labels, **(labels or {})})
-            self._plan(steps)
-            self._emit_head(EventType.OPERATION_UPDATE)
+            self._emit_head(EventType.OPERATION_UPDATE, self._plan(steps))
         self._show()
 
     def end(self, status: Status, error: BaseException | Error | None = None, next_at: float | None = None) -> None:
@@ -167,7 +176,7 @@ class RunWriter:
             self.error = self.error_of(error) if isinstance(error, BaseException) else error
             self.status, self.next_at = status, next_at
             self.ended, self.duration = clock.now(), clock.elapsed() - self._mark
-            self._fault = None  # An exception keeps all its frames alive.
+            self.faults.forget()
             self._emit_head(EventType.OPERATION_COMPLETE if status in ENDED else EventType.OPERATION_UPDATE)
         self._show()
 
@@ -177,36 +186,69 @@ class RunWriter:
         return known or outcome(exc)
 
     def error_of(self, exc: BaseException) -> Error:
-        """The exception as stored, with the path to the step it happened in."""
-        step, place = self.place(exc)
-        return error_of(exc, [*self.above, self.title, step.name if step else place])
+        """The exception as stored, with the path to the step it happened in and the last that was logged there."""
+        fault, below = self.faults.of(exc), self.faults.below(exc)
+        index, path = (fault.step.index, fault.trail) if fault is not None else (0, [])
+        path = [*path, *(below.path if below is not None else [])] or [self.place(exc)[1]]
+        lines = below.log if below is not None else self._lines.last(index)
+        return error_of(exc, [*self.above, self.title, *path], index, lines)
+
+    def tell_outer(self, outer: RunWriter, exc: BaseException) -> None:
+        """Say to the operation around this one where in here ``exc`` happened."""
+        error = self.error_of(exc)
+        outer.faults.add_below(exc, replace(error, path=error.path[len(self.above) :]))
 
     def place(self, exc: BaseException | None) -> tuple[Step | None, str]:
         """The step an exception belongs to, if any, and the place in words: ``at step 3/5: Validate``."""
-        if self._fault is not None and stems_from(exc, self._fault[1]):
-            step = self._fault[0]
-            return step, f"at step {self.label(step)}: {step.name}"
+        fault = self.faults.of(exc)
+        if fault is not None:
+            return fault.step, f"at step {self.label(fault.step)}: {fault.step.name}"
         begun = [step for step in self.steps if step.status in STEP_ENDED]
         if not begun:
             return None, "before the first step"
         return None, f"after step {begun[-1].index}: {begun[-1].name}"
 
+    def place_now(self) -> tuple[Step | None, str]:
+        """As ``place``, for the step that began last of those still open."""
+        newest = self.open.all()[:1]
+        return (newest[0], f"at step {self.label(newest[0])}: {newest[0].name}") if newest else self.place(None)
+
     def label(self, step: Step) -> str:
         """``3/5``, or ``3`` while the total is unknown."""
         return f"{step.index}/{self.total}" if self.total is not None else f"{step.index}"
 
+    def log(self, text: object, step: Step | None = None, *, warning: bool = False) -> None:
+        """Keep log lines under ``step`` (``None``: under the operation); after the end of the run they are ignored."""
+        for said in lines_of(text):
+            with self._lock:
+                if self.ended is None:
+                    self._log(said, step, warning)
+
+    def _log(self, text: str, step: Step | None, warning: bool) -> None:
+        line = self._lines.add(text, step.index if step is not None else 0, warning)
+        event = Event(EventType.STEP_LOG, self.operation, line.ts, self.run, log=line)
+        if warning:
+            self.warned += 1
+            event.head = self.part()
+            event.step = step._warn(text) if step is not None else None
+        if self.emits:
+            event_bus.emit(self, event)
+        if self.watcher is not None:
+            self.watcher.said(self, line)
+
     # --- its steps ---
 
-    def begin(self, name: object, owner: object = None) -> Step:
+    def begin(self, name: object, owner: object = None, warn_after: float | None = None) -> Step:
         """Start the next planned step of that name, or a new one behind all others."""
         name = line(name)
         with self._lock:
             if self.ended is not None:
                 raise TrackerError(f"step {name!r} cannot start: the operation {self.title!r} has ended")
-            step = self._next(name)
-            step._begin(owner)
-            self._open[step.index] = step
-            self._emit_step(_START, step)
+            step = self._next(name) if self._planned else self._append(name)
+            step._begin(owner, warn_after)
+            self.open.add(owner, step)
+            if self.emits:
+                event_bus.step(self, _START, step, step._started)
         if self.watcher is not None:
             self.watcher.changed(self, step)
         return step
@@ -214,10 +256,12 @@ class RunWriter:
     def finish(self, step: Step, status: StepStatus, detail: str = "", error: str = "") -> bool:
         """End a running step; ``False`` if it was not running, for an outcome is final."""
         with self._lock:
-            if self._open.pop(step.index, None) is None:
+            if step.status is not _RUNNING:
                 return False
+            self.open.remove(step._owner, step)
             step._finish(status, detail, error)
-            self._emit_step(_event_of(status), step)
+            if self.emits:
+                event_bus.step(self, _END_OF[status], step, clock.now())
         if self.watcher is not None:
             self.watcher.changed(self, step)
         return True
@@ -225,50 +269,36 @@ class RunWriter:
     def leave(self, step: Step, exc: BaseException | None) -> None:
         """A step's block was left: the outcome follows the exception, unless it was given before."""
         with self._lock:
-            inner = self.innermost(step._owner) if step.index in self._open else step
+            inner = self.open.innermost(step._owner) if step.status is _RUNNING else step
             while inner is not None and inner is not step and not inner._scoped:
                 self._close(inner, exc, self.outcome(exc))
-                inner = self.innermost(step._owner)
+                inner = self.open.innermost(step._owner)
             self._close(step, exc, self.outcome(exc))
-
-    def innermost(self, owner: object) -> Step | None:
-        """The step that ``owner`` started last and that is still running."""
-        if not self._open:
-            return None
-        # A copy, made in one go: other threads may start and end steps meanwhile.
-        for step in reversed([*self._open.values()]):
-            if step._owner == owner:
-                return step
-        return None
 
     def close_steps(self, status: Status, exc: BaseException | None = None, owner: object = None) -> None:
         """End what still runs. The innermost step of ``owner`` gets the exception; others were only cut off."""
         with self._lock:
-            mine = self.innermost(owner)
+            mine = self.open.innermost(owner)
             if mine is not None and status is not Status.COMPLETE:
                 self._close(mine, exc, status)
-            for step in reversed(list(self._open.values())):
+            for step in self.open.all():
                 done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
                 self.finish(step, done)
 
     def _close(self, step: Step, exc: BaseException | None, status: Status) -> None:
         message = describe(exc) if exc is not None and status is Status.ERROR else ""
-        if self.finish(step, STEP_OUTCOME[status], error=message) and exc is not None and self._new_fault(exc):
-            self._fault = (step, exc)
+        trail = self.open.trail(step._owner, step) if exc is not None else []
+        if self.finish(step, STEP_OUTCOME[status], error=message) and exc is not None:
+            self.faults.add(exc, step, trail)
 
-    def _new_fault(self, exc: BaseException) -> bool:
-        # The innermost step saw the exception first; the blocks around it only pass it on.
-        return self._fault is None or not stems_from(exc, self._fault[1])
-
-    def _plan(self, names: Sequence[str]) -> None:
-        for name in names:
-            step = self._append(line(name))
+    def _plan(self, names: Sequence[str]) -> list[Step]:
+        steps = [self._append(line(name)) for name in names]
+        for step in steps:
             self._pending.setdefault(step.name, deque()).append(step)
-            self._planned = True
+        self._planned = self._planned or bool(steps)
+        return steps
 
     def _next(self, name: str) -> Step:
-        if not self._planned:
-            return self._append(name)
         planned = self._pending.get(name)
         if planned:
             return planned.popleft()
@@ -281,13 +311,11 @@ class RunWriter:
         self.steps.append(step)
         return step
 
-    def _emit_step(self, type: EventType, step: Step) -> None:
+    def _emit_head(self, type: EventType, declared: Sequence[Step] = ()) -> None:
         if self.emits:
-            event_bus.emit(Event(type, self.operation, clock.now(), self.run, step=step.state()), self)
-
-    def _emit_head(self, type: EventType) -> None:
-        if self.emits:
-            event_bus.emit(Event(type, self.operation, clock.now(), self.run, head=self.part()), self)
+            pending = [step.state() for step in declared]
+            event = Event(type, self.operation, clock.now(), self.run, head=self.part(), pending=pending)
+            event_bus.emit(self, event)
 
     def _show(self) -> None:
         if self.watcher is not None:
@@ -298,13 +326,6 @@ class RunWriter:
         self._lock = threading.RLock()
         self.emits = self.adoptable = False
         self.watcher = None
-
-
-def _event_of(status: StepStatus) -> EventType:
-    """The one event that ends a step so; its state tells a failed step from a cancelled one."""
-    if status is _STEP_COMPLETE:
-        return _COMPLETE
-    return EventType.STEP_SKIP if status is _STEP_SKIPPED else EventType.STEP_ERROR
 
 
 @cache

@@ -14,11 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from tracker.errors import SettingsError
+from tracker.model import ID
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
-ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-"""What an id chosen by a user may look like."""
-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

@@ -9,15 +9,14 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from tracker import clock
 from tracker.bus import event_bus
 from tracker.errors import TrackerError
-from tracker.model import StepState, StepStatus
+from tracker.model import NAME_LIMIT, EventType, StepState, StepStatus
 from tracker.outcome import MESSAGE_LIMIT, instance_of
-from tracker.redact import line
-from tracker.render.symbols import EMOJI
+from tracker.redact import bound, line
 
 if TYPE_CHECKING:
     from tracker.run import RunWriter
@@ -29,6 +28,7 @@ UNIT_LIMIT = 32
 
 # Bound once: looking up an enum's member costs several times as much as a plain name.
 _PENDING, _RUNNING, _COMPLETE = StepStatus.PENDING, StepStatus.RUNNING, StepStatus.COMPLETE
+_PROGRESS = EventType.STEP_PROGRESS
 _LARGEST = 2**53
 """Beyond this, readers that know only double precision would see another number."""
 
@@ -45,30 +45,37 @@ class Step:
     ('complete', 2)
     """
 
-    __slots__ = (
-        "_detail", "_duration", "_mark", "_owner", "_run", "_scoped", "_started",
-        "current", "dirty", "error", "index", "name", "status", "total", "unit",
-    )  # fmt: skip
+    # Most steps use few of these; as defaults of the class, the others cost a step nothing.
+    status: StepStatus = _PENDING
+    current: float = 0
+    total: float | None = None
+    unit: str = ""
+    error: str | None = None
+    """Why the step failed, for example ``"ValueError: no such field"``."""
+    warn_after: float | None = None
+    """Seconds after which the step is shown as over time; nothing is stopped."""
+    warned: int = 0
+    """How many warnings it gave."""
+    warning: str = ""
+    """The last of them."""
+    reused: bool = False
+    """Whether it was not run, as its kept result of an earlier attempt was taken."""
+    kept: tuple[str, bytes] | None = None
+    """Key and JSON of a result that waits to be stored; whoever has stored it sets this to ``None``."""
+    dirty: bool = False
+    """Whether progress waits to be sent; whoever sends it sets this to ``False`` first."""
+    _detail = ""
+    _owner: object = None
+    _scoped = False
+    _started = 0.0
+    _mark = 0.0
+    _duration: float | None = None
 
     def __init__(self, run: RunWriter, index: int, name: str) -> None:
         self._run = run
-        self.index: int = index
+        self.index = index
         """Place in the operation, from 1."""
-        self.name: str = name
-        self.status: StepStatus = _PENDING
-        self.error: str | None = None
-        """Why the step failed, for example ``"ValueError: no such field"``."""
-        self.current: float = 0
-        self.total: float | None = None
-        self.unit: str = ""
-        self.dirty: bool = False
-        """Whether progress waits to be sent; whoever sends it sets this to ``False`` first."""
-        self._detail = ""
-        self._owner: object = None
-        self._scoped = False
-        self._started: float | None = None
-        self._mark = 0.0
-        self._duration: float | None = None
+        self.name = name
 
     def __repr__(self) -> str:
         return f"<Step {self.index} {self.name!r} {self.status.value}>"
@@ -83,18 +90,20 @@ class Step:
     @property
     def start_time(self) -> datetime | None:
         """When it began, in UTC."""
-        return None if self._started is None else datetime.fromtimestamp(self._started, UTC)
+        return None if self.status is _PENDING else datetime.fromtimestamp(self._started, UTC)
 
     @property
     def end_time(self) -> datetime | None:
         """When it ended, in UTC."""
-        if self._started is None or self._duration is None:
+        if self._duration is None:
             return None
         return datetime.fromtimestamp(self._started + self._duration, UTC)
 
     @property
     def status_icon(self) -> str:
         """A symbol for the status; show the word beside it."""
+        from tracker.render.symbols import EMOJI
+
         return EMOJI.mark(self.status)
 
     @property
@@ -104,8 +113,9 @@ class Step:
 
     @detail.setter
     def detail(self, text: str) -> None:
-        self._detail = line(text)
-        self._moved()
+        if self.status is _RUNNING:
+            self._detail = line(text)
+            self._moved()
 
     def state(self) -> StepState:
         """A frozen copy; may be called from any thread."""
@@ -116,34 +126,45 @@ class Step:
             self.index,
             self.name,
             status,
-            self._started,
+            self._started or None,
             None if status is _RUNNING else self._duration,
             _number(current) if current or total is not None else None,
             total,
             self.unit,
             self._detail,
             self.error or "",
+            self.warn_after,
+            self.warned,
+            self.warning,
+            self.reused,
         )
+
+    def _begun(self) -> StepState:
+        """A frozen copy as it was when the step began."""
+        return StepState(self.index, self.name, _RUNNING, self._started, warn_after=self.warn_after)
 
     # --- progress ---
 
     def advance(self, n: float = 1) -> None:
         """``n`` more are done. Costs next to nothing; after the step's end it is ignored."""
-        self.current += n
-        if not self.dirty:
-            self._moved()
+        if self.status is _RUNNING:
+            self.current += n
+            if not self.dirty:
+                self._moved()
 
     def set_total(self, total: float | None) -> None:
         """How many there are to do; ``None`` if that is not known."""
-        self.total = total
-        self._moved()
+        if self.status is _RUNNING:
+            self.total = total
+            self._moved()
 
     def track(self, iterable: Iterable[Item], total: float | None = None, unit: str | None = None) -> Iterator[Item]:
         """Yield the items, counting each as done once the next one is asked for.
 
         ``total`` is taken from ``len(iterable)`` where it has one; ``unit`` is a plural such as ``"rows"``.
         """
-        self.unit = line(unit or "", UNIT_LIMIT)
+        if unit:
+            self.unit = line(unit, UNIT_LIMIT)
         self.set_total(_length(iterable) if total is None else total)
         return self._counted(iterable)
 
@@ -153,30 +174,42 @@ class Step:
             self.advance()
 
     def _moved(self) -> None:
-        if self.status is _RUNNING and not self.dirty and self._run.emits:
+        if not self.dirty:
             self.dirty = True
-            event_bus.progress(self, self._run)
+            event_bus.step(self._run, _PROGRESS, self, clock.now())
+
+    # --- what it says ---
+
+    def log(self, text: object) -> None:
+        """Keep a line of text under the step; more lines in ``text`` are kept as such, 2,048 characters of each."""
+        self._run.log(text, self)
+
+    def warn(self, text: object) -> None:
+        """Say that something is not as it should be; the step goes on and may still complete."""
+        self._run.log(text, self, warning=True)
 
     # --- outcome ---
 
     def complete(self, detail: str = "") -> None:
         """The step is done."""
-        self._end(_COMPLETE, detail)
+        if not self._run.finish(self, _COMPLETE, detail):
+            self._refuse(_COMPLETE)
 
     def skip(self, reason: str = "") -> None:
         """The step turned out not to be needed."""
-        self._end(StepStatus.SKIPPED, reason)
+        if not self._run.finish(self, StepStatus.SKIPPED, reason):
+            self._refuse(StepStatus.SKIPPED)
 
     def fail(self, message: str) -> None:
         """The step failed, and the work goes on; ``error`` then holds the message."""
-        self._end(StepStatus.ERROR, "", message)
+        if not self._run.finish(self, StepStatus.ERROR, error=message):
+            self._refuse(StepStatus.ERROR)
 
-    def _end(self, status: StepStatus, detail: str, error: str = "") -> None:
-        if not self._run.finish(self, status, detail, error):
-            raise TrackerError(
-                f"step {self.index} {self.name!r} is {self.status.value}, so it cannot become {status.value}; "
-                "a step is started once and ended once"
-            )
+    def _refuse(self, status: StepStatus) -> NoReturn:
+        raise TrackerError(
+            f"step {self.index} {self.name!r} is {self.status.value}, so it cannot become {status.value}; "
+            "a step is started once and ended once"
+        )
 
     def __enter__(self) -> Self:
         if self.status is not StepStatus.RUNNING or self._scoped:
@@ -193,12 +226,22 @@ class Step:
 
     # --- for the run, under its lock ---
 
-    def _begin(self, owner: object) -> None:
+    def _begin(self, owner: object, warn_after: float | None) -> None:
         self._owner = owner
+        if warn_after is not None:
+            self.warn_after = warn_after
         # Nobody listens to a run that emits nothing: already dirty, advance() never asks.
-        self.dirty = not self._run.emits
+        if not self._run.emits:
+            self.dirty = True
         self._started, self._mark = clock.now(), clock.elapsed()
         self.status = _RUNNING
+
+    def _warn(self, text: str) -> StepState | None:
+        """Count a warning; gives the state it leads to, ``None`` after the step's end."""
+        if self.status is not _RUNNING:
+            return None
+        self.warned, self.warning = self.warned + 1, bound(text, NAME_LIMIT)
+        return self.state()
 
     def _finish(self, status: StepStatus, detail: str, error: str) -> None:
         self._duration = clock.elapsed() - self._mark
@@ -206,7 +249,6 @@ class Step:
             self._detail = line(detail)
         if error:
             self.error = line(error, MESSAGE_LIMIT)
-        self._owner = None
         self.status = status
 
 

@@ -5,26 +5,31 @@ Translates calls into changes of a run and decides what leaving the block means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from types import CoroutineType, TracebackType
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, cast
 
-from tracker import config, context
-from tracker.display import attach
+from tracker import config, context, termination
+from tracker.checks import check_seconds, checked_id, checked_plan
 from tracker.errors import TrackerError
 from tracker.model import Status, StepStatus
 from tracker.outcome import add_note, instance_of
 from tracker.redact import line, safe_text
+from tracker.results import Results
 from tracker.run import RunWriter
-from tracker.settings import ID
 from tracker.step import Step
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tracker.watcher import Watcher
+
 P = ParamSpec("P")
 R = TypeVar("R")
+Item = TypeVar("Item")
 
 
 class StepTracker:
@@ -34,7 +39,12 @@ class StepTracker:
     title if not given). ``steps`` declares a plan, which may grow; without one the total is unknown until the
     end. ``console`` (a Rich ``Console``) is drawn on instead of stderr. ``emit_events=False`` draws only.
     ``id`` gives the operation a known id of letters, digits and ``. _ : -``. ``display`` is ``auto`` (live in a
-    terminal, plain lines in a pipe, quiet inside a job), ``live``, ``plain`` or ``quiet``.
+    terminal, plain lines in a pipe, quiet inside a job), ``live``, ``plain``, ``json`` or ``quiet``.
+
+    With ``id`` and ``resume=True`` the block is a new attempt of that operation: a ``run()`` whose result an earlier
+    attempt has kept, for the same name, arguments and release, returns it instead of calling the function. Not
+    promised: that a step runs only once. One whose process dies before its result is stored runs again, and if
+    kept results cannot be read, every step does.
 
     Raises ``TrackerError`` when misused; otherwise nothing that goes wrong in here reaches the work.
 
@@ -59,16 +69,18 @@ class StepTracker:
         labels: Mapping[str, str] | None = None,
         display: str = "auto",
     ) -> None:
-        if resume:
-            raise TrackerError("resume=True is not available without a store; leave it out to run every step")
         self.operation_name = safe_text(operation_name)
         self.console = console
         self.emit_events = emit_events
         self.name = name
-        self.id = _checked_id(id)
+        self.id = checked_id(id)
+        self.resume = resume
+        if resume and id is None:
+            raise TrackerError('resume=True needs id=..., by which the earlier attempt is found, as in id="nightly-7"')
         self.labels = dict(labels or {})
         self._display = config.checked_display(display)
-        self._plan = _checked_plan(steps)
+        self._plan = checked_plan(steps)
+        self._results = Results("")
         self._run: RunWriter | None = None
         self._adopted = False
         self._open: RunWriter | None = None
@@ -81,17 +93,21 @@ class StepTracker:
         if self._run is not None:
             raise TrackerError(f"{self._named} was entered twice; make a new StepTracker for every run")
         outer = context.enclosing_run()
+        release = outer.release if outer is not None else config.release()
+        self._results = Results.load(self.id, release) if self.resume and self.id else Results(release)
         self._adopted = outer is not None and self.emit_events and self.id is None and outer.claim()
         if self._adopted and outer is not None:
             self._run = outer
             outer.adopt(self.operation_name, self._plan, self.labels)
         else:
-            self._run = self._started(outer)
+            self._run = self._started(outer, release)
+            if self._results.trouble:
+                self._run.log(self._results.trouble, warning=True)
         self._open = self._run
         self._tokens = context.enter(self, self._run)
         return self
 
-    def _started(self, outer: RunWriter | None) -> RunWriter:
+    def _started(self, outer: RunWriter | None, release: str) -> RunWriter:
         run = RunWriter(
             operation=self.id,
             name=self.name or self.operation_name,
@@ -99,15 +115,18 @@ class StepTracker:
             parent=outer.operation if outer is not None else "",
             labels=self.labels,
             steps=self._plan,
-            release=outer.release if outer is not None else config.release(),
+            release=release,
             app=outer.app if outer is not None else "",
             emits=self.emit_events,
         )
+        run.resumes = self.resume
         if outer is not None:
-            run.above = [*outer.above, outer.title]
+            run.above = [*outer.above, outer.title, *outer.open.trail(context.caller())]
             run.classify, run.queue, run.host = outer.classify, outer.queue, outer.host
         run.start()
-        run.watcher = attach(run, self._display, self.console, outer)
+        run.watcher = _watcher(run, self._display, self.console, outer)
+        if outer is None:
+            termination.guard(run)
         return run
 
     def __exit__(
@@ -120,9 +139,12 @@ class StepTracker:
         status = run.outcome(exc)
         run.close_steps(status, exc, context.caller())
         _, place = run.place(exc)
+        if status is Status.ERROR and exc is not None:
+            _tell_outer(run, exc)
         if not self._adopted:
             outcome = Status.CANCELLED if status is Status.QUEUED else status
             run.end(outcome, exc if outcome is not Status.COMPLETE else None)
+            termination.release(run)
         if status is Status.ERROR:
             add_note(exc, f"Failed {place} (in {run.title!r})")
 
@@ -136,27 +158,82 @@ class StepTracker:
 
     # --- steps ---
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str, *, warn_after: float | None = None) -> Step:
         """Start a step; a step of the plain form that the same thread or asyncio task had open is complete now.
 
-        Used in ``with tracker.step(...)``, the outcome follows that block, and several may be open at once.
+        Used in ``with tracker.step(...)``, the outcome follows that block, and several may be open at once. A step
+        that takes longer than ``warn_after`` seconds is shown as over time; nothing is stopped.
         """
         run = self._open or self._misplaced()
         owner = context.caller()
-        previous = run.innermost(owner)
+        if warn_after is not None:
+            check_seconds(warn_after)
+        previous = run.open.innermost(owner)
         if previous is not None and not previous._scoped:
             run.finish(previous, StepStatus.COMPLETE)
-        step = self._last = run.begin(name, owner)
+        step = self._last = run.begin(name, owner, warn_after)
         return step
 
     def run(self, name: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call ``fn(*args, **kwargs)`` as a step of that name and return what it returns."""
-        with self.step(name):
-            result = fn(*args, **kwargs)
-            if isinstance(result, CoroutineType):
-                result.close()
-                raise TrackerError(f"run({name!r}, …) got a coroutine; write `with tracker.step({name!r}): await …`")
+        """Call ``fn(*args, **kwargs)`` as a step of that name and return what it returns.
+
+        The result is kept for resuming, so it has to be plain JSON (``None``, bool, int, float, str, list, dict with
+        str keys) of at most 64 KiB; ``TrackerError`` otherwise. For an ``async`` function this returns an awaitable,
+        and the step begins when it is awaited.
+        """
+        if self._open is None:
+            self._misplaced()
+        if _is_async(fn):
+            return cast(R, self._run_async(name, fn, args, kwargs))
+        key = self._results.key(name, args, kwargs)
+        with self.step(name) as step:
+            reused, result = self._results.reuse(step, key)
+            if not reused:
+                result = fn(*args, **kwargs)
+                self._results.keep(step, key, result)
+            return cast(R, result)
+
+    async def _run_async(
+        self, name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        key = self._results.key(name, args, kwargs)
+        with self.step(name) as step:
+            reused, result = self._results.reuse(step, key)
+            if not reused:
+                result = await fn(*args, **kwargs)
+                self._results.keep(step, key, result)
             return result
+
+    def track(
+        self,
+        name: str,
+        iterable: Iterable[Item],
+        total: float | None = None,
+        unit: str | None = None,
+        *,
+        warn_after: float | None = None,
+    ) -> Iterator[Item]:
+        """A step of that name that lasts as long as the items do: ``for row in tracker.track("Import", rows)``.
+
+        An exception in the loop's body fails the step. After ``break`` it stays open, as a step of the plain form.
+        """
+        run = self._open or self._misplaced()
+
+        def items() -> Iterator[Item]:
+            step = self.step(name, warn_after=warn_after)
+            step._scoped = True
+            try:
+                yield from step.track(iterable, total, unit)
+            except GeneratorExit:
+                # Whether the loop was left by `break` or by an exception, only the code around it can say.
+                step._scoped = False
+                raise
+            except BaseException as error:
+                run.leave(step, error)
+                raise
+            run.leave(step, None)
+
+        return items()
 
     def complete(self, detail: str = "") -> None:
         """The current step is done."""
@@ -174,6 +251,25 @@ class StepTracker:
         """``n`` more of the current step are done."""
         self._innermost("advance").advance(n)
 
+    def set_total(self, total: float | None) -> None:
+        """How many there are to do in the current step; ``None`` if that is not known."""
+        self._innermost("set_total").set_total(total)
+
+    def log(self, text: object) -> None:
+        """Keep a line of text under the current step, or under the operation if none is open."""
+        run = self._open or self._misplaced()
+        run.log(text, run.open.innermost(context.caller()))
+
+    def warn(self, text: object) -> None:
+        """Say that something is not as it should be; nothing is stopped and nothing fails."""
+        run = self._open or self._misplaced()
+        run.log(text, run.open.innermost(context.caller()), warning=True)
+
+    def prompting(self) -> AbstractContextManager[None]:
+        """Leave the terminal alone for the length of a block, so that the program can ask its user something."""
+        run = self._open or self._misplaced()
+        return run.watcher.prompting() if run.watcher is not None else nullcontext()
+
     # --- what people read ---
 
     @property
@@ -184,7 +280,7 @@ class StepTracker:
     @property
     def current_step(self) -> Step | None:
         """The step the caller has open, else the one started last."""
-        open_here = None if self._run is None else self._run.innermost(context.caller())
+        open_here = None if self._run is None else self._run.open.innermost(context.caller())
         return open_here or self._last
 
     @property
@@ -212,7 +308,7 @@ class StepTracker:
 
     def _innermost(self, call: str) -> Step:
         run = self._open or self._misplaced()
-        return run.innermost(context.caller()) or self._stepless(call)
+        return run.open.innermost(context.caller()) or self._stepless(call)
 
     def _stepless(self, call: str) -> NoReturn:
         raise TrackerError(
@@ -221,13 +317,22 @@ class StepTracker:
         )
 
 
-def _checked_id(id: str | None) -> str | None:
-    if id is not None and not (isinstance(id, str) and ID.fullmatch(id)):
-        raise TrackerError(f"id is {line(repr(id))}; use 1 to 128 letters, digits, or any of . _ : -")
-    return id
+def _is_async(fn: Callable[..., object]) -> bool:
+    # Whoever can await has loaded inspect: every event loop needs it.
+    inspect = sys.modules.get("inspect")
+    return inspect is not None and inspect.iscoroutinefunction(fn)
 
 
-def _checked_plan(steps: Sequence[str] | None) -> list[str]:
-    if isinstance(steps, str):
-        raise TrackerError(f"steps is the text {line(repr(steps))}; give a list of step names")
-    return list(steps or ())
+def _tell_outer(run: RunWriter, exc: BaseException) -> None:
+    outer = context.enclosing_run()
+    if outer is not None and outer is not run:
+        run.tell_outer(outer, exc)
+
+
+def _watcher(run: RunWriter, display: str, console: Console | None, outer: RunWriter | None) -> Watcher | None:
+    mode = config.default_display() if display == "auto" else display
+    if mode == "quiet":
+        return None
+    from tracker.display import attach
+
+    return attach(run, mode, console, outer)

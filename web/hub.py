@@ -20,7 +20,7 @@ from web import topics
 from web.mailbox import Mailbox, Note
 from web.messages import Snapshot, frame
 
-CALM_TYPES = (EventType.STEP_PROGRESS, EventType.OPERATION_UPDATE)
+CALM_TYPES = (EventType.STEP_PROGRESS, EventType.STEP_LOG, EventType.OPERATION_UPDATE)
 """Events that may wait a moment to be merged with the next of their kind."""
 
 NO_ANSWER = "Redis did not answer"

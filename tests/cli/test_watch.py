@@ -10,8 +10,8 @@ from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
 from tests.support import wait_for
 from tracker.clock import now
 from tracker.embedded import ensure_server
-from tracker.model import Error, RunPart, Status, StepStatus, Verdict
-from tracker.store import Store, VerdictItem
+from tracker.model import Error, Event, EventType, LogLine, RunPart, Status, StepStatus, Verdict
+from tracker.store import RunBlob, Store, VerdictItem
 
 
 def test_every_transition_is_one_line(tracker: Run, store: Store) -> None:
@@ -151,3 +151,15 @@ def test_a_redis_that_goes_away_is_told_and_the_watching_goes_on_with_it(tracker
         store.client.disconnect()
         server.stop()
     assert command.lines[-1].endswith("A title: complete in 1.0s")
+
+
+def test_log_lines_and_warnings_appear_as_they_are_said(tracker: Run, store: Store) -> None:
+    """Under the operation one watches; cleaned, and in between the transitions."""
+    store.append([started("one")])
+    command = tracker("watch", "one")
+    command.shows("A title: running")
+    said = [LogLine(1, NOW, "reading"), LogLine(2, NOW, "no \x1b[31mfield", 1, "warning")]
+    events = [Event(EventType.STEP_LOG, "one", NOW, "r1", seq, log=line) for seq, line in enumerate(said, 2)]
+    store.append([RunBlob("one", "r1", events, "", NOW), ended("one", seq=4)])
+    assert command.code() == 0
+    assert [line.partition("  ")[2] for line in command.lines][1:3] == ["| reading", "| warning: no \ufffd[31mfield"]

@@ -1,12 +1,20 @@
 """Text that leaves the process: no control characters, no secrets, bounded; prose stays as it is."""
 
+# The blocks under test are what raises.
+# ruff: noqa: PT012
+
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from tracker.redact import bound, clean, line, redact, safe_text, tail
+from tracker import StepTracker, configure
+from tracker.errors import SettingsError
+from tracker.redact import bound, clean, line, redact, safe_text, tail, value
+from tracker.testing import capture_events
 
 
 @pytest.mark.parametrize(
@@ -102,3 +110,85 @@ def test_hostile_text_takes_no_long_time(text: str) -> None:
     begun = time.process_time()
     line(text, 8192)
     assert time.process_time() - begun < 5
+
+
+@pytest.fixture
+def rule() -> Iterator[Callable[[Callable[[str], str]], None]]:
+    """Sets a rule of the user's own for one test."""
+    yield lambda rule: configure(redact=rule)
+    configure(redact=str)
+
+
+def test_a_rule_of_ones_own_sees_every_text_that_leaves(rule: Callable[[Callable[[str], str]], None]) -> None:
+    """Titles, names, details, log lines and errors; after the rules there are already."""
+    rule(lambda text: text.replace("ACME", "customer"))
+    with (
+        pytest.raises(ValueError, match="ACME"),
+        capture_events() as events,
+        StepTracker("Import ACME", display="quiet") as tracker,
+        tracker.step("Read ACME") as step,
+    ):
+        step.detail = "ACME, password=hunter2"
+        step.log("ACME line")
+        raise ValueError("ACME failed")
+    told = repr([event.data for event in events])
+    assert "ACME" not in told
+    assert "hunter2" not in told
+    assert step.detail == "customer, password=…"
+    assert tracker._run is not None
+    assert tracker._run.error is not None
+    assert "ACME" not in tracker._run.error.traceback
+
+
+@pytest.mark.parametrize("failing", [lambda text: 1 / 0, lambda text: None, lambda text: text.encode()])
+def test_a_rule_that_fails_masks_everything_and_is_said_once(
+    rule: Callable[[Any], None], failing: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing leaves unseen, and the work does not notice."""
+    rule(failing)
+    with StepTracker("Import", display="quiet") as tracker:
+        tracker.step("Read")
+        tracker.step("Write")
+    assert [step.name for step in tracker.steps] == ["…", "…"]
+    assert len(caplog.records) == 1
+    assert "configure(redact=…)" in caplog.text
+
+
+def test_what_a_rule_gives_is_cleaned_as_well(rule: Callable[[Any], None]) -> None:
+    """Escape sequences and line breaks do not come in by the back door, nor do long texts."""
+    rule(lambda text: f"\x1b[31m{text}\x1b[0m\nsecond" + "x" * 1000)
+    name = line("name")
+    assert name.startswith("name second")
+    assert len(name) == 200
+
+
+def test_a_rule_has_to_be_a_function() -> None:
+    """A wrong value is an error where it is given."""
+    with pytest.raises(SettingsError, match="function"):
+        configure(redact="secret")  # type: ignore[arg-type]
+
+
+def test_known_names_are_still_cut_to_the_limit_that_is_asked_for() -> None:
+    """A name once seen as harmless is no licence to be long elsewhere."""
+    assert line("a long and harmless name") == "a long and harmless name"
+    assert line("a long and harmless name", 6) == "a lon…"
+
+
+def test_arguments_are_masked_by_key_and_content_at_every_depth() -> None:
+    """Whatever the nesting, the length and the type."""
+    given = {
+        "path": "a.txt",
+        "password": "hunter2",
+        "nested": [{"api_key": "k", "url": "postgres://u:p@db/x"}, ("a", 1, None, True)],
+        "many": list(range(500)),
+        "long": "x" * 5000,
+        "object": object,
+        3: "\x1b[31mred",
+    }
+    safe = value(given)
+    assert safe["password"] == "…"
+    assert safe["nested"] == [{"api_key": "…", "url": "postgres://…@db/x"}, ["a", 1, None, True]]
+    assert (len(safe["many"]), len(safe["long"]), safe["3"]) == (200, 2048, "red")
+    deep: list[Any] = []
+    deep.append(deep)
+    assert "…" in repr(value(deep))

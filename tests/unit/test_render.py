@@ -89,7 +89,7 @@ def test_failures_outside_of_steps_are_placed_in_words() -> None:
     steps = [StepState(1, "Parse", StepStatus.COMPLETE, NOW, 1.0)]
     after = an_operation(Status.ERROR, steps, error=Error("OSError", "gone", ["Migrate", "after step 1: Parse"]))
     assert "Failed after step 1: Parse" in texts.summary(after)
-    assert "Completed 1 steps" in texts.summary(after)
+    assert "Completed 1 steps: Parse" in texts.summary(after)
 
 
 def test_a_complete_operation_with_failed_and_skipped_steps_counts_them() -> None:

@@ -13,9 +13,11 @@ import msgspec
 import pytest
 
 from tracker import StepTracker, TrackerError, event_bus
+from tracker.bus import state_at
 from tracker.context import current_run, inside
 from tracker.model import LABELS_LIMIT, Error, Event, EventType, Status, StepStatus
-from tracker.run import RunWriter, Step
+from tracker.run import RunWriter
+from tracker.step import Step
 
 
 class Kept:
@@ -25,11 +27,17 @@ class Kept:
         self.events: list[Event] = []
         self.moved: list[Step] = []
 
-    def put(self, event: Event, run: RunWriter) -> None:
+    def put(self, run: RunWriter, event: Event) -> None:
         self.events.append(event)
 
-    def progress(self, step: Step, run: RunWriter) -> None:
-        self.moved.append(step)
+    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
+        if type is EventType.STEP_PROGRESS:
+            self.moved.append(step)
+        else:
+            self.events.append(Event(type, run.operation, ts, run.run, step=state_at(type, step)))
+
+    def flush(self, timeout: float) -> bool:
+        return True
 
 
 @pytest.fixture

@@ -10,12 +10,16 @@ import contextvars
 import gc
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tracker import OperationCancelled, StepTracker, TrackerError, current_tracker
+from tracker import clock as clocks
 from tracker.bus import BusEvent
-from tracker.testing import assert_steps, capture_events
+from tracker.render.texts import over_time
+from tracker.testing import FakeClock, assert_steps, capture_events
 
 
 @pytest.fixture
@@ -200,19 +204,167 @@ def test_steps_of_a_plain_form_inside_a_block_end_with_it(events: list[BusEvent]
 def test_run_calls_the_function_as_a_step(events: list[BusEvent]) -> None:
     """run() passes arguments on, returns the result, and fails the step when the function raises."""
     with pytest.raises(ZeroDivisionError), quiet() as tracker:
-        assert tracker.run("Divide", divmod, 7, 2) == (3, 1)
-        tracker.run("Again", divmod, 7, 0)
+        assert tracker.run("Divide", pow, 7, 2) == 49
+        tracker.run("Again", pow, 0, -1)
     assert_steps(events, ["Divide", ("Again", "error")])
 
 
-def test_run_refuses_a_coroutine_instead_of_calling_it_complete() -> None:
-    """An async function would only start after its step has ended."""
+def test_run_awaits_async_functions_side_by_side(events: list[BusEvent]) -> None:
+    """The step begins when the call is awaited and ends with it; several may run at once."""
+    met = asyncio.Event()
+
+    async def wait() -> str:
+        await met.wait()
+        return "met"
+
+    async def meet() -> str:
+        met.set()
+        return "meeting"
+
+    async def work() -> list[str]:
+        async with quiet() as tracker:
+            return await asyncio.gather(tracker.run("Wait", wait), tracker.run("Meet", meet))
+
+    assert asyncio.run(work()) == ["met", "meeting"]
+    assert_steps(events, ["Meet", "Wait"])
+
+
+def test_run_refuses_a_coroutine_it_could_not_see_coming() -> None:
+    """A plain function that returns one would be called complete before its work begins."""
 
     async def work() -> None: ...
 
     with pytest.raises(TrackerError, match="await"), quiet() as tracker:
-        tracker.run("Later", work)
+        tracker.run("Later", lambda: work())
     assert tracker.steps[0].status == "error"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [(1, 2), {1: "a"}, {"a": {2}}, b"bytes", float("nan"), Path("a"), object(), "\udc80", "x" * 70_000, [[("a",)]]],
+)
+def test_run_refuses_a_result_that_would_not_come_back_the_same(result: object) -> None:
+    """The error is raised at the call, in the first attempt and without any store."""
+    with pytest.raises(TrackerError, match=r"run\('Load'\) keeps its result"), quiet() as tracker:
+        tracker.run("Load", lambda: result)
+    assert tracker.steps[0].status == "error"
+
+
+def test_resume_says_what_it_lacks() -> None:
+    """Without a store the error names the setting; without an id, the parameter."""
+    with pytest.raises(TrackerError, match="id="):
+        StepTracker("Nightly", resume=True)
+    with pytest.raises(TrackerError, match="TRACKER_REDIS_URL"), StepTracker("Nightly", id="n", resume=True):
+        pass
+
+
+def test_track_makes_a_step_of_a_loop(events: list[BusEvent]) -> None:
+    """It is complete with the last item; steps inside the loop are steps of their own."""
+    with quiet() as tracker:
+        for row in tracker.track("Rows", ["a", "b"], unit="rows"):
+            tracker.step(f"Row {row}")
+        tracker.step("After")
+    assert_steps(events, ["Row a", "Row b", "Rows", "After"])
+    assert (tracker.steps[0].current, tracker.steps[0].total, tracker.steps[0].unit) == (2, 2, "rows")
+
+
+def test_an_exception_in_a_tracked_loop_fails_its_step() -> None:
+    """The item it happened at is not counted."""
+    with pytest.raises(ValueError, match="bad"), quiet() as tracker:
+        for row in tracker.track("Rows", range(5)):
+            if row == 3:
+                raise ValueError("bad")
+    step = tracker.steps[0]
+    assert (step.status, step.error, step.current) == ("error", "ValueError: bad", 3)
+
+
+def test_a_tracked_loop_that_is_left_early_ends_with_the_next_step(events: list[BusEvent]) -> None:
+    """``break`` is no failure."""
+    with quiet() as tracker:
+        for _ in tracker.track("Search", range(5)):
+            break
+        tracker.step("Use")
+    assert_steps(events, ["Search", "Use"])
+
+
+def test_an_iterable_that_fails_fails_the_tracked_step() -> None:
+    """A generator that raises in the middle of its items."""
+
+    def rows() -> Iterator[int]:
+        yield 1
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"), quiet() as tracker:
+        for _ in tracker.track("Rows", rows()):
+            pass
+    assert (tracker.steps[0].status, tracker.steps[0].current) == ("error", 1)
+
+
+def test_lines_and_warnings_belong_to_the_step_that_is_open(events: list[BusEvent]) -> None:
+    """Outside of steps they belong to the operation; a warning fails nothing."""
+    with quiet() as tracker:
+        tracker.log("before")
+        with tracker.step("Check") as step:
+            tracker.log("two\nlines")
+            step.warn("a \x1b[31mred\x1b[0m field, password=hunter2")
+        tracker.warn("after")
+    said = [(event.data["line"], event.data["level"]) for event in events if event.type == "step.log"]
+    assert said == [
+        ("before", "info"), ("two", "info"), ("lines", "info"),
+        ("a red field, password=…", "warning"), ("after", "warning"),
+    ]  # fmt: skip
+    assert (step.status, step.warned, step.warning) == ("complete", 1, "a red field, password=…")
+
+
+def test_a_step_over_its_time_is_marked_and_not_stopped() -> None:
+    """``warn_after`` is part of its state; whether it is over follows from the time."""
+    with FakeClock() as clock, quiet() as tracker, tracker.step("Long", warn_after=30) as step:
+        assert not over_time(step.state(), clocks.now())
+        clock.advance(31)
+        assert over_time(step.state(), clocks.now())
+    assert (step.status, step.duration, over_time(step.state(), 0.0)) == ("complete", 31.0, True)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, True, "soon"])
+def test_a_limit_has_to_be_a_number_of_seconds(seconds: Any) -> None:
+    """The step that was open before stays as it is."""
+    with quiet() as tracker:
+        before = tracker.step("Before")
+        with pytest.raises(TrackerError, match="seconds"):
+            tracker.step("Limited", warn_after=seconds)
+        assert before.status == "running"
+
+
+def test_progress_after_the_end_of_a_step_changes_nothing() -> None:
+    """What has ended is told once and stays as it was told."""
+    with quiet() as tracker, tracker.step("Read") as step:
+        step.advance(3)
+        step.complete("done")
+        before = step.state()
+        step.advance()
+        step.set_total(9)
+        step.detail = "later"
+    assert step.state() == before
+
+
+def test_the_path_of_a_failure_leads_through_nested_trackers() -> None:
+    """The outer operation names the innermost step, and has the last lines logged there."""
+    with (
+        pytest.raises(ValueError, match="812") as caught,
+        quiet("Outer") as outer,
+        outer.step("Import"),
+        quiet("Inner") as inner,
+        inner.step("Parse") as step,
+    ):
+        for index in range(9):
+            step.log(f"row {index}")
+        raise ValueError("row 812")
+    errors = [tracker._run.error for tracker in (outer, inner) if tracker._run is not None]
+    assert [error.path for error in errors if error] == [["Outer", "Import", "Inner", "Parse"]] * 2
+    assert [error.log for error in errors if error] == [[f"row {index}" for index in range(4, 9)]] * 2
+    assert caught.value.__notes__ == [
+        "Failed at step 1: Parse (in 'Inner')", "Failed at step 1: Import (in 'Outer')",
+    ]  # fmt: skip
 
 
 def test_track_counts_an_item_once_the_next_one_is_asked_for() -> None:
@@ -382,7 +534,7 @@ def test_a_text_as_plan_is_refused() -> None:
 
 def test_an_unknown_display_is_refused() -> None:
     """The message lists what there is."""
-    with pytest.raises(TrackerError, match="auto, live, plain, quiet"):
+    with pytest.raises(TrackerError, match="auto, live, plain, json, quiet"):
         StepTracker("Work", display="disco")
 
 

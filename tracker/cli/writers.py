@@ -10,9 +10,17 @@ from collections.abc import Callable
 from tracker.cli.output import Output
 from tracker.cli.subjects import Everything, One
 from tracker.clock import elapsed, now
-from tracker.model import ENDED, LiveEvent, Operation, Status, StepState, StepStatus
+from tracker.model import ENDED, LiveEvent, LogLine, Operation, Status, StepState, StepStatus
 from tracker.render import jsonl
-from tracker.render.transitions import counts_line, error_lines, operation_line, progress_line, step_line
+from tracker.render.transitions import (
+    counts_line,
+    error_lines,
+    log_line,
+    operation_line,
+    progress_line,
+    step_line,
+    title_of,
+)
 
 COUNTS_EVERY = 5.0
 """Seconds between two lines with a batch's counts or a step's progress, if they moved."""
@@ -90,6 +98,8 @@ class PlainWriter:
         for event in events:
             if event.step is not None:
                 self._step(event.operation, event.step, event.ts)
+            if event.log is not None:
+                self._log(event.operation, event.log)
             self._operation(event.operation, event.ts)
 
     def refresh(self, stale_since: float | None) -> float:
@@ -118,6 +128,13 @@ class PlainWriter:
         self._steps[key] = step.status
         titled = operation.title if self._subject.id is None else ""
         self._say(step_line(step, operation.step.total if operation.step else None, titled), moment)
+
+    def _log(self, operation: Operation, log: LogLine) -> None:
+        """Among all operations only warnings are news; of a child neither."""
+        if self._subject.id is None and log.level:
+            self._say(f"{title_of(operation)}  {log_line(log)}", log.ts)
+        elif self._subject.id == operation.id:
+            self._say(log_line(log), log.ts)
 
     def _is_child(self, operation: Operation) -> bool:
         return self._subject.id is not None and operation.id != self._subject.id

@@ -6,8 +6,7 @@ import msgspec
 
 from tracker.compose import compose
 from tracker.errors import NotFound, TrackerError
-from tracker.model import Operation
-from tracker.settings import ID
+from tracker.model import ID, LogLine, Operation
 from tracker.store import JobInfo, Page, Store
 
 PREFIX_SCAN = 1_000
@@ -33,6 +32,11 @@ class History:
         if parts is None:
             raise NotFound(f"there is no operation {id[:128]!r}; `tracker ls` lists those there are")
         return compose(parts)
+
+    def logs(self, id: str) -> list[LogLine]:
+        """The last log lines of an operation, of all its attempts, oldest first; raises ``NotFound``."""
+        self.operation(id)
+        return self._store.logs(id)
 
     def operations(
         self, *, status: str | None = None, name: str | None = None, page: str | None = None, limit: int = 50

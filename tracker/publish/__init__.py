@@ -12,10 +12,15 @@ _publishers: list[Publisher] = []
 
 
 def connect(settings: Settings) -> Publisher:
-    """A publisher for the Redis that ``settings`` name; connects, and starts its thread, at the first event."""
+    """A publisher for the Redis that ``settings`` name; connects, and starts its thread, at the first event.
+
+    The client is made here, in the caller's thread: redis-py imports modules while it makes one, and a fork during
+    an import in another thread leaves the child with a lock that nobody opens.
+    """
     if settings.redis_url is None:
         raise ValueError("settings.redis_url is not set")
     store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
+    store.client.redis  # noqa: B018
     _publishers[:] = [Publisher(store)]
     return _publishers[0]
 

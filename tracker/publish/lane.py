@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracker.bus import state_at
 from tracker.clock import now
 from tracker.model import STEP_ENDED, Event, EventType, RunPart, Status, StepState, StepStatus
 from tracker.run import RunWriter
@@ -14,8 +15,11 @@ BLOB_EVENTS = 64
 WAITING_LIMIT = 512
 """Events that may wait per run; beyond it they are dropped for one rebase with the run's whole state."""
 
-TELLS_PLAN = (EventType.OPERATION_START, EventType.OPERATION_UPDATE)
-"""Events that may have declared steps."""
+LINES_LIMIT = 256
+"""Events that may wait before log lines are left out, and counted."""
+
+Change = tuple[EventType, Step, float]
+"""A change of a step and when it happened; the event is made when it is cut."""
 
 
 class Lane:
@@ -28,14 +32,19 @@ class Lane:
     def __init__(self, run: RunWriter) -> None:
         self.run = run
         self.frozen: RunBlob | None = None
-        self._waiting: list[Event | Step] = []
+        self._waiting: list[Event | Change] = []
+        self._results: dict[str, Step] = {}
+        self._dropped = 0
         self._seq = 0
         self._rebase = False
         self._current: StepState | None = None
         self._ended = False
 
-    def add(self, item: Event | Step) -> None:
-        """Take an event, or a step whose progress is to be told."""
+    def add(self, item: Event | Change) -> None:
+        """Take an event or the change of a step."""
+        if isinstance(item, Event) and item.log is not None and len(self._waiting) >= LINES_LIMIT:
+            self._dropped += 1
+            return
         self._waiting.append(item)
         if len(self._waiting) > WAITING_LIMIT:
             self.rebase()
@@ -43,8 +52,10 @@ class Lane:
     def rebase(self) -> None:
         """Forget what waits: the next blob carries the run's whole state."""
         for item in self._waiting:
-            if not isinstance(item, Event):
-                item.dirty = False
+            if isinstance(item, Event):
+                self._dropped += item.log is not None
+            else:
+                item[1].dirty = False
         self._waiting.clear()
         self._rebase = True
 
@@ -66,6 +77,9 @@ class Lane:
 
     def stored(self) -> None:
         """The store has the frozen blob."""
+        for step in self._results.values():
+            step.kept = None
+        self._results.clear()
         self.frozen = None
 
     def behind(self, known: int) -> None:
@@ -77,28 +91,41 @@ class Lane:
     def _next(self) -> RunBlob | None:
         events: list[Event] = []
         while self._waiting and not events:
-            taken, self._waiting = self._waiting[:BLOB_EVENTS], self._waiting[BLOB_EVENTS:]
+            taken = self._take()
             events = [event for event in map(self._event, taken) if event is not None]
+        if self._dropped:
+            gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, dropped=self._dropped)
+            events.append(self._number(gap))
+            self._dropped = 0
         if not events:
             return None
-        pending = self._tell_plan(events)
+        pending = {step.index: step for event in events for step in event.pending}
         steps = pending | {event.step.index: event.step for event in events if event.step is not None}
         heads = [event.head for event in events if event.head is not None]
         return self._blob(events, heads[-1] if heads else None, list(steps.values()))
 
-    def _tell_plan(self, events: list[Event]) -> dict[int, StepState]:
-        """The declared steps that have not begun, told with an event that may have declared some."""
-        telling = [event for event in events if event.type in TELLS_PLAN]
-        if not telling:
-            return {}
-        pending = [state for state in self.run.states() if state.status is StepStatus.PENDING]
-        telling[-1].pending = pending
-        return {state.index: state for state in pending}
+    def _take(self) -> list[Event | Change]:
+        """What the next blob holds; at most one kept result, for those may be large."""
+        end = BLOB_EVENTS
+        for place, item in enumerate(self._waiting[:BLOB_EVENTS]):
+            if not isinstance(item, Event) and item[1].kept is not None and item[0] is EventType.STEP_COMPLETE:
+                self._keep(item[1])
+                end = place + 1
+                break
+        taken, self._waiting = self._waiting[:end], self._waiting[end:]
+        return taken
+
+    def _keep(self, step: Step) -> None:
+        if step.kept is not None:
+            self._results[step.kept[0]] = step
 
     def _whole(self) -> RunBlob:
         self._rebase = False
+        for step in self.run.steps.copy():
+            self._keep(step)
         states, head = self.run.states(), self.run.part()
         gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, head=head)
+        gap.dropped, self._dropped = self._dropped, 0
         self._number(gap)
         return self._blob([gap], head, states, rebase=True)
 
@@ -110,19 +137,30 @@ class Lane:
             self._note_current(step)
         run = self.run
         return RunBlob(
-            run.operation, run.run, events, run.parent, run.created, head, steps, self._current, rebase=rebase
+            run.operation,
+            run.run,
+            events,
+            run.parent,
+            run.created,
+            head,
+            steps,
+            self._current,
+            rebase=rebase,
+            resumes=run.resumes,
+            results=[step.kept for step in self._results.values() if step.kept is not None],
         )
 
-    def _event(self, item: Event | Step) -> Event | None:
-        """Number an event; progress that its step's outcome has overtaken is left out."""
+    def _event(self, item: Event | Change) -> Event | None:
+        """Make and number an event; progress that its step's outcome has overtaken is left out."""
         if isinstance(item, Event):
             return self._number(item)
-        item.dirty = False
-        state = item.state()
-        if state.status in STEP_ENDED:
+        type, step, ts = item
+        if type is EventType.STEP_PROGRESS:
+            step.dirty = False
+        state = state_at(type, step)
+        if type is EventType.STEP_PROGRESS and state.status in STEP_ENDED:
             return None
-        event = Event(EventType.STEP_PROGRESS, self.run.operation, now(), run=self.run.run, step=state)
-        return self._number(event)
+        return self._number(Event(type, self.run.operation, ts, run=self.run.run, step=state))
 
     def _number(self, event: Event) -> Event:
         self._seq += 1

@@ -16,7 +16,7 @@ from collections import deque
 
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
-from tracker.model import Event
+from tracker.model import Event, EventType
 from tracker.publish.lane import Lane
 from tracker.run import RunWriter
 from tracker.step import Step
@@ -46,6 +46,9 @@ LOG_EVERY = 60.0
 
 log = logging.getLogger("tracker")
 
+Taken = tuple[RunWriter, Event] | tuple[RunWriter, EventType, Step, float]
+"""What waits for the thread: an event, or the change of a step."""
+
 
 class Publisher:
     """Sends the events of this process's runs to ``store``; connected to the event bus as its sink."""
@@ -53,7 +56,7 @@ class Publisher:
     def __init__(self, store: Store) -> None:
         self.dropped_runs = 0
         self._store = store
-        self._queue: deque[tuple[RunWriter, Event | Step]] = deque()
+        self._queue: deque[Taken] = deque()
         self._overflowed: dict[str, RunWriter] = {}
         self._lanes: dict[str, Lane] = {}
         self._idle = False
@@ -63,17 +66,22 @@ class Publisher:
         self._wake = threading.Event()
         self._asked = self._answered = 0
         self._flushed = threading.Condition()
-        self._starting = threading.Lock()
+        # Re-entrant: a signal handler that ends a run may interrupt the very call that starts the thread.
+        self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
 
-    def put(self, event: Event, run: RunWriter) -> None:
+    def put(self, run: RunWriter, event: Event) -> None:
         """Take an event; returns at once, whatever the store does."""
-        self._take(run, event)
+        self._take((run, event))
 
-    def progress(self, step: Step, run: RunWriter) -> None:
-        """Take word that a step has progressed; how far is read when it is sent."""
-        self._take(run, step)
+    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
+        """Take the change of a step; its state is read when it is sent."""
+        # As ``_take``, spelled out: this is on the path of every step.
+        if self._idle or self._thread is None or self._stopped or len(self._queue) >= QUEUE_LIMIT:
+            self._take((run, type, step, ts))
+        else:
+            self._queue.append((run, type, step, ts))
 
     def flush(self, timeout: float = EXIT_WAIT) -> bool:
         """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s."""
@@ -86,16 +94,17 @@ class Publisher:
         with self._flushed:
             return self._flushed.wait_for(lambda: self._answered >= mine or self._stopped, timeout)
 
-    def _take(self, run: RunWriter, item: Event | Step) -> None:
+    def _take(self, taken: Taken) -> None:
         if self._stopped:
             return
         if len(self._queue) < QUEUE_LIMIT:
-            self._queue.append((run, item))
+            self._queue.append(taken)
         else:
-            self._overflowed[run.run] = run
+            self._overflowed[taken[0].run] = taken[0]
         if self._thread is None:
             self._start()
         if self._idle:
+            self._idle = False  # Whoever comes next need not wake it again.
             self._wake.set()
 
     def _start(self) -> None:
@@ -140,8 +149,8 @@ class Publisher:
     def _sort(self) -> None:
         """Move what was taken into the lanes of its runs."""
         for _ in range(len(self._queue)):
-            run, item = self._queue.popleft()
-            self._lane(run).add(item)
+            taken = self._queue.popleft()
+            self._lane(taken[0]).add(taken[1] if len(taken) == 2 else taken[1:])
         while self._overflowed:
             _, run = self._overflowed.popitem()
             self._lane(run).rebase()

@@ -6,7 +6,8 @@ The word always stands beside the symbol; a symbol or a colour alone says nothin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 NOT_RUN = "not run"
 """What a pending step of an ended operation is called."""
@@ -24,14 +25,17 @@ STYLES: Mapping[str, str] = {
 """Rich styles by status; semantic colours only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Symbols:
-    """One set of symbols. ``full`` and ``empty`` make progress bars; ``ellipsis`` stands for what is left out."""
+class Symbols(msgspec.Struct, frozen=True):
+    """One set of symbols.
+
+    ``full`` and ``empty`` make progress bars, ``ellipsis`` stands for what is left out, ``margin`` is before log lines.
+    """
 
     marks: Mapping[str, str]
     full: str
     empty: str
     ellipsis: str
+    margin: str
 
     def mark(self, status: str) -> str:
         """The symbol of a status; a question mark for one this version does not know."""
@@ -46,6 +50,7 @@ EMOJI = Symbols(
     full="━",
     empty="─",
     ellipsis="…",
+    margin="│",
 )  # fmt: skip
 """The set of the tracker's own display; one code point each, for terminals differ on longer sequences."""
 
@@ -57,6 +62,7 @@ UNICODE = Symbols(
     full="━",
     empty="─",
     ellipsis="…",
+    margin="│",
 )  # fmt: skip
 """One terminal cell each; for lists."""
 
@@ -68,6 +74,7 @@ ASCII = Symbols(
     full="#",
     empty=".",
     ellipsis="...",
+    margin="|",
 )  # fmt: skip
 """For terminals and files that cannot hold more."""
 
@@ -75,7 +82,9 @@ ASCII = Symbols(
 def fitting(encoding: str | None, wanted: Symbols) -> Symbols:
     """``wanted``, or ``ASCII`` if text in ``encoding`` cannot hold it."""
     try:
-        "".join((*wanted.marks.values(), wanted.full, wanted.empty, wanted.ellipsis)).encode(encoding or "utf-8")
+        "".join((*wanted.marks.values(), wanted.full, wanted.empty, wanted.ellipsis, wanted.margin)).encode(
+            encoding or "utf-8"
+        )
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return wanted

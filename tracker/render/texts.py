@@ -5,7 +5,7 @@ Pure functions of an operation; knows neither Rich nor symbols' colours.
 
 from __future__ import annotations
 
-from tracker.model import ENDED, Operation, Status, StepState, StepStatus
+from tracker.model import ENDED, Error, Operation, Status, StepState, StepStatus
 from tracker.render.symbols import NOT_RUN, Symbols
 
 HEADLINES = {
@@ -14,6 +14,9 @@ HEADLINES = {
     Status.CANCELLED: "Operation Cancelled",
     Status.LOST: "Operation Lost",
 }
+
+FEW = 5
+"""Completed steps that are named when the rest did not complete."""
 
 ERROR_SHOWN = 2000
 """Longest error message in a display, in characters."""
@@ -59,11 +62,39 @@ def label(index: int, total: int | None) -> str:
     return f"[{index}/{total}]" if total is not None else f"[{index}]"
 
 
-def word(step: StepState, operation_ended: bool) -> str:
+def status_word(status: StepStatus, operation_ended: bool) -> str:
     """The word for a step's status."""
-    if step.status is StepStatus.PENDING and operation_ended:
-        return NOT_RUN
-    return step.status
+    return NOT_RUN if status is StepStatus.PENDING and operation_ended else status
+
+
+def passed(step: StepState, now: float) -> float | None:
+    """Seconds the step took, or has been running at ``now`` (UTC seconds); ``None`` before it began."""
+    if step.status is StepStatus.RUNNING and step.started is not None:
+        return max(0.0, now - step.started)
+    return step.duration
+
+
+def over_time(step: StepState, now: float) -> bool:
+    """Whether the step takes, or took, longer than the limit it was given."""
+    taken = passed(step, now)
+    return step.warn_after is not None and taken is not None and taken > step.warn_after
+
+
+def taken(step: StepState, now: float) -> str:
+    """How long the step takes or took: ``35.0s``, or ``35.0s, over 30.0s`` beyond its limit."""
+    spoken = seconds(passed(step, now))
+    return f"{spoken}, over {seconds(step.warn_after)}" if over_time(step, now) else spoken
+
+
+def warning(step: StepState) -> str:
+    """The last warning, and how many there were."""
+    return f"warning: {step.warning}" if step.warned == 1 else f"{step.warned} warnings: {step.warning}"
+
+
+def heartbeat(step: StepState, total: int | None, now: float, symbols: Symbols) -> str:
+    """A line for a step that takes long: ``[2/5] Validate ⏳ still running 35.0s, over 30.0s 1,200/5,000 rows``."""
+    parts = [label(step.index, total), step.name, symbols.mark(step.status), "still running", taken(step, now)]
+    return " ".join(part for part in [*parts, progress(step), step.detail] if part)
 
 
 def transition(step: StepState, total: int | None, symbols: Symbols) -> str:
@@ -71,7 +102,8 @@ def transition(step: StepState, total: int | None, symbols: Symbols) -> str:
     parts = [label(step.index, total), step.name, symbols.mark(step.status), str(step.status)]
     if step.status is StepStatus.RUNNING:
         parts[-1] += symbols.ellipsis
-    parts += [seconds(step.duration), progress(step), f"({step.detail})" if step.detail else "", step.error]
+    parts += [taken(step, 0.0) if step.duration is not None else "", progress(step)]
+    parts += [f"({step.detail})" if step.detail else "", step.error]
     return " ".join(part for part in parts if part)
 
 
@@ -85,29 +117,50 @@ def summary(operation: Operation) -> list[str]:
     steps = operation.steps or []
     lines = [] if operation.status is Status.COMPLETE else _place(operation, steps)
     lines += [*_counts(operation, steps), f"Duration: {seconds(operation.duration) or 'unknown'}"]
+    if operation.warned:
+        lines.append(f"Warnings: {operation.warned}")
     if operation.error is not None and operation.status is not Status.CANCELLED:
-        lines += ["", f"Error: {_message(operation)}"]
+        lines += ["", f"Error: {_message(operation)}", *_last_words(operation.error)]
     return lines
 
 
 def _place(operation: Operation, steps: list[StepState]) -> list[str]:
+    """Where it stopped, the whole way there if that leads into other operations, and how far the step had come."""
     verb = {Status.CANCELLED: "Cancelled", Status.LOST: "Lost"}.get(operation.status, "Failed")
-    where = operation.error.path[-1] if operation.error is not None and len(operation.error.path) > 1 else ""
+    error = operation.error
+    where = error.path[-1] if error is not None and len(error.path) > 1 else ""
+    step = _stopped(steps, error.step if error is not None else 0, where)
+    if step is None:
+        return [f"{verb} {where}"] if where else []
+    index = label(step.index, total_of(operation)).strip("[]")
+    lines = [f"{verb} at step {index}: {step.name}"]
+    if error is not None and where != step.name:
+        lines.append(f"Path: {' › '.join(error.path)}")
+    return [*lines, f"Last progress: {progress(step)}"] if progress(step) else lines
+
+
+def _stopped(steps: list[StepState], index: int, where: str) -> StepState | None:
     # A step whose process died has said nothing since it began.
     unfinished = (StepStatus.ERROR, StepStatus.CANCELLED, StepStatus.RUNNING)
-    stopped = [step for step in steps if step.status in unfinished and step.name == where]
-    if stopped:
-        index = label(stopped[-1].index, total_of(operation)).strip("[]")
-        return [f"{verb} at step {index}: {where}"]
-    return [f"{verb} {where}"] if where else []
+    stopped = [step for step in steps if step.status in unfinished]
+    found = [step for step in stopped if step.index == index] or [step for step in stopped if step.name == where]
+    return found[-1] if found else None
+
+
+def _last_words(error: Error) -> list[str]:
+    return ["", "Last log lines:", *(f"  {line}" for line in error.log)] if error.log else []
 
 
 def _counts(operation: Operation, steps: list[StepState]) -> list[str]:
     done = sum(step.status is StepStatus.COMPLETE for step in steps)
     if operation.status is Status.COMPLETE and done == len(steps):
-        return [] if not steps else ["The one step completed" if done == 1 else f"All {done} steps completed"]
+        if not steps or operation.batch:
+            return []
+        return ["The one step completed" if done == 1 else f"All {done} steps completed"]
     total = total_of(operation)
     counted = f"Completed {done}/{total} steps" if total is not None else f"Completed {done} steps"
+    if 0 < done <= FEW and operation.status is not Status.COMPLETE:
+        counted += ": " + ", ".join(step.name for step in steps if step.status is StepStatus.COMPLETE)
     others = [
         f"{count} {name}"
         for name, status in (("failed", StepStatus.ERROR), ("skipped", StepStatus.SKIPPED))

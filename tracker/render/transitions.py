@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracker.model import ENDED, STEP_ENDED, Operation, Status, StepState
-from tracker.render.texts import label, seconds
+from tracker.model import ENDED, STEP_ENDED, LogLine, Operation, Status, StepState
+from tracker.render.texts import label, over_time, seconds
 from tracker.render.words import clean, progress_words
 
 FAILURES = 10
@@ -40,8 +40,14 @@ def step_line(step: StepState, total: int | None, title: str = "") -> str:
     line += f"{label(step.index, total)} {clean(step.name)}: {step.status}"
     if step.status in STEP_ENDED:
         line += _after(not step.error, step.duration)
+        line += f", over {seconds(step.warn_after)}" if over_time(step, 0.0) else ""
     said = step.error or step.detail
     return f"{line}: {clean(said)}" if said else line
+
+
+def log_line(log: LogLine) -> str:
+    """``| reading orders.csv``, or ``| warning: no such field``."""
+    return f"| {'warning: ' if log.level else ''}{clean(log.text)}"
 
 
 def progress_line(operation: Operation) -> str:

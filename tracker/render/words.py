@@ -29,7 +29,14 @@ def clean(text: str) -> str:
 def cleaned(operation: Operation) -> Operation:
     """A copy of ``operation`` whose every text that is drawn is clean."""
     steps = operation.steps and [
-        replace(step, name=clean(step.name), detail=clean(step.detail), error=clean(step.error), unit=clean(step.unit))
+        replace(
+            step,
+            name=clean(step.name),
+            detail=clean(step.detail),
+            error=clean(step.error),
+            unit=clean(step.unit),
+            warning=clean(step.warning),
+        )
         for step in operation.steps
     ]
     error = operation.error and replace(
@@ -37,6 +44,7 @@ def cleaned(operation: Operation) -> Operation:
         type=clean(operation.error.type),
         message=clean(operation.error.message),
         path=[clean(part) for part in operation.error.path],
+        log=[clean(line) for line in operation.error.log],
     )
     return replace(operation, title=clean(operation.title or operation.name), steps=steps, error=error)
 

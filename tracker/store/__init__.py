@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from tracker.model import Parts
+from tracker.model import LogLine, Parts
 from tracker.store.append import Answer, Appender, Hold, Item, QueueItem, RunBlob, Seal, Trim, VerdictItem
 from tracker.store.client import Client
 from tracker.store.follow import Change, Follower, Reset, Tick
@@ -64,6 +64,14 @@ class Store:
     def operation(self, id: str) -> Parts | None:
         """One operation with its steps, ``None`` if it is not stored."""
         return self._snapshot.operation(id)
+
+    def logs(self, id: str) -> list[LogLine]:
+        """The last log lines of an operation, of all its attempts, oldest first; at most 1,000."""
+        return self._snapshot.logs(id)
+
+    def results(self, id: str) -> dict[str, bytes]:
+        """Results that steps of an operation have kept for a later attempt, by key."""
+        return self._snapshot.results(id)
 
     def operations(
         self, *, page: str | None = None, limit: int = 50, status: str | None = None, name: str | None = None

@@ -13,6 +13,8 @@ local PREFIX, LIVE, FEED_LIMIT = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local STATUSES = {'queued', 'running', 'complete', 'error', 'cancelled', 'lost'}
 local ENDED = {complete = true, error = true, cancelled = true, lost = true}
 local TRIM_AT_ONCE = 20
+local LOG_LIMIT = 1000
+local RESULTS_LIMIT = 10000
 
 local position = 3
 
@@ -28,6 +30,8 @@ end
 
 local function operation_key(id) return PREFIX .. 'op:' .. id end
 local function children_key(id) return PREFIX .. 'children:' .. id end
+local function log_key(id) return PREFIX .. 'log:' .. id end
+local function results_key(id) return PREFIX .. 'results:' .. id end
 
 -- Stored first, published last: a watcher never sees what is not stored.
 local function emit(id, rev, attempt, parent, counts, hole, events)
@@ -77,7 +81,7 @@ local function counts_of(parent)
 end
 
 local function forget(id)
-  redis.call('UNLINK', operation_key(id), children_key(id))
+  redis.call('UNLINK', operation_key(id), children_key(id), log_key(id), results_key(id))
   for _, status in ipairs(STATUSES) do redis.call('UNLINK', children_key(id) .. ':' .. status) end
   redis.call('ZREM', PREFIX .. 'index', id)
   redis.call('ZREM', PREFIX .. 'ended', id)
@@ -94,10 +98,12 @@ end
 
 local function retain(id, key, status, parent)
   if ENDED[status] then
-    if LIVE > 0 then redis.call('EXPIRE', key, LIVE) end
+    if LIVE > 0 then
+      for _, owned in ipairs({key, log_key(id), results_key(id)}) do redis.call('EXPIRE', owned, LIVE) end
+    end
     if parent == '' then redis.call('ZADD', PREFIX .. 'ended', now(), id) end
   else
-    redis.call('PERSIST', key)
+    for _, owned in ipairs({key, log_key(id), results_key(id)}) do redis.call('PERSIST', owned) end
     redis.call('ZREM', PREFIX .. 'ended', id)
   end
 end
@@ -156,8 +162,10 @@ local function announce(id, key, attempt, parent, score, count, hole, events)
   if counts then settle_batch(parent) end
 end
 
--- First sight of a run: it becomes the newest, the one before is kept beside it.
-local function begin(key, run)
+-- First sight of a run: it becomes the newest, the one before is kept beside it. Unless it resumes, what steps
+-- of earlier runs have kept is worth nothing any more.
+local function begin(id, key, run, resumes)
+  if not resumes then redis.call('UNLINK', results_key(id)) end
   local newest = redis.call('HGET', key, 'run')
   if newest then
     local old = redis.call('HMGET', key, 'head', 'run_status')
@@ -177,25 +185,53 @@ local function write_run(key, run, head, status, current, steps)
   for index, step in pairs(steps) do redis.call('HSET', key, 'step:' .. run .. ':' .. index, step) end
 end
 
--- run: operation, run, rebase (1 or empty), first seq, last seq, events, head, its status, parent, created,
---      the step it is at, number of changed steps, then index and value of each.
-local function put_run()
-  local id, run, rebase, first, last = take(), take(), take() == '1', tonumber(take()), tonumber(take())
-  local events, head, status, parent, created, current = take(), take(), take(), take(), take(), take()
-  local steps = {}
-  for _ = 1, tonumber(take()) do
-    local index = take()
-    steps[index] = take()
+-- Lines are numbered per run, so each is kept with its run's attempt in front.
+local function write_lines(id, attempt, lines)
+  if #lines == 0 then return end
+  for _, line in ipairs(lines) do redis.call('RPUSH', log_key(id), attempt .. ' ' .. line) end
+  redis.call('LTRIM', log_key(id), -LOG_LIMIT, -1)
+end
+
+local function write_results(id, results)
+  for key, value in pairs(results) do
+    if redis.call('HLEN', results_key(id)) < RESULTS_LIMIT then redis.call('HSET', results_key(id), key, value) end
   end
+end
+
+local function take_list()
+  local list = {}
+  for position = 1, tonumber(take()) do list[position] = take() end
+  return list
+end
+
+local function take_map()
+  local map = {}
+  for _ = 1, tonumber(take()) do
+    local key = take()
+    map[key] = take()
+  end
+  return map
+end
+
+-- run: operation, run, rebase (1 or empty), resumes (1 or empty), first seq, last seq, events, head, its status,
+--      parent, created, the step it is at, number of changed steps, then index and value of each, number of log
+--      lines and each, number of kept results, then key and value of each.
+local function put_run()
+  local id, run, rebase, resumes = take(), take(), take() == '1', take() == '1'
+  local first, last = tonumber(take()), tonumber(take())
+  local events, head, status, parent, created, current = take(), take(), take(), take(), take(), take()
+  local steps, lines, results = take_map(), take_list(), take_map()
   local key = operation_key(id)
   local known = tonumber(redis.call('HGET', key, 'seq:' .. run) or 0)
   if last <= known then return {'duplicate', known} end
   if first ~= known + 1 and not rebase then return {'behind', known} end
-  local attempt = redis.call('HGET', key, 'attempt:' .. run) or begin(key, run)
+  local attempt = redis.call('HGET', key, 'attempt:' .. run) or begin(id, key, run, resumes)
   redis.call('HSETNX', key, 'parent', parent)
   redis.call('HSETNX', key, 'created', created)
   redis.call('HSET', key, 'seq:' .. run, last)
   write_run(key, run, head, status, current, steps)
+  write_lines(id, attempt, lines)
+  write_results(id, results)
   parent = redis.call('HGET', key, 'parent')
   announce(id, key, attempt, parent, created, rebase and 1 or last - first + 1, rebase, events)
   return {'stored', tonumber(attempt)}

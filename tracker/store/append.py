@@ -30,6 +30,7 @@ class RunBlob:
     """Consecutive events of one run, and the state they lead to: the head if it changed, the changed steps.
 
     With ``rebase`` the state is the run's whole state, and takes the place of events the store never saw.
+    ``results`` are kept results of steps, by key; a run that ``resumes`` leaves those of earlier runs in place.
     """
 
     operation: str
@@ -41,14 +42,20 @@ class RunBlob:
     steps: Sequence[StepState] = ()
     current: StepState | None = None
     rebase: bool = False
+    resumes: bool = False
+    results: Sequence[tuple[str, bytes]] = ()
 
     def arguments(self) -> list[Any]:
-        flat: list[Any] = ["run", self.operation, self.run, "1" if self.rebase else ""]
+        flat: list[Any] = ["run", self.operation, self.run, "1" if self.rebase else "", "1" if self.resumes else ""]
         flat += [self.events[0].seq, self.events[-1].seq, _encode(self.events)]
         flat += [_encode(self.head), str(self.head.status)] if self.head else ["", ""]
         flat += [self.parent, repr(self.created), _encode(self.current) if self.current else "", len(self.steps)]
         for step in self.steps:
             flat += [step.index, _encode(step)]
+        lines = [event.log for event in self.events if event.log is not None]
+        flat += [len(lines), *map(_encode, lines), len(self.results)]
+        for result in self.results:
+            flat += result
         return flat
 
 

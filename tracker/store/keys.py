@@ -56,6 +56,14 @@ class Keys:
         """Sorted set of an operation's children in order, or the set of those with one status."""
         return f"{self.prefix}children:{id}" + (f":{status}" if status else "")
 
+    def log(self, id: str) -> str:
+        """List of an operation's last log lines, each after the attempt it belongs to."""
+        return f"{self.prefix}log:{id}"
+
+    def results(self, id: str) -> str:
+        """Hash of the results that steps of an operation have kept, by key."""
+        return f"{self.prefix}results:{id}"
+
     def channel(self, operation: str | None = None) -> str:
         """Pub/sub channel of the whole namespace, or of one operation and its children."""
         return self.prefix + "events" + (f":{operation}" if operation else "")

@@ -10,7 +10,7 @@ import msgspec
 
 from tracker.compose import status_of
 from tracker.errors import TrackerError
-from tracker.model import Children, Parts, QueuePart, RunPart, StepState, Verdict
+from tracker.model import Children, LogLine, Parts, QueuePart, RunPart, StepState, Verdict
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
@@ -34,6 +34,7 @@ _run = msgspec.json.Decoder(RunPart).decode
 _verdict = msgspec.json.Decoder(Verdict).decode
 _children = msgspec.json.Decoder(Children).decode
 _step = msgspec.json.Decoder(StepState).decode
+_line = msgspec.json.Decoder(LogLine).decode
 
 
 class Page(msgspec.Struct):
@@ -55,6 +56,18 @@ class Snapshot:
         with self._client.answering() as redis:
             fields = redis.hgetall(self._keys.operation(id))
         return _parts(id, {name.decode(): value for name, value in fields.items()})
+
+    def logs(self, id: str) -> list[LogLine]:
+        """The last log lines of an operation, of all its attempts, oldest first."""
+        with self._client.answering() as redis:
+            entries = redis.lrange(self._keys.log(id), 0, -1)
+        return [_logged(entry) for entry in entries]
+
+    def results(self, id: str) -> dict[str, bytes]:
+        """What steps of an operation have kept, by key."""
+        with self._client.answering() as redis:
+            kept = redis.hgetall(self._keys.results(id))
+        return {key.decode(): value for key, value in kept.items()}
 
     def top_level(self, page: str | None, limit: int, status: str | None, name: str | None) -> Page:
         """Top-level operations, newest first."""
@@ -150,6 +163,11 @@ def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
         steps=_steps(fields, run),
         children=_children(children) if children else Children(),
     )
+
+
+def _logged(entry: bytes) -> LogLine:
+    attempt, _, line = entry.partition(b" ")
+    return msgspec.structs.replace(_line(line), attempt=int(attempt))
 
 
 def _steps(fields: dict[str, Any], run: str) -> dict[int, StepState]:

@@ -57,7 +57,7 @@ class View:
         for rev, event in enumerate(change.events, first):
             if apply(parts, event, rev, change.attempt):
                 operation = compose(parts, steps=False)
-                news.append(LiveEvent(event.type, event.ts, operation, event.step))
+                news.append(LiveEvent(event.type, event.ts, operation, event.step, log=event.log))
                 news += [LiveEvent(EventType.OPERATION_UPDATE, event.ts, operation, step) for step in event.pending]
         return news
 

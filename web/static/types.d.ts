@@ -7,6 +7,9 @@ export interface Failure {
   message: string;
   path?: string[];
   traceback?: string;
+  /** Index of the operation's own step, 0 for none. */
+  step?: number;
+  log?: string[];
 }
 export interface Worker {
   host: string;
@@ -25,6 +28,11 @@ export interface Step {
   unit?: string;
   detail?: string;
   error?: string;
+  /** Seconds after which it is over time. */
+  warn_after?: number | null;
+  warned?: number;
+  warning?: string;
+  reused?: boolean;
 }
 export interface CurrentStep {
   index: number;
@@ -54,6 +62,7 @@ export interface Operation {
   duration: number | null;
   step: CurrentStep | null;
   error: Failure | null;
+  warned: number;
   children: Counts;
   args: Record<string, unknown> | null;
   steps: Step[] | null;

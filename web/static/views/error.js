@@ -19,6 +19,7 @@ export function ErrorPanel({ operation, steps }) {
     <p class="message" dir="auto" tabindex="0" role="group" aria-label="Error message">
       <b>${clean(error.type, 200)}</b>${error.message && `: ${clean(error.message, 8192)}`}
     </p>
+    ${(error.log ?? []).length > 0 && html`<${LastLines} lines=${error.log} />`}
     ${error.traceback && html`<details><summary>Traceback</summary>
       <pre tabindex="0" role="group" aria-label="Traceback">${clean(error.traceback, 16384)}</pre>
     </details>`}
@@ -31,7 +32,8 @@ export function ErrorPanel({ operation, steps }) {
  * @param {Step[]} steps
  */
 function place(operation, steps) {
-  const step = steps.find(({ status }) => STOPPED.has(status ?? ''));
+  const known = steps.find(({ index }) => index === operation.error?.step);
+  const step = known ?? steps.find(({ status }) => STOPPED.has(status ?? ''));
   const total = operation.step?.total;
   return step ? ` at step ${step.index}${total ? `/${total}` : ''}` : '';
 }
@@ -39,4 +41,12 @@ function place(operation, steps) {
 /** The way from the outermost operation to the failing step. @param {{ parts: string[] }} props */
 function Path({ parts }) {
   return html`<ol class="path" aria-label="Where it failed">${parts.map((part, at) => html`<li key=${at} dir="auto">${clean(part, 120)}</li>`)}</ol>`;
+}
+
+/** What was logged there last. @param {{ lines: string[] }} props */
+function LastLines({ lines }) {
+  return html`<div class="last-lines">
+    <h3>Last log lines</h3>
+    <pre tabindex="0" role="group" aria-label="Last log lines">${lines.map((line) => clean(line, 2048)).join('\n')}</pre>
+  </div>`;
 }

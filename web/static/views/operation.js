@@ -57,6 +57,7 @@ function Title({ operation }) {
       <span class="badges">
         <span class=${`badge is-${operation.status}`}><${StatusMark} status=${operation.status} /></span>
         ${operation.attempt > 1 && html`<span class="tag">attempt ${operation.attempt}</span>`}
+        ${operation.warned > 0 && html`<span class="tag tag-warn">⚠ ${operation.warned === 1 ? '1 warning' : `${operation.warned} warnings`}</span>`}
         ${operation.flags.map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}
       </span>
     </div>

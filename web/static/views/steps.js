@@ -1,7 +1,7 @@
 /** The steps of an operation: status, progress, rate and time left, durations against the longest. */
 import { html } from '../lib.js';
 import { now } from '../clock.js';
-import { clean, progress, quantity, ticking } from '../format.js';
+import { clean, duration, progress, quantity, ticking } from '../format.js';
 import { timeLeft } from '../rate.js';
 import { ENDED } from '../state.js';
 import { StatusMark } from '../status.js';
@@ -40,7 +40,7 @@ function StepRow({ step, over, longest }) {
   const running = status === 'running' && !over;
   return html`<li class=${`step is-${shown}`} aria-current=${running ? 'step' : undefined}>
     <span class="step-index">${step.index}</span>
-    <span class="step-name" dir="auto">${clean(step.name)}</span>
+    <span class="step-name" dir="auto">${clean(step.name)}<${Remarks} step=${step} over=${over} /></span>
     <${StatusMark} status=${shown} />
     <span class="step-length"><${Bar} value=${share(lasted(step, over), longest)} kind=${shown} /></span>
     <span class="step-time"><${Span} since=${step.started} final=${step.duration} open=${running} /></span>
@@ -48,10 +48,19 @@ function StepRow({ step, over, longest }) {
   </li>`;
 }
 
-/** Progress, detail and error: only what there is. @param {{ step: Step, shown: string, running: boolean }} props */
+/** What is unusual about it, in a word each. @param {{ step: Step, over: boolean }} props */
+function Remarks({ step, over }) {
+  const limit = step.warn_after;
+  const late = limit != null && lasted(step, over) > limit;
+  return html`${step.reused && html` <span class="tag">reused</span>`}
+    ${late && html` <span class="tag tag-warn">⧗ over ${duration(limit)}</span>`}
+    ${(step.warned ?? 0) > 0 && html` <span class="tag tag-warn">⚠ ${step.warned === 1 ? 'warning' : `${step.warned} warnings`}</span>`}`;
+}
+
+/** Progress, detail, warning and error: only what there is. @param {{ step: Step, shown: string, running: boolean }} props */
 function StepMore({ step, shown, running }) {
   const counted = step.current != null;
-  if (!counted && !step.detail && !step.error) return null;
+  if (!counted && !step.detail && !step.error && !step.warning) return null;
   return html`<div class="step-more">
     ${counted && html`<span class="step-progress">
       ${step.total ? html`<${Bar} value=${share(step.current, step.total)} kind=${shown} />` : null}
@@ -59,6 +68,7 @@ function StepMore({ step, shown, running }) {
       ${running && html`<${StepPace} step=${step} />`}
     </span>`}
     ${step.detail && html`<span class="detail" dir="auto">${clean(step.detail, 400)}</span>`}
+    ${step.warning && html`<span class="detail warned" dir="auto">${clean(step.warning, 400)}</span>`}
     ${step.error && html`<span class="detail failed" dir="auto">${clean(step.error, 400)}</span>`}
   </div>`;
 }

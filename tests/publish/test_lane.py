@@ -1,0 +1,114 @@
+"""A run on its way to the store: what is told once, what is dropped first, what is never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tracker import StepTracker, event_bus
+from tracker.bus import Sink
+from tracker.model import Event, EventType
+from tracker.publish.lane import LINES_LIMIT, Lane
+from tracker.run import RunWriter
+from tracker.step import Step
+from tracker.store import RunBlob
+
+
+class Lanes:
+    """A sink that gives each run a lane and sends nothing."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[str, Lane] = {}
+
+    def _lane(self, run: RunWriter) -> Lane:
+        return self.lanes.setdefault(run.run, Lane(run))
+
+    def put(self, run: RunWriter, event: Event) -> None:
+        self._lane(run).add(event)
+
+    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
+        self._lane(run).add((type, step, ts))
+
+    def flush(self, timeout: float) -> bool:
+        return True
+
+    def only(self) -> Lane:
+        (lane,) = self.lanes.values()
+        return lane
+
+
+def blobs(lane: Lane) -> Iterator[RunBlob]:
+    """Everything that waits, each blob answered with ``stored``."""
+    while (blob := lane.cut()) is not None:
+        yield blob
+        lane.stored()
+
+
+@pytest.fixture
+def lanes() -> Iterator[Lanes]:
+    """The bus connected to lanes for one test."""
+    from tracker import _sink
+
+    made = Lanes()
+    sink: Sink = made
+    event_bus.connect(lambda: sink)
+    yield made
+    event_bus.connect(_sink)
+
+
+def test_a_plan_is_told_once_however_often_it_grows(lanes: Lanes) -> None:
+    """Five hundred unplanned steps tell each declared step once, not once for each that joined."""
+    with StepTracker("Work", steps=[f"Planned {index}" for index in range(100)], display="quiet") as tracker:
+        told = list(blobs(lanes.only()))
+        for index in range(500):
+            tracker.step(f"More {index}")
+            told += blobs(lanes.only())
+    told += blobs(lanes.only())
+    assert sum(len(event.pending) for blob in told for event in blob.events) == 100
+    assert sum(len(blob.steps) for blob in told) <= 100 + 2 * 500
+    heads = [event.head for blob in told for event in blob.events if event.head is not None]
+    assert heads[-1].total == 600
+
+
+def test_log_lines_are_dropped_first_and_counted(lanes: Lanes) -> None:
+    """Steps and outcomes are all there; the gap says how many lines are not."""
+    with StepTracker("Work", display="quiet") as tracker, tracker.step("Talk") as step:
+        for index in range(LINES_LIMIT + 50):
+            step.log(f"line {index}")
+    events = [event for blob in blobs(lanes.only()) for event in blob.events]
+    lines = [event.log.text for event in events if event.log is not None]
+    dropped = sum(event.dropped for event in events if event.type == EventType.GAP)
+    assert len(lines) + dropped == LINES_LIMIT + 50
+    assert dropped > 0
+    steps = [event.type for event in events if event.type not in (EventType.STEP_LOG, EventType.GAP)]
+    assert steps == ["operation.start", "step.start", "step.complete", "operation.complete"]
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+
+
+def test_a_kept_result_goes_with_the_end_of_its_step_until_it_is_stored(lanes: Lanes) -> None:
+    """A store that lost the beginning gets it again with the whole state; once stored, it leaves the memory."""
+    with StepTracker("Work", display="quiet") as tracker:
+        assert tracker.run("Add", sum, [1, 2]) == 3
+        lane, step = lanes.only(), tracker.steps[0]
+        first = lane.cut()
+        assert first is not None
+        assert [result.endswith(b"3") for _, result in first.results] == [True]
+        lane.behind(0)
+        again = lane.cut()
+        assert again is not None
+        assert (again.rebase, again.results) == (True, first.results)
+        assert step.kept is not None
+        lane.stored()
+        assert step.kept is None
+
+
+def test_the_beginning_of_a_step_is_told_as_it_was_then(lanes: Lanes) -> None:
+    """Also when it has long ended before anything is sent."""
+    with StepTracker("Work", display="quiet") as tracker, tracker.step("Read", warn_after=5) as step:
+        step.advance(7)
+    events = [event for blob in blobs(lanes.only()) for event in blob.events if event.step is not None]
+    started, *_, ended = [event.step for event in events if event.step is not None]
+    assert (started.status, started.current, started.duration, started.warn_after) == ("running", None, None, 5)
+    assert (ended.status, ended.current) == ("complete", 7)
+    assert step.status == "complete"

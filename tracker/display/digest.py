@@ -1,0 +1,77 @@
+"""What a picture needs to know of one run, kept up to date with every change at a cost that never grows.
+
+A frame takes its few steps from here and never looks at all of them, however many there are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from itertools import islice
+
+from tracker.model import LogLine, StepState, StepStatus
+from tracker.run import RunWriter
+from tracker.step import Step
+
+KEPT = 60
+"""Failed steps, and steps that ended last, that a frame may choose from: a terminal's height and more."""
+
+
+class Digest:
+    """Counts of a run's steps by status, and those that may be shown."""
+
+    def __init__(self, run: RunWriter) -> None:
+        self.run = run
+        self.ended: Counter[StepStatus] = Counter()
+        self.last_lines: dict[int, str] = {}
+        """The last log line of each open step, by index."""
+        self.complete: Counter[int] = Counter()
+        """How many operations inside this one are complete, by the index of the step they were started in."""
+        self._begun = 0
+        self._open: dict[int, Step] = {}
+        self._failed: deque[Step] = deque(maxlen=KEPT)
+        self._recent: deque[Step] = deque(maxlen=KEPT)
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def changed(self, step: Step) -> None:
+        """``step`` has begun or ended."""
+        with self._lock:
+            if step.status is StepStatus.RUNNING:
+                self._begun += 1
+                self._open[step.index] = step
+                return
+            self._open.pop(step.index, None)
+            self.last_lines.pop(step.index, None)
+            self.ended[step.status] += 1
+            (self._failed if step.status is StepStatus.ERROR else self._recent).append(step)
+
+    def said(self, line: LogLine) -> None:
+        """A line was logged."""
+        if line.step in self._open:
+            self.last_lines[line.step] = line.text
+
+    def choice(self, room: int) -> list[StepState]:
+        """Steps worth showing in ``room`` lines, and some more: open, failed, last ended, and next."""
+        with self._lock:
+            chosen = [*islice(reversed(self._open.values()), room), *islice(reversed(self._failed), room)]
+            chosen += [*islice(reversed(self._recent), room), *self._coming(room)]
+        return [step.state() for step in sorted({step.index: step for step in chosen}.values(), key=_index)]
+
+    def counts(self) -> Counter[StepStatus]:
+        """How many steps stand where."""
+        with self._lock:
+            pending = max(0, len(self.run.steps) - self._begun)
+            return self.ended + Counter({StepStatus.RUNNING: len(self._open), StepStatus.PENDING: pending})
+
+    def _coming(self, room: int) -> Iterator[Step]:
+        steps = self.run.steps
+        while self._next < len(steps) and steps[self._next].status is not StepStatus.PENDING:
+            self._next += 1
+        ahead = islice(steps, self._next, self._next + 2 * room)
+        return islice((step for step in ahead if step.status is StepStatus.PENDING), room)
+
+
+def _index(step: Step) -> int:
+    return step.index
