@@ -1,46 +1,22 @@
-"""What a step and a progress call cost the tracked code, as ratios to a floor measured in the same run.
+"""What tracking costs the tracked code: CPU time of the calling thread, as ratios to a floor.
 
-The floor of a step is what cannot be left out: two readings of each clock and two tuples kept. Run it with
-``python benchmarks/step_cost.py``; no server is needed, for the caller never waits for one.
+The floor of a step is what cannot be left out: two readings of each clock and two tuples kept. Publishing is
+real here: an embedded server and the publisher's own thread, whose work is not the caller's.
 """
 
 from __future__ import annotations
 
-import statistics
+import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
+from pathlib import Path
 
-from tracker import StepTracker, event_bus
-from tracker.model import Event
-from tracker.run import RunWriter, Step
+from benchmarks._measure import in_turns, show
+from tracker import StepTracker, configure, event_bus
+from tracker.embedded import ensure_server
 
-STEPS = 20_000
-ADVANCES = 200_000
-ROUNDS = 5
-
-
-class Queue:
-    """A sink that does what the publisher does in the caller's thread: keep the event."""
-
-    def __init__(self) -> None:
-        self.kept: deque[tuple[RunWriter, Event | Step]] = deque(maxlen=1000)
-
-    def put(self, event: Event, run: RunWriter) -> None:
-        self.kept.append((run, event))
-
-    def progress(self, step: Step, run: RunWriter) -> None:
-        self.kept.append((run, step))
-
-
-def microseconds(work: Callable[[], object], times: int) -> float:
-    """One call's share of ``work`` in microseconds of this thread: the median over some rounds."""
-    rounds = []
-    for _ in range(ROUNDS):
-        begun = time.thread_time()
-        work()
-        rounds.append((time.thread_time() - begun) / times * 1e6)
-    return statistics.median(rounds)
+STEPS = 5_000
+ADVANCES = 100_000
 
 
 def floor() -> None:
@@ -70,18 +46,27 @@ def advances() -> None:
             step.advance()
 
 
-def show(what: str, cost: float, base: float) -> None:
-    print(f"{what:<28}{cost:8.2f} µs {cost / base:8.1f} × floor")
+def measure() -> None:
+    works = {
+        "floor": (floor, STEPS),
+        "step + complete": (plain_steps, STEPS),
+        "with step": (scoped_steps, STEPS),
+        "advance": (advances, ADVANCES),
+    }
+    show(in_turns(works, clock=time.thread_time), "floor")
+    event_bus.flush(30)
 
 
 def main() -> None:
-    base = microseconds(floor, STEPS)
-    show("floor of a step", base, base)
-    for sink, said in ((None, "no publisher"), (Queue(), "publisher")):
-        event_bus.connect(lambda sink=sink: sink)  # type: ignore[misc]
-        show(f"step + complete, {said}", microseconds(plain_steps, STEPS), base)
-        show(f"with step, {said}", microseconds(scoped_steps, STEPS), base)
-        show(f"advance, {said}", microseconds(advances, ADVANCES), base)
+    print("nothing configured:")
+    measure()
+    with tempfile.TemporaryDirectory() as folder:
+        server = ensure_server(Path(folder))
+        configure(redis_url=server.url)
+        print("publishing to Redis:")
+        measure()
+        configure(redis_url="")
+        server.stop()
 
 
 if __name__ == "__main__":
