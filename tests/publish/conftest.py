@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tracker import event_bus
-from tracker.config import configure
 from tracker.embedded import Server, ensure_server
 from tracker.publish import Publisher
 from tracker.store import Store
@@ -39,4 +38,3 @@ def publisher(server: Server) -> Iterator[Publisher]:
     from tracker import _sink
 
     event_bus.connect(_sink)
-    configure()
