@@ -14,13 +14,24 @@ ROUNDS = 9
 Work = Callable[[], object]
 
 
+def nothing() -> None:
+    """What there is to wait for if the works leave nothing behind."""
+
+
 def in_turns(
-    works: Mapping[str, tuple[Work, int]], clock: Callable[[], float] = time.perf_counter, rounds: int = ROUNDS
+    works: Mapping[str, tuple[Work, int]],
+    clock: Callable[[], float] = time.perf_counter,
+    rounds: int = ROUNDS,
+    settle: Work = nothing,
 ) -> dict[str, float]:
-    """The median cost in microseconds of one of the calls that each work makes (its number is given beside it)."""
+    """The median cost in microseconds of one of the calls that each work makes (its number is given beside it).
+
+    ``settle`` is called before each work, outside of the measured time, so that none pays for another's leftovers.
+    """
     costs: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, (work, calls) in works.items():
+            settle()
             begun = clock()
             work()
             costs[name].append((clock() - begun) / calls * 1e6)

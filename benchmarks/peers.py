@@ -78,7 +78,7 @@ def main() -> None:
             "redis-py, two events": (publishing(server.url), CALLS),
             "Celery, two update_state": (updating(server.url), CALLS),
         }
-        show(in_turns(works), "step + complete, published")
+        show(in_turns(works, settle=lambda: event_bus.flush(30)), "step + complete, published")
         event_bus.flush(30)
         configure(redis_url="")
         server.stop()

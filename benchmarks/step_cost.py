@@ -53,7 +53,7 @@ def measure() -> None:
         "with step": (scoped_steps, STEPS),
         "advance": (advances, ADVANCES),
     }
-    show(in_turns(works, clock=time.thread_time), "floor")
+    show(in_turns(works, clock=time.thread_time, settle=lambda: event_bus.flush(30)), "floor")
     event_bus.flush(30)
 
 

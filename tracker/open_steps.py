@@ -6,7 +6,7 @@ the run's lock, read without it.
 
 from __future__ import annotations
 
-from itertools import chain, takewhile
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,44 +14,47 @@ if TYPE_CHECKING:
 
 
 class OpenSteps:
-    """A stack of open steps per owner."""
+    """The innermost open step of each owner; every step knows the one around it."""
 
     def __init__(self) -> None:
-        self._held: dict[object, list[Step]] = {}
+        self._innermost: dict[object, Step] = {}
 
     def add(self, owner: object, step: Step) -> None:
         """``owner`` has begun ``step``."""
-        held = self._held.get(owner)
-        if held is None:
-            self._held[owner] = [step]
-        else:
-            held.append(step)
+        outer = self._innermost.get(owner)
+        if outer is not None:
+            step._outer = outer
+        self._innermost[owner] = step
 
     def remove(self, owner: object, step: Step) -> None:
         """``step`` has ended."""
-        held = self._held[owner]
-        if held[-1] is step:
-            held.pop()
+        if self._innermost[owner] is not step:
+            inner = next(held for held in self._chain(owner) if held._outer is step)
+            inner._outer = step._outer
+        elif step._outer is None:
+            del self._innermost[owner]
         else:
-            held.remove(step)
-        if not held:
-            del self._held[owner]
+            self._innermost[owner] = step._outer
 
     def innermost(self, owner: object) -> Step | None:
         """The step that ``owner`` began last."""
-        held = self._held.get(owner)
-        if not held:
-            return None
-        try:
-            return held[-1]
-        except IndexError:  # Another thread has just ended the owner's last step.
-            return None
+        return self._innermost.get(owner)
 
     def trail(self, owner: object, step: Step | None = None) -> list[str]:
         """Names of the owner's steps from the outermost down to ``step`` (``None``: to the innermost)."""
-        above = [held.name for held in takewhile(lambda held: held is not step, [*self._held.get(owner, ())])]
-        return above if step is None else [*above, step.name]
+        held = list(self._chain(owner))[::-1]
+        above = held[: held.index(step)] if step in held else held
+        names = [outer.name for outer in above]
+        return names if step is None else [*names, step.name]
 
     def all(self) -> list[Step]:
         """Every open step, those begun last first."""
-        return sorted(chain.from_iterable(self._held.values()), key=lambda step: -step.index)
+        held = [step for owner in list(self._innermost) for step in self._chain(owner)]
+        return sorted(held, key=lambda step: -step.index)
+
+    def _chain(self, owner: object) -> Iterator[Step]:
+        """The owner's steps from the innermost outwards."""
+        step = self._innermost.get(owner)
+        while step is not None:
+            yield step
+            step = step._outer

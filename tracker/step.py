@@ -66,6 +66,7 @@ class Step:
     """Whether progress waits to be sent; whoever sends it sets this to ``False`` first."""
     _detail = ""
     _owner: object = None
+    _outer: Step | None = None
     _scoped = False
     _started = 0.0
     _mark = 0.0

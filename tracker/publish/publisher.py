@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import threading
+import time
 from collections import deque
 
 from tracker.clock import elapsed
@@ -28,6 +29,9 @@ FLUSH_EVERY = 0.005
 
 BLOBS_PER_CALL = 64
 """Most blobs in one call."""
+
+GIVE_WAY_EVERY = 64
+"""Events sorted before the tracked code may go on; the interpreter itself would let it wait for 5 ms."""
 
 QUEUE_LIMIT = 20_000
 """Events that may wait for the thread; beyond it a run's events are replaced by its whole state."""
@@ -148,9 +152,11 @@ class Publisher:
 
     def _sort(self) -> None:
         """Move what was taken into the lanes of its runs."""
-        for _ in range(len(self._queue)):
+        for count in range(len(self._queue)):
             taken = self._queue.popleft()
             self._lane(taken[0]).add(taken[1] if len(taken) == 2 else taken[1:])
+            if count % GIVE_WAY_EVERY == 0:
+                time.sleep(0)
         while self._overflowed:
             _, run = self._overflowed.popitem()
             self._lane(run).rebase()
