@@ -24,9 +24,9 @@ STEPS = 2_000
 CALLS = 200
 
 
-def steps() -> None:
+def steps(count: int = STEPS) -> None:
     with StepTracker("Benchmark", display="quiet") as tracker:
-        for _ in range(STEPS):
+        for _ in range(count):
             tracker.step("Process a file")
             tracker.complete()
 
@@ -74,6 +74,7 @@ def main() -> None:
         configure(redis_url=server.url)
         works = {
             "step + complete, published": (steps, STEPS),
+            "the same, only 200 at once": (lambda: steps(CALLS), CALLS),
             "rich.progress update + advance": (progressing, STEPS),
             "redis-py, two events": (publishing(server.url), CALLS),
             "Celery, two update_state": (updating(server.url), CALLS),

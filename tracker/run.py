@@ -268,6 +268,9 @@ class RunWriter:
 
     def leave(self, step: Step, exc: BaseException | None) -> None:
         """A step's block was left: the outcome follows the exception, unless it was given before."""
+        if exc is None and self.open.innermost(step._owner) is step:
+            self.finish(step, StepStatus.COMPLETE)
+            return
         with self._lock:
             inner = self.open.innermost(step._owner) if step.status is _RUNNING else step
             while inner is not None and inner is not step and not inner._scoped:
