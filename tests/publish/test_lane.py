@@ -112,3 +112,46 @@ def test_the_beginning_of_a_step_is_told_as_it_was_then(lanes: Lanes) -> None:
     assert (started.status, started.current, started.duration, started.warn_after) == ("running", None, None, 5)
     assert (ended.status, ended.current) == ("complete", 7)
     assert step.status == "complete"
+
+
+def test_progress_that_the_outcome_has_overtaken_is_left_out(lanes: Lanes) -> None:
+    """Nothing was sent while the step ran: its end says all there is to say."""
+    with StepTracker("Work", display="quiet") as tracker, tracker.step("Read") as step:
+        step.advance(7)
+    told = [event.type for blob in blobs(lanes.only()) for event in blob.events]
+    assert told == ["operation.start", "step.start", "step.complete", "operation.complete"]
+
+
+def test_progress_goes_on_after_what_waited_was_dropped(lanes: Lanes) -> None:
+    """The whole state replaces what waited, and the next call of ``advance`` is told again."""
+    with StepTracker("Work", display="quiet") as tracker, tracker.step("Read") as step:
+        step.advance(1)
+        lanes.only().rebase()
+        (whole,) = blobs(lanes.only())
+        step.advance(1)
+        (after,) = blobs(lanes.only())
+    assert [state.current for state in whole.steps] == [1]
+    assert [state.current for state in after.steps] == [2]
+
+
+def test_numbers_go_on_after_the_highest_the_store_knows(lanes: Lanes) -> None:
+    """A store that knows more than was sent from here gets no number twice."""
+    with StepTracker("Work", display="quiet"):
+        lane = lanes.only()
+        assert lane.cut() is not None
+        lane.behind(40)
+        again = lane.cut()
+    assert again is not None
+    assert [event.seq for event in again.events] == [41]
+
+
+def test_a_list_shows_the_failed_step_whatever_began_after_it(lanes: Lanes) -> None:
+    """The step that people look for is the one that failed."""
+    with StepTracker("Work", display="quiet") as tracker:
+        tracker.step("Bad")
+        tracker.error("broken")
+        with tracker.step("Good"):
+            pass
+    *_, final = blobs(lanes.only())
+    assert final.current is not None
+    assert final.current.name == "Bad"

@@ -132,6 +132,22 @@ def test_what_waits_is_bounded_and_the_state_right_all_the_same(
     assert [step.status for step in found.steps or []] == [StepStatus.COMPLETE] * 200
 
 
+def test_a_full_queue_costs_events_but_no_state(
+    publisher: Publisher, store: Store, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs whose events found no room are told whole once there is some."""
+    monkeypatch.setattr(publishing, "QUEUE_LIMIT", 10)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        for number in range(5):
+            work(f"work-{number}", 20)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    for number in range(5):
+        found = stored(store, f"work-{number}")
+        assert [step.status for step in found.steps or []] == [StepStatus.COMPLETE] * 20
+
+
 def test_a_forked_child_publishes_its_own_operations(redis_url: str, namespace: str) -> None:
     """The child has a thread and a connection of its own, whatever the parent was doing at the fork."""
     code = (

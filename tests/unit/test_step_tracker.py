@@ -737,3 +737,30 @@ def test_an_ended_step_tells_no_more_progress(events: list[BusEvent]) -> None:
     with quiet(emit_events=False) as silent:
         silent.step("Work").set_total(5)
     assert "step.progress" not in types(events)
+
+
+def test_an_outer_step_that_ends_first_leaves_the_inner_one_open_and_nothing_behind() -> None:
+    """The inner step is still the current one, and once it has ended no step is."""
+    with quiet() as tracker, tracker.step("Outer") as outer:
+        inner = tracker.step("Inner").__enter__()
+        outer.complete()
+        assert tracker.current_step is inner
+        tracker.complete()
+        with pytest.raises(TrackerError, match="no step"):
+            tracker.complete()
+    assert [step.status.value for step in tracker.steps] == ["complete", "complete"]
+
+
+def test_one_call_of_log_keeps_a_hundred_lines(events: list[BusEvent]) -> None:
+    """A dump of a whole file under a step is cut."""
+    with quiet() as tracker:
+        tracker.log("\n".join(f"line {number}" for number in range(1_000)))
+    assert [event.data["line"] for event in events if event.type == "step.log"] == [f"line {n}" for n in range(100)]
+
+
+def test_a_count_beyond_what_every_reader_can_hold_becomes_a_float(events: list[BusEvent]) -> None:
+    """Readers that know double precision only see the number that was sent."""
+    with quiet() as tracker, tracker.step("Count") as step:
+        step.advance(2**60)
+    (ended,) = [event for event in events if event.type == "step.complete"]
+    assert type(ended.data["current"]) is float
