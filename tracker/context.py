@@ -6,10 +6,10 @@ Holds context variables only; knows nothing of events or displays.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from threading import current_thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tracker.step_tracker import StepTracker
 
 Held = TypeVar("Held")
+
+_modules = sys.modules
 
 current_run: ContextVar[RunWriter | None] = ContextVar("tracker_current_run", default=None)
 """The run the code is inside of; an operation started here becomes its child."""
@@ -85,8 +87,7 @@ def restore(variable: ContextVar[Held | None], token: Token[Held | None], held: 
 
 def caller() -> object:
     """The asyncio task or, outside of one, the thread that is calling; steps of the plain form belong to it."""
-    asyncio = sys.modules.get("asyncio")
     # Without a running loop, current_task() raises, which costs more than all the rest of a step.
-    if asyncio is not None and asyncio._get_running_loop() is not None:
-        return asyncio.current_task() or threading.get_ident()
-    return threading.get_ident()
+    if "asyncio" in _modules and (asyncio := _modules["asyncio"])._get_running_loop() is not None:
+        return asyncio.current_task() or current_thread()
+    return current_thread()

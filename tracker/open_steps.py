@@ -6,7 +6,7 @@ the run's lock, read without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,27 +18,27 @@ class OpenSteps:
 
     def __init__(self) -> None:
         self._innermost: dict[object, Step] = {}
+        self.innermost: Callable[[object], Step | None] = self._innermost.get
+        """The step that its argument, an owner, began last."""
 
-    def add(self, owner: object, step: Step) -> None:
-        """``owner`` has begun ``step``."""
-        outer = self._innermost.get(owner)
-        if outer is not None:
-            step._outer = outer
+    def add(self, step: Step) -> None:
+        """``step`` has begun."""
+        owner = step._owner
+        if owner in self._innermost:
+            step._outer = self._innermost[owner]
         self._innermost[owner] = step
 
-    def remove(self, owner: object, step: Step) -> None:
+    def remove(self, step: Step) -> None:
         """``step`` has ended."""
+        owner, outer = step._owner, step._outer
+        step._owner = None  # A task, and with it what it returned, need not live as long as its steps.
         if self._innermost[owner] is not step:
             inner = next(held for held in self._chain(owner) if held._outer is step)
-            inner._outer = step._outer
-        elif step._outer is None:
+            inner._outer = outer
+        elif outer is None:
             del self._innermost[owner]
         else:
-            self._innermost[owner] = step._outer
-
-    def innermost(self, owner: object) -> Step | None:
-        """The step that ``owner`` began last."""
-        return self._innermost.get(owner)
+            self._innermost[owner] = outer
 
     def trail(self, owner: object, step: Step | None = None) -> list[str]:
         """Names of the owner's steps from the outermost down to ``step`` (``None``: to the innermost)."""

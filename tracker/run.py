@@ -246,7 +246,7 @@ class RunWriter:
                 raise TrackerError(f"step {name!r} cannot start: the operation {self.title!r} has ended")
             step = self._next(name) if self._planned else self._append(name)
             step._begin(owner, warn_after)
-            self.open.add(owner, step)
+            self.open.add(step)
             if self.emits:
                 event_bus.step(self, _START, step, step._started)
         if self.watcher is not None:
@@ -258,10 +258,10 @@ class RunWriter:
         with self._lock:
             if step.status is not _RUNNING:
                 return False
-            self.open.remove(step._owner, step)
-            step._finish(status, detail, error)
+            self.open.remove(step)
+            ended = step._finish(status, detail, error)
             if self.emits:
-                event_bus.step(self, _END_OF[status], step, clock.now())
+                event_bus.step(self, _END_OF[status], step, ended)
         if self.watcher is not None:
             self.watcher.changed(self, step)
         return True

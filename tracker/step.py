@@ -6,10 +6,10 @@ Keeps the step's values; the run it belongs to decides and emits. ``advance`` is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, overload
 
 from tracker import clock
 from tracker.bus import event_bus
@@ -159,18 +159,36 @@ class Step:
             self.total = total
             self._moved()
 
-    def track(self, iterable: Iterable[Item], total: float | None = None, unit: str | None = None) -> Iterator[Item]:
+    @overload
+    def track(
+        self, iterable: Iterable[Item], total: float | None = None, unit: str | None = None
+    ) -> Iterator[Item]: ...
+
+    @overload
+    def track(
+        self, iterable: AsyncIterable[Item], total: float | None = None, unit: str | None = None
+    ) -> AsyncIterator[Item]: ...
+
+    def track(
+        self, iterable: Iterable[Item] | AsyncIterable[Item], total: float | None = None, unit: str | None = None
+    ) -> Iterator[Item] | AsyncIterator[Item]:
         """Yield the items, counting each as done once the next one is asked for.
 
-        ``total`` is taken from ``len(iterable)`` where it has one; ``unit`` is a plural such as ``"rows"``.
+        ``total`` is taken from ``len(iterable)`` where it has one; ``unit`` is a plural such as ``"rows"``. What an
+        ``async for`` goes through is tracked in one.
         """
         if unit:
             self.unit = line(unit, UNIT_LIMIT)
         self.set_total(_length(iterable) if total is None else total)
-        return self._counted(iterable)
+        return self._counted_async(iterable) if isinstance(iterable, AsyncIterable) else self._counted(iterable)
 
     def _counted(self, iterable: Iterable[Item]) -> Iterator[Item]:
         for item in iterable:
+            yield item
+            self.advance()
+
+    async def _counted_async(self, iterable: AsyncIterable[Item]) -> AsyncIterator[Item]:
+        async for item in iterable:
             yield item
             self.advance()
 
@@ -225,6 +243,14 @@ class Step:
     ) -> None:
         self._run.leave(self, instance_of(kind, exc))
 
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, exc, trace)
+
     # --- for the run, under its lock ---
 
     def _begin(self, owner: object, warn_after: float | None) -> None:
@@ -244,13 +270,15 @@ class Step:
         self.warned, self.warning = self.warned + 1, bound(text, NAME_LIMIT)
         return self.state()
 
-    def _finish(self, status: StepStatus, detail: str, error: str) -> None:
-        self._duration = clock.elapsed() - self._mark
+    def _finish(self, status: StepStatus, detail: str, error: str) -> float:
+        """Gives the time of the end, in UTC seconds."""
+        self._duration = duration = clock.elapsed() - self._mark
         if detail:
             self._detail = line(detail)
         if error:
             self.error = line(error, MESSAGE_LIMIT)
         self.status = status
+        return self._started + duration
 
 
 def _number(value: float) -> float | None:

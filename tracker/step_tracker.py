@@ -6,13 +6,14 @@ Translates calls into changes of a run and decides what leaving the block means.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
-from tracker import config, context, termination
+from tracker import config, context, loops, termination
 from tracker.checks import check_seconds, checked_id, checked_plan
 from tracker.errors import TrackerError
 from tracker.model import Status, StepStatus
@@ -25,9 +26,8 @@ from tracker.step import Step
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tracker.watcher import Watcher
-
 P = ParamSpec("P")
+_COMPLETE = StepStatus.COMPLETE
 R = TypeVar("R")
 Item = TypeVar("Item")
 
@@ -124,7 +124,11 @@ class StepTracker:
             run.above = [*outer.above, outer.title, *outer.open.trail(context.caller())]
             run.classify, run.queue, run.host = outer.classify, outer.queue, outer.host
         run.start()
-        run.watcher = _watcher(run, self._display, self.console, outer)
+        mode = config.default_display() if self._display == "auto" else self._display
+        if mode != "quiet":
+            from tracker.display import attach
+
+            run.watcher = attach(run, mode, self.console, outer)
         if outer is None:
             termination.guard(run)
         return run
@@ -139,8 +143,9 @@ class StepTracker:
         status = run.outcome(exc)
         run.close_steps(status, exc, context.caller())
         _, place = run.place(exc)
-        if status is Status.ERROR and exc is not None:
-            _tell_outer(run, exc)
+        outer = context.enclosing_run()
+        if status is Status.ERROR and exc is not None and outer is not None and outer is not run:
+            run.tell_outer(outer, exc)
         if not self._adopted:
             outcome = Status.CANCELLED if status is Status.QUEUED else status
             run.end(outcome, exc if outcome is not Status.COMPLETE else None)
@@ -204,6 +209,7 @@ class StepTracker:
                 self._results.keep(step, key, result)
             return result
 
+    @overload
     def track(
         self,
         name: str,
@@ -212,32 +218,46 @@ class StepTracker:
         unit: str | None = None,
         *,
         warn_after: float | None = None,
-    ) -> Iterator[Item]:
+    ) -> Iterator[Item]: ...
+
+    @overload
+    def track(
+        self,
+        name: str,
+        iterable: AsyncIterable[Item],
+        total: float | None = None,
+        unit: str | None = None,
+        *,
+        warn_after: float | None = None,
+    ) -> AsyncIterator[Item]: ...
+
+    def track(
+        self,
+        name: str,
+        iterable: Iterable[Item] | AsyncIterable[Item],
+        total: float | None = None,
+        unit: str | None = None,
+        *,
+        warn_after: float | None = None,
+    ) -> Iterator[Item] | AsyncIterator[Item]:
         """A step of that name that lasts as long as the items do: ``for row in tracker.track("Import", rows)``.
 
-        An exception in the loop's body fails the step. After ``break`` it stays open, as a step of the plain form.
+        Also for ``async for``. An exception in the loop's body fails the step. After ``break`` it stays open, as a
+        step of the plain form.
         """
-        run = self._open or self._misplaced()
-
-        def items() -> Iterator[Item]:
-            step = self.step(name, warn_after=warn_after)
-            step._scoped = True
-            try:
-                yield from step.track(iterable, total, unit)
-            except GeneratorExit:
-                # Whether the loop was left by `break` or by an exception, only the code around it can say.
-                step._scoped = False
-                raise
-            except BaseException as error:
-                run.leave(step, error)
-                raise
-            run.leave(step, None)
-
-        return items()
+        if self._open is None:
+            self._misplaced()
+        begin = partial(self.step, name, warn_after=warn_after)
+        if isinstance(iterable, AsyncIterable):
+            return loops.async_items(begin, iterable, total, unit)
+        return loops.items(begin, iterable, total, unit)
 
     def complete(self, detail: str = "") -> None:
         """The current step is done."""
-        self._innermost("complete").complete(detail)
+        run = self._open or self._misplaced()
+        step = run.open.innermost(context.caller()) or self._stepless("complete")
+        if not run.finish(step, _COMPLETE, detail):
+            step.complete(detail)
 
     def skip(self, reason: str = "") -> None:
         """The current step turned out not to be needed."""
@@ -321,18 +341,3 @@ def _is_async(fn: Callable[..., object]) -> bool:
     # Whoever can await has loaded inspect: every event loop needs it.
     inspect = sys.modules.get("inspect")
     return inspect is not None and inspect.iscoroutinefunction(fn)
-
-
-def _tell_outer(run: RunWriter, exc: BaseException) -> None:
-    outer = context.enclosing_run()
-    if outer is not None and outer is not run:
-        run.tell_outer(outer, exc)
-
-
-def _watcher(run: RunWriter, display: str, console: Console | None, outer: RunWriter | None) -> Watcher | None:
-    mode = config.default_display() if display == "auto" else display
-    if mode == "quiet":
-        return None
-    from tracker.display import attach
-
-    return attach(run, mode, console, outer)

@@ -9,7 +9,10 @@ import asyncio
 import contextvars
 import gc
 import sys
-from collections.abc import Iterator
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -258,48 +261,6 @@ def test_resume_says_what_it_lacks() -> None:
         pass
 
 
-def test_track_makes_a_step_of_a_loop(events: list[BusEvent]) -> None:
-    """It is complete with the last item; steps inside the loop are steps of their own."""
-    with quiet() as tracker:
-        for row in tracker.track("Rows", ["a", "b"], unit="rows"):
-            tracker.step(f"Row {row}")
-        tracker.step("After")
-    assert_steps(events, ["Row a", "Row b", "Rows", "After"])
-    assert (tracker.steps[0].current, tracker.steps[0].total, tracker.steps[0].unit) == (2, 2, "rows")
-
-
-def test_an_exception_in_a_tracked_loop_fails_its_step() -> None:
-    """The item it happened at is not counted."""
-    with pytest.raises(ValueError, match="bad"), quiet() as tracker:
-        for row in tracker.track("Rows", range(5)):
-            if row == 3:
-                raise ValueError("bad")
-    step = tracker.steps[0]
-    assert (step.status, step.error, step.current) == ("error", "ValueError: bad", 3)
-
-
-def test_a_tracked_loop_that_is_left_early_ends_with_the_next_step(events: list[BusEvent]) -> None:
-    """``break`` is no failure."""
-    with quiet() as tracker:
-        for _ in tracker.track("Search", range(5)):
-            break
-        tracker.step("Use")
-    assert_steps(events, ["Search", "Use"])
-
-
-def test_an_iterable_that_fails_fails_the_tracked_step() -> None:
-    """A generator that raises in the middle of its items."""
-
-    def rows() -> Iterator[int]:
-        yield 1
-        raise OSError("disk")
-
-    with pytest.raises(OSError, match="disk"), quiet() as tracker:
-        for _ in tracker.track("Rows", rows()):
-            pass
-    assert (tracker.steps[0].status, tracker.steps[0].current) == ("error", 1)
-
-
 def test_lines_and_warnings_belong_to_the_step_that_is_open(events: list[BusEvent]) -> None:
     """Outside of steps they belong to the operation; a warning fails nothing."""
     with quiet() as tracker:
@@ -365,23 +326,6 @@ def test_the_path_of_a_failure_leads_through_nested_trackers() -> None:
     assert caught.value.__notes__ == [
         "Failed at step 1: Parse (in 'Inner')", "Failed at step 1: Import (in 'Outer')",
     ]  # fmt: skip
-
-
-def test_track_counts_an_item_once_the_next_one_is_asked_for() -> None:
-    """The total comes from the length, and a broken item is not counted as done."""
-    with pytest.raises(ValueError, match="2"), quiet() as tracker, tracker.step("Check") as step:
-        for row in step.track([0, 1, 2, 3], unit="rows"):
-            if row == 2:
-                raise ValueError(row)
-    state = step.state()
-    assert (state.current, state.total, state.unit, state.status) == (2, 4, "rows", "error")
-
-
-def test_track_takes_a_generator_whose_length_is_unknown() -> None:
-    """Without a length there is a count but no total."""
-    with quiet() as tracker, tracker.step("Check") as step:
-        assert list(step.track(iter("abc"))) == ["a", "b", "c"]
-    assert (step.state().current, step.state().total) == (3, None)
 
 
 def test_progress_of_a_strange_type_is_stored_as_a_number_or_not_at_all() -> None:
@@ -663,6 +607,59 @@ def test_async_with_works_and_tasks_do_not_close_each_others_steps(events: list[
     tracker = asyncio.run(main())
     assert [step.status for step in tracker.steps] == ["complete"] * 5
     assert [step.detail for step in tracker.steps[3:]] == ["plain 0", "plain 1"]
+
+
+def test_a_step_may_be_entered_with_async_with(events: list[BusEvent]) -> None:
+    """As code that awaits everything else would write it."""
+
+    async def main() -> None:
+        async with quiet() as tracker:
+            async with tracker.step("Fetch"):
+                pass
+            with suppress(OSError):
+                async with tracker.step("Store"):
+                    raise OSError("disk")
+
+    asyncio.run(main())
+    assert_steps(events, ["Fetch", ("Store", "error")])
+
+
+def test_an_ended_step_lets_go_of_the_task_that_ran_it() -> None:
+    """What thousands of tasks returned must not live as long as their operation."""
+
+    async def main() -> None:
+        async with quiet() as tracker:
+
+            async def work() -> None:
+                with tracker.step("Fetch"):
+                    pass
+
+            async def nothing() -> None: ...
+
+            task = asyncio.create_task(work())
+            await task
+            gone = weakref.ref(task)
+            del task
+            await asyncio.create_task(nothing())  # The loop itself holds the last task it ran.
+            gc.collect()
+            assert gone() is None
+
+    asyncio.run(main())
+
+
+def test_a_step_that_a_thread_left_open_is_nobody_elses() -> None:
+    """The system gives the number of a thread that has ended to the next one; a step stays with its own."""
+
+    def run_in_a_thread(call: Callable[[], object]) -> None:
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+
+    with quiet() as tracker:
+        run_in_a_thread(lambda: tracker.step("Left open"))
+        for number in range(10):
+            run_in_a_thread(lambda number=number: tracker.step(f"Other {number}").complete())  # type: ignore[misc]
+        assert tracker.steps[0].status == "running"
 
 
 def test_a_cancelled_async_block_is_cancelled(events: list[BusEvent]) -> None:

@@ -63,7 +63,8 @@ class Publisher:
         self._queue: deque[Taken] = deque()
         self._overflowed: dict[str, RunWriter] = {}
         self._lanes: dict[str, Lane] = {}
-        self._idle = False
+        # Whether the thread looks at the queue by itself; while it rests, or does not run, ``_take`` has more to do.
+        self._awake = False
         self._stopped = False
         self._failures = 0
         self._logged = -LOG_EVERY
@@ -81,11 +82,10 @@ class Publisher:
 
     def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
         """Take the change of a step; its state is read when it is sent."""
-        # As ``_take``, spelled out: this is on the path of every step.
-        if self._idle or self._thread is None or self._stopped or len(self._queue) >= QUEUE_LIMIT:
-            self._take((run, type, step, ts))
-        else:
+        if self._awake and len(self._queue) < QUEUE_LIMIT:
             self._queue.append((run, type, step, ts))
+        else:
+            self._take((run, type, step, ts))
 
     def flush(self, timeout: float = EXIT_WAIT) -> bool:
         """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s."""
@@ -107,8 +107,8 @@ class Publisher:
             self._overflowed[taken[0].run] = taken[0]
         if self._thread is None:
             self._start()
-        if self._idle:
-            self._idle = False  # Whoever comes next need not wake it again.
+        if not self._awake:
+            self._awake = True  # Whoever comes next need not wake it again.
             self._wake.set()
 
     def _start(self) -> None:
@@ -127,10 +127,10 @@ class Publisher:
                 self._wake_after(self._pause())
                 continue
             self._answer(asked)
-            self._idle = True
+            self._awake = False
             if not self._queue:
                 self._wake.wait()
-            self._idle = False
+            self._awake = True
             self._wake.clear()
 
     def _answer(self, asked: int) -> None:
@@ -195,7 +195,7 @@ class Publisher:
         try:
             answers = self._store.append(blobs)
         except Refused as error:
-            self._stopped = True
+            self._stopped, self._awake = True, False
             self._answer(self._asked)
             log.error("tracker: Redis refuses events, so none are published any more: %s", error)
             return []
