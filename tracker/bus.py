@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tracker.model import Event, EventType, RunPart, Status, StepState
+from tracker.errors import TrackerError
+from tracker.model import Event, EventType, LogLine, RunPart, Status, StepState
 
 if TYPE_CHECKING:
     import logging
@@ -97,10 +98,14 @@ class EventBus:
         ``event.data`` holds ``operation`` (the title given to ``StepTracker``), ``operation_id``, ``run``,
         ``status``, ``timestamp`` (ISO 8601, UTC), ``total_steps`` (``None`` while unknown); for steps also
         ``step``, ``step_index``, ``duration`` (seconds) and ``error``; for log lines ``line`` and ``level`` (``info``
-        or ``warning``); at the end of an operation ``success``,
+        or ``warning``), with the step they are under or ``None``; at the end of an operation ``success``,
         ``steps`` (how many), ``duration`` and ``error``. The callback runs in the thread that made the change;
-        what it raises is logged once and otherwise ignored.
+        what it raises is logged once and otherwise ignored. Raises ``TrackerError`` for a type that there is not.
         """
+        if type != EVERYTHING and type not in TYPES:
+            raise TrackerError(
+                f"there are no events of type {type!r}; subscribe to {EVERYTHING!r} or {', '.join(TYPES)}"
+            )
         subscriber = _Subscriber(callback)
         with self._lock:
             self._subscribers = self._subscribers | {type: (*self._subscribers.get(type, ()), subscriber)}
@@ -214,7 +219,7 @@ def payload(event: Event, run: RunWriter) -> dict[str, Any]:
     if event.step is not None:
         data |= _of_step(event.step)
     if event.log is not None:
-        return data | {"line": event.log.text, "level": event.log.level or "info"}
+        return data | _of_line(event.log, run)
     if event.head is not None:
         data |= _of_operation(event.head, run)
     return data
@@ -233,6 +238,17 @@ def _of_step(step: StepState) -> dict[str, Any]:
         "unit": step.unit,
         "warned": step.warned,
         "reused": step.reused,
+    }
+
+
+def _of_line(log: LogLine, run: RunWriter) -> dict[str, Any]:
+    step = run.steps[log.step - 1] if log.step else None
+    return {
+        "status": str(step.status if step is not None else run.status),
+        "step": step.name if step is not None else None,
+        "step_index": log.step or None,
+        "line": log.text,
+        "level": log.level or "info",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tracker.errors import TrackerError
 from tracker.model import ID
@@ -20,7 +20,17 @@ def checked_plan(steps: Sequence[str] | None) -> list[str]:
     """The names of a declared plan; a text would be taken apart into its letters."""
     if isinstance(steps, str):
         raise TrackerError(f"steps is the text {line(repr(steps))}; give a list of step names")
-    return list(steps or ())
+    try:
+        return [] if steps is None else list(steps)
+    except TypeError:
+        raise TrackerError(f"steps is a {type(steps).__name__}; give a list of step names") from None
+
+
+def checked_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
+    """Labels are texts by name."""
+    if labels is not None and not isinstance(labels, Mapping):
+        raise TrackerError(f'labels is a {type(labels).__name__}; give texts by name, as in {{"tenant": "acme"}}')
+    return dict(labels or {})
 
 
 def check_seconds(warn_after: float) -> None:

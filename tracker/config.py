@@ -88,9 +88,9 @@ def settings() -> Settings:
 
 
 def release() -> str:
-    """Version of the tracked code; empty if not set, or if the settings cannot be read."""
+    """Version of the tracked code, safe to show; empty if not set, or if the settings cannot be read."""
     try:
-        return settings().release
+        return redaction.line(settings().release)
     except SettingsError:
         return ""
 

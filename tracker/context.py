@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from threading import current_thread
 from typing import TYPE_CHECKING, TypeVar
@@ -39,13 +39,21 @@ def current_tracker() -> StepTracker | None:
     >>> current_tracker() is None
     True
     """
-    return _current_tracker.get()
+    tracker = _current_tracker.get()
+    while tracker is not None and tracker._open is None:
+        tracker = tracker._around
+    return tracker
 
 
 def enclosing_run() -> RunWriter | None:
-    """The run around the caller, if it is still open."""
+    """The innermost run around the caller that is still open.
+
+    A task outlives the block it was started in, and blocks in generators end in any order.
+    """
     run = current_run.get()
-    return run if run is not None and not run.ended else None
+    while run is not None and run.ended is not None:
+        run = run.around
+    return run
 
 
 @contextmanager
@@ -63,6 +71,7 @@ Tokens = tuple[Token["RunWriter | None"], Token["StepTracker | None"]]
 
 def enter(tracker: StepTracker, run: RunWriter) -> Tokens:
     """Make ``tracker`` and its run the current ones."""
+    tracker._around = current_tracker()
     return current_run.set(run), _current_tracker.set(tracker)
 
 
@@ -75,14 +84,12 @@ def leave(tokens: Tokens, tracker: StepTracker, run: RunWriter) -> None:
 def restore(variable: ContextVar[Held | None], token: Token[Held | None], held: Held) -> None:
     """Set ``variable`` back, unless something else has been entered since.
 
-    A generator may be closed in another context than it was started in, where its token is worth nothing.
+    A generator may be closed in another context than it was started in, where its token is worth nothing; who reads
+    the variable there passes over what has ended.
     """
-    if variable.get() is not held:
-        return
-    try:
-        variable.reset(token)
-    except ValueError:
-        variable.set(None)
+    if variable.get() is held:
+        with suppress(ValueError):
+            variable.reset(token)
 
 
 def caller() -> object:

@@ -1,51 +1,85 @@
 """What made a run fail, and the way there: which of its steps, and which operation inside that.
 
-Holds exceptions only while the run is open, for an exception keeps all its frames alive.
+Holds exceptions only while the run is open, and only the last few, for an exception keeps all its frames alive.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tracker.model import Error
-from tracker.outcome import stems_from
+from tracker.outcome import lineage
 
 if TYPE_CHECKING:
     from tracker.step import Step
 
+KEPT = 8
+"""How many of a kind are remembered; the operation may fail with any of them, long after it was caught."""
+
 
 class Fault:
-    """The exception that failed a step; ``trail`` names the steps that led to it, innermost last."""
+    """An exception that left a step.
 
-    def __init__(self, exc: BaseException, step: Step, trail: list[str]) -> None:
-        self.exc, self.step, self.trail = exc, step, trail
+    ``trail`` names the steps that led to it, innermost last, ``log`` holds the last lines logged there, and
+    ``around`` the steps that were open besides, whoever had begun them.
+    """
+
+    def __init__(
+        self, exc: BaseException, step: Step, trail: list[str], log: list[str], around: Iterable[Step]
+    ) -> None:
+        self.exc, self.step, self.trail, self.log, self.around = exc, step, trail, log, set(around)
+
+
+class Below:
+    """What an operation inside said of an exception: the way on from the run's own steps, and its last log lines."""
+
+    def __init__(self, exc: BaseException, error: Error, around: Iterable[Step]) -> None:
+        self.exc, self.error, self.around = exc, error, set(around)
 
 
 class Faults:
-    """The first exception seen in the run itself and the first reported by an operation inside it."""
+    """The last exceptions that left steps of one run, and those reported by operations inside it."""
 
     def __init__(self) -> None:
-        self._own: Fault | None = None
-        self._below: tuple[BaseException, Error] | None = None
+        self._failed: deque[Fault] = deque(maxlen=KEPT)
+        self._cancelled: deque[Fault] = deque(maxlen=KEPT)  # One failure may cancel hundreds of tasks.
+        self._below: deque[Below] = deque(maxlen=KEPT)
 
-    def add(self, exc: BaseException, step: Step, trail: list[str]) -> None:
-        """A step was left by ``exc``; the innermost one saw it first, those around it only pass it on."""
-        if self.of(exc) is None:
-            self._own = Fault(exc, step, trail)
+    def add(self, fault: Fault, *, cancelled: bool) -> None:
+        """A step was left by an exception; steps around it, also of threads that wait for it, only pass it on."""
+        known = self.of(fault.exc)
+        if known is None or fault.step not in known.around:
+            (self._cancelled if cancelled else self._failed).append(fault)
 
-    def add_below(self, exc: BaseException, error: Error) -> None:
-        """An operation inside failed with ``exc``; the path of ``error`` leads from its title to where that was."""
-        if self.below(exc) is None:
-            self._below = exc, error
+    def add_below(self, below: Below) -> None:
+        """An operation inside failed; the path of its error leads from its title to where that was."""
+        self._below.append(below)
 
     def of(self, exc: BaseException | None) -> Fault | None:
         """The fault that ``exc`` is, or was raised because of."""
-        return self._own if self._own is not None and stems_from(exc, self._own.exc) else None
+        for origin in lineage(exc):
+            for fault in self._newest():
+                if fault.exc is origin:
+                    return fault
+        return None
 
     def below(self, exc: BaseException | None) -> Error | None:
-        """What the operation inside said of ``exc``: the way on from the run's own step, and its last log lines."""
-        return self._below[1] if self._below is not None and stems_from(exc, self._below[0]) else None
+        """What an operation inside said of ``exc``, if it was inside the step that ``exc`` is told of."""
+        fault = self.of(exc)
+        for origin in lineage(exc):
+            for below in reversed(self._below):
+                if below.exc is origin and (fault is None or fault.step in below.around):
+                    return below.error
+        return None
 
     def forget(self) -> None:
         """Let go of the exceptions."""
-        self._own = self._below = None
+        self._failed.clear()
+        self._cancelled.clear()
+        self._below.clear()
+
+    def _newest(self) -> Iterator[Fault]:
+        yield from reversed(self._failed)
+        yield from reversed(self._cancelled)

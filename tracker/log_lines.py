@@ -24,21 +24,25 @@ class LogLines:
 
     def __init__(self) -> None:
         self._count = 0
-        self._last: dict[int, deque[str]] = {}
+        self.held: dict[int, deque[str]] = {}
+        """The last lines under each step."""
 
     def add(self, text: str, step: int, warning: bool) -> LogLine:
         """The next line, under the step of index ``step`` (0: under the operation)."""
         self._count += 1
-        self._last.setdefault(step, deque(maxlen=LAST_LINES)).append(text)
+        self.held.setdefault(step, deque(maxlen=LAST_LINES)).append(text)
         return LogLine(self._count, clock.now(), text, step, "warning" if warning else "")
 
     def last(self, step: int) -> list[str]:
         """The last lines under a step."""
-        return list(self._last.get(step, ()))
+        return list(self.held.get(step, ()))
 
-    def forget(self, step: int) -> None:
-        """The step has ended well; nobody will ask for its last lines."""
-        self._last.pop(step, None)
+    def forget(self, step: int | None = None) -> None:
+        """A step has ended, or (``None``) the run; nobody will ask for these last lines."""
+        if step is None:
+            self.held.clear()
+        else:
+            self.held.pop(step, None)
 
 
 def lines_of(text: object) -> Iterator[str]:

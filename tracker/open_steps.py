@@ -32,9 +32,10 @@ class OpenSteps:
         """``step`` has ended."""
         owner, outer = step._owner, step._outer
         step._owner = None  # A task, and with it what it returned, need not live as long as its steps.
-        if self._innermost[owner] is not step:
-            inner = next(held for held in self._chain(owner) if held._outer is step)
-            inner._outer = outer
+        if self._innermost.get(owner) is not step:
+            inner = next((held for held in self._chain(owner) if held._outer is step), None)
+            if inner is not None:
+                inner._outer = outer
         elif outer is None:
             del self._innermost[owner]
         else:

@@ -5,7 +5,8 @@ Knows no operation and no step; never raises, whatever the exception does when i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 from tracker.errors import OperationCancelled
 from tracker.model import ERROR_LIMIT, Error, Status, StepStatus
@@ -43,7 +44,9 @@ def outcome(exc: BaseException | None) -> Status:
     if exc is None:
         return Status.COMPLETE
     if isinstance(exc, SystemExit):
-        return Status.ERROR if exc.code else Status.COMPLETE
+        # As the interpreter has it: any other object, also an empty text, ends the process with 1.
+        good = exc.code is None or (isinstance(exc.code, int) and exc.code == 0)
+        return Status.COMPLETE if good else Status.ERROR
     if isinstance(exc, _CANCELLING) or _is_cancellation(type(exc)):
         return Status.CANCELLED
     if isinstance(exc, BaseExceptionGroup) and not isinstance(exc, Exception):
@@ -94,18 +97,16 @@ def add_note(exc: BaseException | None, text: str) -> None:
         return
 
 
-def stems_from(exc: BaseException | None, origin: BaseException) -> bool:
-    """Whether ``exc`` is ``origin``, was raised because of it, or is a group that holds it."""
+def lineage(exc: BaseException | None) -> Iterator[BaseException]:
+    """``exc``, those it groups and those it was raised because of, the closest first."""
     seen: set[int] = set()
-    waiting = [exc]
+    waiting = deque([exc])
     while waiting:
-        here = waiting.pop()
-        if here is origin:
-            return True
+        here = waiting.popleft()
         if here is None or id(here) in seen:
             continue
         seen.add(id(here))
-        waiting += [here.__cause__, here.__context__]
+        yield here
         if isinstance(here, BaseExceptionGroup):
             waiting += here.exceptions
-    return False
+        waiting += [here.__cause__, here.__context__]

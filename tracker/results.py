@@ -7,7 +7,7 @@ Knows no Redis: whoever has a store says with ``connect`` how kept results are r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,12 @@ NO_STORE = (
     "resume=True needs a store that keeps results; set TRACKER_REDIS_URL, or call "
     'tracker.configure(redis_url="redis://localhost:6379/0"), or leave resume out to run every step'
 )
+
+ARGUMENTS_LIMIT = 50_000
+"""Values inside arguments that are looked at, which takes some 50 ms; a call with more keeps no result."""
+
+FLUSH_WAIT = 1.0
+"""Seconds that a resuming run waits for what this process has still to store."""
 
 _loader: Callable[[], Loader | None] = lambda: None  # noqa: E731
 
@@ -52,46 +58,84 @@ class Results:
         loader = _loader()
         if loader is None:
             raise TrackerError(NO_STORE)
+        event_bus.flush(FLUSH_WAIT)  # The earlier attempt may have been a moment ago, in this process.
         try:
             return cls(release, loader(operation))
         except StoreUnavailable as error:
             logger().warning("tracker: kept results cannot be read, so every step runs: %s", error)
             return cls(release, {}, f"kept results cannot be read, so every step runs: {error}")
 
-    def key(self, name: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
-        """Under what the result of this call is kept; ``None`` if its arguments cannot be compared."""
-        fingerprint = _fingerprint(args, kwargs)
-        if fingerprint is None:
+    def call(
+        self,
+        begin: Callable[[], Step],
+        name: object,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """``fn(*args, **kwargs)`` as the step that ``begin`` starts, or the result kept of an earlier attempt."""
+        key = self._key(name, args, kwargs)
+        with begin() as step:
+            reused, result = self._reuse(step, key)
+            if not reused:
+                result = fn(*args, **kwargs)
+                self._keep(step, key, result)
+            return result
+
+    async def call_async(
+        self,
+        begin: Callable[[], Step],
+        name: object,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """As ``call``, for an ``async`` function."""
+        key = self._key(name, args, kwargs)
+        with begin() as step:
+            reused, result = self._reuse(step, key)
+            if not reused:
+                result = await fn(*args, **kwargs)
+                self._keep(step, key, result)
+            return result
+
+    def _key(self, name: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+        """Under what the result of this call is kept; ``None`` if it cannot be, or nobody would ever read it."""
+        if not (self._found or event_bus.publishes):
             return None
-        key = f"{line(name)}\n{fingerprint}"
+        found = fingerprint(args, kwargs)
+        if found is None:
+            return None
+        key = f"{line(name)}\n{found}"
         self._seen[key] += 1
         return f"{key}\n{self._seen[key]}"
 
-    def reuse(self, step: Step, key: str | None) -> tuple[bool, Any]:
+    def _reuse(self, step: Step, key: str | None) -> tuple[bool, Any]:
         """End ``step`` with the result kept under ``key``, if there is one to reuse; else log why it runs again."""
-        kept = self._found.get(key) if self._found and key is not None else None
-        release, result = _opened(kept) if kept is not None else ("", None)
-        if kept is None or release != self._release:
-            why = self._why_not(step.name, key, release if kept is not None else None)
-            if why:
-                step.log(f"runs again: {why}")
-            return False, None
-        step.reused = True
-        step.complete("kept result of an earlier attempt")
-        return True, result
-
-    def _why_not(self, name: str, key: str | None, release: str | None) -> str:
         if not self._found:
-            return ""
-        if release is not None:
-            return f"its result was kept by release {release!r}, and this is {self._release!r}"
-        if not any(known.startswith(f"{name}\n") for known in self._found):
+            return False, None
+        kept = self._found.get(key) if key is not None else None
+        if kept is None:
+            why = self._why_nothing_fits(step.name, key)
+        else:
+            release, result = _opened(kept)
+            if release == self._release:
+                step.reused = True
+                step.complete("kept result of an earlier attempt")
+                return True, result
+            why = f"its result was kept by release {release!r}, and this is {self._release!r}"
+        if why:
+            step.log(f"runs again: {why}")
+        return False, None
+
+    def _why_nothing_fits(self, name: str, key: str | None) -> str:
+        if not any(known.startswith(f"{name}\n") for known in self._found or ()):
             return ""
         if key is None:
             return "its arguments cannot be compared with those of the kept result"
         return "its arguments differ from those of the kept result"
 
-    def keep(self, step: Step, key: str | None, result: object) -> None:
+    def _keep(self, step: Step, key: str | None, result: object) -> None:
         """Have ``result`` stored with the end of ``step``; raises ``TrackerError`` if it would not come back the same.
 
         A step whose arguments cannot be compared (``key`` is ``None``) keeps nothing.
@@ -103,15 +147,20 @@ class Results:
                 f"or write `with tracker.step({step.name!r}): await …`"
             )
         packed = b"%s\n%s" % (_json(self._release), plain_json(step.name, result))
-        if key is not None and event_bus.publishes:
+        if key is None:
+            return
+        if step.duration is None:
             step.kept = (key, packed)
+        else:
+            step.log("its result is not kept: the function ended the step itself")
 
 
 def plain_json(name: str, result: object) -> bytes:
     """JSON of a result; raises ``TrackerError`` unless it is plain JSON of at most 64 KiB."""
-    if not _is_plain(result):
+    stranger = _stranger(result)
+    if stranger is not None:
         raise TrackerError(
-            f"run({name!r}) keeps its result for resuming, and a {type(result).__name__} does not survive JSON; return "
+            f"run({name!r}) keeps its result for resuming, and {stranger} does not survive JSON; return "
             f"None, bool, int, float, str, list or dict with str keys, or write `with tracker.step({name!r}):`"
         )
     try:
@@ -126,54 +175,83 @@ def plain_json(name: str, result: object) -> bytes:
     return text
 
 
-def _is_plain(value: object, depth: int = 0) -> bool:
-    """Whether ``value`` comes back from JSON as exactly what it was."""
-    kind = type(value)
-    if kind in (type(None), bool, int, str):
-        return True
-    if kind is float:
-        return isfinite(value)  # type: ignore[arg-type]
-    if depth > 100:
-        return False
-    if kind is list:
-        return all(_is_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]
-    return kind is dict and all(
-        type(key) is str and _is_plain(item, depth + 1)
-        for key, item in value.items()  # type: ignore[attr-defined]
-    )
+def _stranger(result: object) -> str | None:
+    """What in ``result`` would not come back from JSON as exactly what it was; ``None`` if all of it would."""
+    waiting, seen = [result], 0
+    while waiting:
+        here = waiting.pop()
+        seen += 1
+        if seen > RESULT_LIMIT:  # Every value takes a byte of JSON or more; one that holds itself never ends.
+            return f"a {type(result).__name__} of more than {RESULT_LIMIT:,} values"
+        kind = type(here)
+        if kind is list:
+            waiting += here  # type: ignore[arg-type]
+        elif kind is dict:
+            waiting += here.values()  # type: ignore[attr-defined]
+            if any(type(key) is not str for key in here):  # type: ignore[attr-defined]
+                return "a dict with keys that are no str"
+        elif kind not in (type(None), bool, int, str) and not (kind is float and isfinite(here)):  # type: ignore[arg-type]
+            return f"a {kind.__name__}" if kind is not float else "a float that is not finite"
+    return None
 
 
-def _json(value: object, default: Callable[[Any], Any] | None = None) -> bytes:
+def _json(value: object) -> bytes:
     import json
 
-    return json.dumps(value, ensure_ascii=False, sort_keys=default is not None, default=default).encode()
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _opened(kept: bytes) -> tuple[str, Any]:
+    """Release and result; of what cannot be read, a release that there is not."""
     import json
 
     release, _, result = kept.partition(b"\n")
-    return json.loads(release), json.loads(result)
+    try:
+        return json.loads(release), json.loads(result)
+    except ValueError:
+        return "(unreadable)", None
 
 
-def _fingerprint(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+def fingerprint(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+    """The same text for the same arguments, in any process; ``None`` if they cannot be compared."""
     import hashlib
 
+    digest = hashlib.sha256()
     try:
-        text = _json([args, kwargs], _comparable)
-    except (TypeError, ValueError, RecursionError):
+        for count, part in enumerate(_parts([*args, kwargs])):
+            if count > ARGUMENTS_LIMIT:
+                return None
+            digest.update(part.encode("utf-8", "surrogatepass"))
+    except Exception:  # Whatever an object does when it is looked at; the work must not hear of it.
         return None
-    return hashlib.sha256(text).hexdigest()[:32]
+    return digest.hexdigest()[:32]
 
 
-def _comparable(value: Any) -> list[str]:
-    """Arguments that are not JSON, but say by their text all that they are."""
+def _parts(value: Any) -> Iterator[str]:
+    """Texts that say all that a value is, its types included, and never run into each other."""
+    kind = type(value)
+    if kind in (list, tuple):
+        yield f"{kind.__name__} {len(value)}:"
+        for held in value:
+            yield from _parts(held)
+    elif isinstance(value, Mapping):
+        yield f"mapping {len(value)}:"
+        for key in sorted(value):
+            yield from _parts(key)
+            yield from _parts(value[key])
+    else:
+        text = repr(value) if kind in (bool, int, float, type(None), bytes) else _text(value)
+        yield f"{kind.__qualname__} {len(text)}:{text}"
+
+
+def _text(value: Any) -> str:
+    """The text of what says by it all that it is."""
     from datetime import date, time, timedelta
     from decimal import Decimal
     from enum import Enum
     from pathlib import PurePath
     from uuid import UUID
 
-    if isinstance(value, PurePath | date | time | timedelta | Decimal | Enum | UUID | bytes):
-        return [type(value).__qualname__, repr(value) if isinstance(value, bytes) else str(value)]
+    if isinstance(value, str | PurePath | date | time | timedelta | Decimal | Enum | UUID):
+        return str(value)
     raise TypeError(type(value).__name__)

@@ -13,16 +13,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from msgspec.structs import replace
-
 from tracker import clock
 from tracker.bus import event_bus
 from tracker.errors import TrackerError
-from tracker.fault import Faults
+from tracker.fault import Fault, Faults
 from tracker.log_lines import LogLines, lines_of
 from tracker.model import (
     ENDED,
-    STEP_ENDED,
     Error,
     Event,
     EventType,
@@ -35,7 +32,8 @@ from tracker.model import (
     new_run,
 )
 from tracker.open_steps import OpenSteps
-from tracker.outcome import STEP_OUTCOME, describe, error_of, outcome
+from tracker.outcome import MESSAGE_LIMIT, STEP_OUTCOME, describe, outcome
+from tracker.place import failure
 from tracker.redact import line, safe_labels
 from tracker.step import Step
 from tracker.watcher import Watcher
@@ -59,8 +57,8 @@ class RunWriter:
     ``steps`` declares the plan; without one the number of steps is unknown until a clean end. ``adoptable``
     is for whoever runs jobs: the first ``StepTracker`` block inside such a run fills it instead of starting a
     child. That runner may also set ``classify``, which gives the outcome of exceptions only it understands.
-    ``above`` are the titles of the operations around this one, outermost first, with the steps that were open
-    there. A run that ``resumes`` goes on with the results that earlier attempts of its operation kept.
+    ``around`` is the run this one was started in, ``above`` the titles of all those, outermost first, with the steps
+    that were open there. A run that ``resumes`` goes on with the results that earlier attempts of its operation kept.
     """
 
     def __init__(
@@ -89,6 +87,7 @@ class RunWriter:
         self.adoptable = adoptable
         self.classify: Callable[[BaseException], Status | None] | None = None
         self.watcher: Watcher | None = None
+        self.around: RunWriter | None = None
         self.above: list[str] = []
         self.steps: list[Step] = []
         self.status = Status.RUNNING
@@ -100,7 +99,7 @@ class RunWriter:
         self.resumes = False
         self.warned = 0
         self._lines = LogLines()
-        self._planned = False
+        self._planned = self._told = False
         self._pending: dict[str, deque[Step]] = {}
         self.open = OpenSteps()
         self.faults = Faults()
@@ -170,14 +169,18 @@ class RunWriter:
         the event is ``operation.update`` then.
         """
         with self._lock:
-            if self.ended is not None:
+            if self._told:
                 return
-            self.close_steps(status, error if isinstance(error, BaseException) else None)
-            self.error = self.error_of(error) if isinstance(error, BaseException) else error
-            self.status, self.next_at = status, next_at
-            self.ended, self.duration = clock.now(), clock.elapsed() - self._mark
+            if self.ended is None:
+                self.close_steps(status, error if isinstance(error, BaseException) else None)
+                self.error = failure(self, error) if isinstance(error, BaseException) else error
+                self.status, self.next_at = status, next_at
+                self.ended, self.duration = clock.now(), clock.elapsed() - self._mark
+            # Whatever interrupted an earlier call: an end is told.
+            self._emit_head(EventType.OPERATION_COMPLETE if self.status in ENDED else EventType.OPERATION_UPDATE)
+            self._told = True
             self.faults.forget()
-            self._emit_head(EventType.OPERATION_COMPLETE if status in ENDED else EventType.OPERATION_UPDATE)
+            self._lines.forget()
         self._show()
 
     def outcome(self, exc: BaseException | None) -> Status:
@@ -185,37 +188,13 @@ class RunWriter:
         known = self.classify(exc) if self.classify is not None and exc is not None else None
         return known or outcome(exc)
 
-    def error_of(self, exc: BaseException) -> Error:
-        """The exception as stored, with the path to the step it happened in and the last that was logged there."""
-        fault, below = self.faults.of(exc), self.faults.below(exc)
-        index, path = (fault.step.index, fault.trail) if fault is not None else (0, [])
-        path = [*path, *(below.path if below is not None else [])] or [self.place(exc)[1]]
-        lines = below.log if below is not None else self._lines.last(index)
-        return error_of(exc, [*self.above, self.title, *path], index, lines)
+    def is_within(self, operation: str) -> bool:
+        """Whether this run, or one around it, is of that operation."""
+        return self.operation == operation or (self.around is not None and self.around.is_within(operation))
 
-    def tell_outer(self, outer: RunWriter, exc: BaseException) -> None:
-        """Say to the operation around this one where in here ``exc`` happened."""
-        error = self.error_of(exc)
-        outer.faults.add_below(exc, replace(error, path=error.path[len(self.above) :]))
-
-    def place(self, exc: BaseException | None) -> tuple[Step | None, str]:
-        """The step an exception belongs to, if any, and the place in words: ``at step 3/5: Validate``."""
-        fault = self.faults.of(exc)
-        if fault is not None:
-            return fault.step, f"at step {self.label(fault.step)}: {fault.step.name}"
-        begun = [step for step in self.steps if step.status in STEP_ENDED]
-        if not begun:
-            return None, "before the first step"
-        return None, f"after step {begun[-1].index}: {begun[-1].name}"
-
-    def place_now(self) -> tuple[Step | None, str]:
-        """As ``place``, for the step that began last of those still open."""
-        newest = self.open.all()[:1]
-        return (newest[0], f"at step {self.label(newest[0])}: {newest[0].name}") if newest else self.place(None)
-
-    def label(self, step: Step) -> str:
-        """``3/5``, or ``3`` while the total is unknown."""
-        return f"{step.index}/{self.total}" if self.total is not None else f"{step.index}"
+    def last_lines(self, step: int) -> list[str]:
+        """The last lines logged under the step of that index (0: under the operation), while it is open."""
+        return self._lines.last(step)
 
     def log(self, text: object, step: Step | None = None, *, warning: bool = False) -> None:
         """Keep log lines under ``step`` (``None``: under the operation); after the end of the run they are ignored."""
@@ -255,11 +234,18 @@ class RunWriter:
 
     def finish(self, step: Step, status: StepStatus, detail: str = "", error: str = "") -> bool:
         """End a running step; ``False`` if it was not running, for an outcome is final."""
+        # Never asked for their truth: what is given may be anything, and some things refuse to tell it.
+        if type(detail) is not str or detail:
+            detail = line(detail) if detail is not None else ""
+        if type(error) is not str or error:
+            error = line(error, MESSAGE_LIMIT)
         with self._lock:
             if step.status is not _RUNNING:
                 return False
-            self.open.remove(step)
             ended = step._finish(status, detail, error)
+            self.open.remove(step)
+            if self._lines.held:
+                self._lines.forget(step.index)
             if self.emits:
                 event_bus.step(self, _END_OF[status], step, ended)
         if self.watcher is not None:
@@ -284,15 +270,20 @@ class RunWriter:
             mine = self.open.innermost(owner)
             if mine is not None and status is not Status.COMPLETE:
                 self._close(mine, exc, status)
-            for step in self.open.all():
-                done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
+            done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
+            # Not only those known as open: an interrupt may have come while a step began or ended.
+            for step in [step for step in reversed(self.steps) if step.status is _RUNNING]:
                 self.finish(step, done)
 
     def _close(self, step: Step, exc: BaseException | None, status: Status) -> None:
+        if step.status is not _RUNNING:
+            return
+        if exc is not None:
+            trail, others = self.open.trail(step._owner, step), (held for held in self.open.all() if held is not step)
+            fault = Fault(exc, step, trail, self._lines.last(step.index), others)
+            self.faults.add(fault, cancelled=status is Status.CANCELLED)
         message = describe(exc) if exc is not None and status is Status.ERROR else ""
-        trail = self.open.trail(step._owner, step) if exc is not None else []
-        if self.finish(step, STEP_OUTCOME[status], error=message) and exc is not None:
-            self.faults.add(exc, step, trail)
+        self.finish(step, STEP_OUTCOME[status], error=message)
 
     def _plan(self, names: Sequence[str]) -> list[Step]:
         steps = [self._append(line(name)) for name in names]

@@ -15,7 +15,7 @@ from tracker import clock
 from tracker.bus import event_bus
 from tracker.errors import TrackerError
 from tracker.model import NAME_LIMIT, EventType, StepState, StepStatus
-from tracker.outcome import MESSAGE_LIMIT, instance_of
+from tracker.outcome import instance_of
 from tracker.redact import bound, line
 
 if TYPE_CHECKING:
@@ -122,14 +122,14 @@ class Step:
         """A frozen copy; may be called from any thread."""
         # The status is written last and read first: a step seen as ended has all its values.
         status = self.status
-        current, total = self.current, None if self.total is None else _number(self.total)
+        current, total = _number(self.current), None if self.total is None else _number(self.total)
         return StepState(
             self.index,
             self.name,
             status,
             self._started or None,
             None if status is _RUNNING else self._duration,
-            _number(current) if current or total is not None else None,
+            current if current or total is not None else None,
             total,
             self.unit,
             self._detail,
@@ -149,9 +149,19 @@ class Step:
     def advance(self, n: float = 1) -> None:
         """``n`` more are done. Costs next to nothing; after the step's end it is ignored."""
         if self.status is _RUNNING:
-            self.current += n
+            try:
+                self.current += n
+            except Exception:
+                self.current = self._sum(n)
             if not self.dirty:
                 self._moved()
+
+    def _sum(self, n: object) -> float:
+        """What ``+`` could not add, such as a ``Decimal`` to a float."""
+        try:
+            return float(self.current) + float(n)  # type: ignore[arg-type]
+        except Exception:
+            raise TrackerError(f"advance() got a {type(n).__name__}; give the number of what is done") from None
 
     def set_total(self, total: float | None) -> None:
         """How many there are to do; ``None`` if that is not known."""
@@ -177,7 +187,7 @@ class Step:
         ``total`` is taken from ``len(iterable)`` where it has one; ``unit`` is a plural such as ``"rows"``. What an
         ``async for`` goes through is tracked in one.
         """
-        if unit:
+        if unit and self.status is _RUNNING:
             self.unit = line(unit, UNIT_LIMIT)
         self.set_total(_length(iterable) if total is None else total)
         return self._counted_async(iterable) if isinstance(iterable, AsyncIterable) else self._counted(iterable)
@@ -274,9 +284,9 @@ class Step:
         """Gives the time of the end, in UTC seconds."""
         self._duration = duration = clock.elapsed() - self._mark
         if detail:
-            self._detail = line(detail)
+            self._detail = detail
         if error:
-            self.error = line(error, MESSAGE_LIMIT)
+            self.error = error
         self.status = status
         return self._started + duration
 

@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
-from tracker import config, context, loops, termination
-from tracker.checks import check_seconds, checked_id, checked_plan
+from tracker import clock, config, context, loops, termination
+from tracker.checks import check_seconds, checked_id, checked_labels, checked_plan
 from tracker.errors import TrackerError
 from tracker.model import Status, StepStatus
 from tracker.outcome import add_note, instance_of
+from tracker.place import place_of, tell_outer
 from tracker.redact import line, safe_text
 from tracker.results import Results
 from tracker.run import RunWriter
@@ -77,13 +78,14 @@ class StepTracker:
         self.resume = resume
         if resume and id is None:
             raise TrackerError('resume=True needs id=..., by which the earlier attempt is found, as in id="nightly-7"')
-        self.labels = dict(labels or {})
+        self.labels = checked_labels(labels)
         self._display = config.checked_display(display)
         self._plan = checked_plan(steps)
         self._results = Results("")
         self._run: RunWriter | None = None
         self._adopted = False
         self._open: RunWriter | None = None
+        self._around: StepTracker | None = None
         self._last: Step | None = None
         self._ended: datetime | None = None
 
@@ -96,18 +98,16 @@ class StepTracker:
         release = outer.release if outer is not None else config.release()
         self._results = Results.load(self.id, release) if self.resume and self.id else Results(release)
         self._adopted = outer is not None and self.emit_events and self.id is None and outer.claim()
-        if self._adopted and outer is not None:
-            self._run = outer
-            outer.adopt(self.operation_name, self._plan, self.labels)
-        else:
-            self._run = self._started(outer, release)
-            if self._results.trouble:
-                self._run.log(self._results.trouble, warning=True)
-        self._open = self._run
-        self._tokens = context.enter(self, self._run)
+        run = self._run = self._open = outer if self._adopted and outer is not None else self._new_run(outer, release)
+        self._tokens = context.enter(self, run)
+        try:
+            self._start(run, outer)
+        except BaseException as exc:  # An interrupt: nobody else will leave this block.
+            self.__exit__(type(exc), exc, None)
+            raise
         return self
 
-    def _started(self, outer: RunWriter | None, release: str) -> RunWriter:
+    def _new_run(self, outer: RunWriter | None, release: str) -> RunWriter:
         run = RunWriter(
             operation=self.id,
             name=self.name or self.operation_name,
@@ -121,35 +121,51 @@ class StepTracker:
         )
         run.resumes = self.resume
         if outer is not None:
+            if outer.is_within(run.operation):
+                raise TrackerError(f"{self._named} is inside an operation of the same id; give it another one, or none")
+            run.around = outer
             run.above = [*outer.above, outer.title, *outer.open.trail(context.caller())]
             run.classify, run.queue, run.host = outer.classify, outer.queue, outer.host
+        return run
+
+    def _start(self, run: RunWriter, outer: RunWriter | None) -> None:
+        if self._adopted:
+            run.adopt(self.operation_name, self._plan, self.labels)
+            return
         run.start()
         mode = config.default_display() if self._display == "auto" else self._display
         if mode != "quiet":
             from tracker.display import attach
 
             run.watcher = attach(run, mode, self.console, outer)
-        if outer is None:
-            termination.guard(run)
-        return run
+        termination.guard(run)
+        if self._results.trouble:
+            run.log(self._results.trouble, warning=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         run, exc = self._open or self._misplaced(), instance_of(kind, exc)
-        self._open = None
-        self._ended = datetime.now(UTC)
-        context.leave(self._tokens, self, run)
+        try:
+            self._leave(run, exc)
+        except BaseException as interrupt:  # It came in the midst of leaving, all of which may be done again.
+            self._leave(run, exc or interrupt)
+            raise
+
+    def _leave(self, run: RunWriter, exc: BaseException | None) -> None:
+        self._ended = datetime.fromtimestamp(clock.now(), UTC)
         status = run.outcome(exc)
         run.close_steps(status, exc, context.caller())
-        _, place = run.place(exc)
+        place = place_of(run, exc)
+        context.leave(self._tokens, self, run)
         outer = context.enclosing_run()
         if status is Status.ERROR and exc is not None and outer is not None and outer is not run:
-            run.tell_outer(outer, exc)
+            tell_outer(run, outer, exc)
         if not self._adopted:
             outcome = Status.CANCELLED if status is Status.QUEUED else status
             run.end(outcome, exc if outcome is not Status.COMPLETE else None)
             termination.release(run)
+        self._open = None
         if status is Status.ERROR:
             add_note(exc, f"Failed {place} (in {run.title!r})")
 
@@ -183,31 +199,15 @@ class StepTracker:
         """Call ``fn(*args, **kwargs)`` as a step of that name and return what it returns.
 
         The result is kept for resuming, so it has to be plain JSON (``None``, bool, int, float, str, list, dict with
-        str keys) of at most 64 KiB; ``TrackerError`` otherwise. For an ``async`` function this returns an awaitable,
-        and the step begins when it is awaited.
+        str keys) of at most 64 KiB; ``TrackerError`` otherwise. A function that ends the step itself keeps nothing.
+        For an ``async`` function this returns an awaitable, and the step begins when it is awaited.
         """
         if self._open is None:
             self._misplaced()
+        begin = partial(self.step, name)
         if _is_async(fn):
-            return cast(R, self._run_async(name, fn, args, kwargs))
-        key = self._results.key(name, args, kwargs)
-        with self.step(name) as step:
-            reused, result = self._results.reuse(step, key)
-            if not reused:
-                result = fn(*args, **kwargs)
-                self._results.keep(step, key, result)
-            return cast(R, result)
-
-    async def _run_async(
-        self, name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        key = self._results.key(name, args, kwargs)
-        with self.step(name) as step:
-            reused, result = self._results.reuse(step, key)
-            if not reused:
-                result = await fn(*args, **kwargs)
-                self._results.keep(step, key, result)
-            return result
+            return cast(R, self._results.call_async(begin, name, fn, args, kwargs))
+        return cast(R, self._results.call(begin, name, fn, args, kwargs))
 
     @overload
     def track(
@@ -242,8 +242,8 @@ class StepTracker:
     ) -> Iterator[Item] | AsyncIterator[Item]:
         """A step of that name that lasts as long as the items do: ``for row in tracker.track("Import", rows)``.
 
-        Also for ``async for``. An exception in the loop's body fails the step. After ``break`` it stays open, as a
-        step of the plain form.
+        Also for ``async for``. An exception in the loop's body that leaves the block fails the step. After ``break``,
+        and where the exception is caught around the loop, it stays open, as a step of the plain form.
         """
         if self._open is None:
             self._misplaced()

@@ -1,18 +1,21 @@
 """SIGTERM in a script: open operations end as cancelled and are told, then the process dies as it would have.
 
 Python's default is to die on the spot, which leaves an operation running for ever in everybody's eyes. Only
-that default is replaced; a program that handles the signal itself is left alone.
+that default is replaced; a program that handles the signal itself is left alone, and so is a worker running a job.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
+import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from tracker.bus import event_bus
-from tracker.model import Error, Status
+from tracker.model import Status
+from tracker.place import terminated
 
 if TYPE_CHECKING:
     from tracker.run import RunWriter
@@ -20,17 +23,24 @@ if TYPE_CHECKING:
 LAST_WORD = 2.0
 """Seconds the dying process waits for the store."""
 
-_open: list[RunWriter] = []
+PATIENCE = 4.0
+"""Seconds after which the process dies whatever it waits for: the signal may have come at any moment, locks held."""
+
+_open: dict[RunWriter, None] = {}
 
 
 def guard(run: RunWriter) -> None:
-    """From now on ``run`` ends as cancelled when the process is terminated; for the outermost run of a script."""
+    """From now on ``run`` ends as cancelled when the process is terminated, unless it is inside a job.
+
+    Only the main thread may set a handler: an operation of another thread is guarded once the main thread has
+    had one open.
+    """
+    if run.around is not None and run.around not in _open:
+        return
     import signal
 
-    if threading.current_thread() is not threading.main_thread():
-        return
-    if _open or signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        _open.append(run)
+    _open[run] = None
+    if _in_main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminated)
 
 
@@ -38,25 +48,36 @@ def release(run: RunWriter) -> None:
     """``run`` has ended; with the last one the signal's default comes back, unless somebody has replaced ours."""
     if run not in _open:
         return
+    del _open[run]
+    if _open or not _in_main_thread():
+        return
     import signal
 
-    _open.remove(run)
-    if _open or threading.current_thread() is not threading.main_thread():
-        return
     if signal.getsignal(signal.SIGTERM) is _terminated:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
     import signal
 
-    # A forked child inherits the handler and the list, but none of these runs is its own.
-    ours = [run for run in _open if run.pid == os.getpid()]
-    for run in reversed(ours):
-        step, place = run.place_now()
-        index, path = (step.index, [step.name]) if step is not None else (0, [place])
-        run.end(Status.CANCELLED, Error("Terminated", "SIGTERM", [*run.above, run.title, *path], step=index))
-    if ours:
-        event_bus.flush(LAST_WORD)
+    # From here on the signal ends the process at once.
     signal.signal(number, signal.SIG_DFL)
+    _thread.start_new_thread(_insist, (number,))
+    try:
+        # A forked child inherits the handler and the runs, but none of these is its own.
+        ours = [run for run in reversed(_open) if run.pid == os.getpid()]
+        for run in ours:
+            run.end(Status.CANCELLED, terminated(run))
+        if ours:
+            event_bus.flush(LAST_WORD)
+    finally:
+        os.kill(os.getpid(), number)
+
+
+def _insist(number: int) -> None:
+    time.sleep(PATIENCE)
     os.kill(os.getpid(), number)

@@ -102,7 +102,7 @@ class LiveRegion(Screen):
 
     def _opened(self, run: RunWriter) -> None:
         parent = next((place for place in self._places.values() if place.digest.run.operation == run.parent), None)
-        step = parent.digest.run.place_now()[0] if parent is not None else None
+        step = next(iter(parent.digest.run.open.all()), None) if parent is not None else None
         place = self._places[run.run] = _Place(run, parent, step.index if step is not None else 0)
         if parent is not None:
             parent.below.append(place)

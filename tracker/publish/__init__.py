@@ -21,6 +21,8 @@ def connect(settings: Settings) -> Publisher:
         raise ValueError("settings.redis_url is not set")
     store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
     store.client.redis  # noqa: B018
+    import encodings.idna  # noqa: F401  # The same, for the name of the host.
+
     _publishers[:] = [Publisher(store)]
     return _publishers[0]
 

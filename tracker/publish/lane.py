@@ -38,10 +38,12 @@ class Lane:
         self._seq = 0
         self._rebase = False
         self._current: StepState | None = None
-        self._ended = False
+        self._ended = self._given_up = False
 
     def add(self, item: Event | Change) -> None:
         """Take an event or the change of a step."""
+        if self._given_up:
+            return
         if isinstance(item, Event) and item.log is not None and len(self._waiting) >= LINES_LIMIT:
             self._dropped += 1
             return
@@ -49,8 +51,15 @@ class Lane:
         if len(self._waiting) > WAITING_LIMIT:
             self.rebase()
 
+    def give_up(self) -> None:
+        """Something about this run cannot be sent; nothing more is taken of it."""
+        self._given_up, self._rebase, self.frozen = True, False, None
+        self._waiting.clear()
+
     def rebase(self) -> None:
         """Forget what waits: the next blob carries the run's whole state."""
+        if self._given_up:
+            return
         for item in self._waiting:
             if isinstance(item, Event):
                 self._dropped += item.log is not None

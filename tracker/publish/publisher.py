@@ -14,6 +14,8 @@ import random
 import threading
 import time
 from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
@@ -68,17 +70,24 @@ class Publisher:
         self._stopped = False
         self._failures = 0
         self._logged = -LOG_EVERY
-        self._wake = threading.Event()
+        # Its put() may be interrupted by a signal handler that calls it again, which an Event would not survive.
+        self._wake = SimpleQueue[None]()
         self._asked = self._answered = 0
         self._flushed = threading.Condition()
         # Re-entrant: a signal handler that ends a run may interrupt the very call that starts the thread.
         self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
+        self._last_moment: float | None = None
 
     def put(self, run: RunWriter, event: Event) -> None:
-        """Take an event; returns at once, whatever the store does."""
+        """Take an event; returns at once, whatever the store does.
+
+        Only while the interpreter exits, the end of an operation waits for the store, for the thread may be gone next.
+        """
         self._take((run, event))
+        if self._last_moment is not None and event.type == EventType.OPERATION_COMPLETE:
+            self.flush(max(0.0, self._last_moment - elapsed()))
 
     def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
         """Take the change of a step; its state is read when it is sent."""
@@ -94,7 +103,7 @@ class Publisher:
         with self._flushed:
             self._asked += 1
             mine = self._asked
-        self._wake.set()
+        self._wake.put(None)
         with self._flushed:
             return self._flushed.wait_for(lambda: self._answered >= mine or self._stopped, timeout)
 
@@ -109,29 +118,46 @@ class Publisher:
             self._start()
         if not self._awake:
             self._awake = True  # Whoever comes next need not wake it again.
-            self._wake.set()
+            self._wake.put(None)
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is None:
-                thread = threading.Thread(target=self._work, name="tracker-publisher", daemon=True)
-                thread.start()
-                self._thread = thread
-                atexit.register(self.flush)
+            if self._thread is not None:
+                return
+            # Known before it runs: whatever interrupts this call, there is never a second one.
+            self._thread = threading.Thread(target=self._work, name="tracker-publisher", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError as error:  # No more threads, or the interpreter is on its way out.
+                self._thread = None
+                self._complain(f"events wait, as their thread cannot start: {error}")
+                return
+            atexit.register(self._exit)
+
+    def _exit(self) -> None:
+        self._last_moment = elapsed() + EXIT_WAIT
+        self.flush(EXIT_WAIT)
 
     def _work(self) -> None:
         while not self._stopped:
-            asked = self._asked
-            self._sort()
-            if self._lanes and self._send_due():
-                self._wake_after(self._pause())
-                continue
-            self._answer(asked)
-            self._awake = False
-            if not self._queue:
-                self._wake.wait()
-            self._awake = True
-            self._wake.clear()
+            try:
+                self._round()
+            except Exception:  # A defect of ours; it costs the runs it is about, and no others.
+                self._failures = min(self._failures + 1, 10)
+                self._complain("some events cannot be sent", exc_info=True)
+                self._rest(self._pause())
+
+    def _round(self) -> None:
+        asked = self._asked
+        self._sort()
+        if self._lanes and self._send_due():
+            self._rest(self._pause())
+            return
+        self._answer(asked)
+        self._awake = False
+        if not self._queue:
+            self._rest(None)
+        self._awake = True
 
     def _answer(self, asked: int) -> None:
         """Everything taken before the flush of number ``asked`` was called is stored."""
@@ -145,10 +171,12 @@ class Publisher:
             return FLUSH_EVERY
         return random.uniform(0.05, min(LONGEST_PAUSE, 0.1 * 2.0**self._failures))
 
-    def _wake_after(self, seconds: float) -> None:
-        """Pause; while the store is away, ``flush`` may ask for one attempt at once."""
-        self._wake.wait(seconds)
-        self._wake.clear()
+    def _rest(self, seconds: float | None) -> None:
+        """Pause until woken; while the store is away, ``flush`` may ask for one attempt at once."""
+        with suppress(Empty):
+            self._wake.get(timeout=seconds)
+            while True:
+                self._wake.get_nowait()
 
     def _sort(self) -> None:
         """Move what was taken into the lanes of its runs."""
@@ -180,10 +208,15 @@ class Publisher:
     def _send_due(self) -> bool:
         """Send one call's worth; whether there was anything to send."""
         due = [lane for lane in self._lanes.values() if not lane.empty][:BLOBS_PER_CALL]
-        cut = [(lane, blob) for lane in due if (blob := lane.cut()) is not None]
-        if not cut:
-            return False
-        answers = self._send([blob for _, blob in cut])
+        try:
+            cut = [(lane, blob) for lane in due if (blob := lane.cut()) is not None]
+            if not cut:
+                return False
+            answers = self._send([blob for _, blob in cut])
+        except Exception:
+            for lane in due:
+                lane.give_up()
+            raise
         for (lane, _), answer in zip(cut, answers, strict=False):
             _settle(lane, answer)
             if lane.done:
@@ -207,10 +240,10 @@ class Publisher:
         self._failures = 0
         return answers
 
-    def _complain(self, text: str) -> None:
+    def _complain(self, text: str, exc_info: bool = False) -> None:
         if elapsed() - self._logged >= LOG_EVERY:
             self._logged = elapsed()
-            log.warning("tracker: %s; the work goes on", text)
+            log.warning("tracker: %s; the work goes on", text, exc_info=exc_info)
 
 
 def _settle(lane: Lane, answer: Answer) -> None:
