@@ -102,10 +102,9 @@ class EventBus:
         ``steps`` (how many), ``duration`` and ``error``. The callback runs in the thread that made the change;
         what it raises is logged once and otherwise ignored. Raises ``TrackerError`` for a type that there is not.
         """
-        if type != EVERYTHING and type not in TYPES:
-            raise TrackerError(
-                f"there are no events of type {type!r}; subscribe to {EVERYTHING!r} or {', '.join(TYPES)}"
-            )
+        if type not in (EVERYTHING, *EventType):
+            types = ", ".join(EventType)
+            raise TrackerError(f"there are no events of type {type!r}; use {EVERYTHING!r} or one of {types}")
         subscriber = _Subscriber(callback)
         with self._lock:
             self._subscribers = self._subscribers | {type: (*self._subscribers.get(type, ()), subscriber)}
