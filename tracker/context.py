@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar, Token
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import current_thread
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,37 +59,31 @@ def enclosing_run() -> RunWriter | None:
 @contextmanager
 def inside(run: RunWriter) -> Iterator[RunWriter]:
     """Make ``run`` the current one for the length of a block; used by whoever runs jobs."""
-    token = current_run.set(run)
+    before = current_run.get()
+    current_run.set(run)
     try:
         yield run
     finally:
-        restore(current_run, token, run)
+        _restore(current_run, run, before)
 
 
-Tokens = tuple[Token["RunWriter | None"], Token["StepTracker | None"]]
-
-
-def enter(tracker: StepTracker, run: RunWriter) -> Tokens:
+def enter(tracker: StepTracker, run: RunWriter) -> None:
     """Make ``tracker`` and its run the current ones."""
-    tracker._around = current_tracker()
-    return current_run.set(run), _current_tracker.set(tracker)
+    tracker._around, tracker._run_around = current_tracker(), current_run.get()
+    current_run.set(run)
+    _current_tracker.set(tracker)
 
 
-def leave(tokens: Tokens, tracker: StepTracker, run: RunWriter) -> None:
-    """Undo ``enter``."""
-    restore(current_run, tokens[0], run)
-    restore(_current_tracker, tokens[1], tracker)
+def leave(tracker: StepTracker, run: RunWriter) -> None:
+    """Undo ``enter``, as far as it came; a generator may do so in another context than it was started in."""
+    _restore(current_run, run, tracker._run_around)
+    _restore(_current_tracker, tracker, tracker._around)
 
 
-def restore(variable: ContextVar[Held | None], token: Token[Held | None], held: Held) -> None:
-    """Set ``variable`` back, unless something else has been entered since.
-
-    A generator may be closed in another context than it was started in, where its token is worth nothing; who reads
-    the variable there passes over what has ended.
-    """
+def _restore(variable: ContextVar[Held | None], held: Held, before: Held | None) -> None:
+    """Set ``variable`` back, unless something else has been entered since."""
     if variable.get() is held:
-        with suppress(ValueError):
-            variable.reset(token)
+        variable.set(before)
 
 
 def caller() -> object:

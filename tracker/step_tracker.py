@@ -86,6 +86,7 @@ class StepTracker:
         self._adopted = False
         self._open: RunWriter | None = None
         self._around: StepTracker | None = None
+        self._run_around: RunWriter | None = None
         self._last: Step | None = None
         self._ended: datetime | None = None
 
@@ -99,13 +100,13 @@ class StepTracker:
         self._results = Results.load(self.id, release) if self.resume and self.id else Results(release)
         self._adopted = outer is not None and self.emit_events and self.id is None and outer.claim()
         run = self._run = self._open = outer if self._adopted and outer is not None else self._new_run(outer, release)
-        self._tokens = context.enter(self, run)
         try:
+            context.enter(self, run)
             self._start(run, outer)
+            return self
         except BaseException as exc:  # An interrupt: nobody else will leave this block.
             self.__exit__(type(exc), exc, None)
             raise
-        return self
 
     def _new_run(self, outer: RunWriter | None, release: str) -> RunWriter:
         run = RunWriter(
@@ -145,9 +146,9 @@ class StepTracker:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        run, exc = self._open or self._misplaced(), instance_of(kind, exc)
+        run = self._open or self._misplaced()
         try:
-            self._leave(run, exc)
+            self._leave(run, instance_of(kind, exc))
         except BaseException as interrupt:  # It came in the midst of leaving, all of which may be done again.
             self._leave(run, exc or interrupt)
             raise
@@ -157,7 +158,7 @@ class StepTracker:
         status = run.outcome(exc)
         run.close_steps(status, exc, context.caller())
         place = place_of(run, exc)
-        context.leave(self._tokens, self, run)
+        context.leave(self, run)
         outer = context.enclosing_run()
         if status is Status.ERROR and exc is not None and outer is not None and outer is not run:
             tell_outer(run, outer, exc)

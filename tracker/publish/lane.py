@@ -38,11 +38,11 @@ class Lane:
         self._seq = 0
         self._rebase = False
         self._current: StepState | None = None
-        self._ended = self._given_up = False
+        self._has_end = self._ended = self._given_up = False
 
     def add(self, item: Event | Change) -> None:
         """Take an event or the change of a step."""
-        if self._given_up:
+        if self._given_up or self._is_repeated(item):
             return
         if isinstance(item, Event) and item.log is not None and len(self._waiting) >= LINES_LIMIT:
             self._dropped += 1
@@ -50,6 +50,12 @@ class Lane:
         self._waiting.append(item)
         if len(self._waiting) > WAITING_LIMIT:
             self.rebase()
+
+    def _is_repeated(self, item: Event | Change) -> bool:
+        """Whether it is the run's end once more: an interrupt came while it was told, and it was told again."""
+        is_end = isinstance(item, Event) and item.type == EventType.OPERATION_COMPLETE
+        repeated, self._has_end = is_end and self._has_end, is_end or self._has_end
+        return repeated
 
     def give_up(self) -> None:
         """Something about this run cannot be sent; nothing more is taken of it."""
