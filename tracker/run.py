@@ -224,7 +224,13 @@ class RunWriter:
             if self.ended is not None:
                 raise TrackerError(f"step {name!r} cannot start: the operation {self.title!r} has ended")
             step = self._next(name) if self._planned else self._append(name)
-            step._begin(owner, warn_after)
+            step._owner = owner
+            if warn_after is not None:
+                step.warn_after = warn_after
+            if not self.emits:
+                step.dirty = True  # Nobody listens: advance() never asks.
+            step._started, step._mark = clock.now(), clock.elapsed()
+            step.status = _RUNNING
             self.open.add(step)
             if self.emits:
                 event_bus.step(self, _START, step, step._started)
@@ -242,12 +248,18 @@ class RunWriter:
         with self._lock:
             if step.status is not _RUNNING:
                 return False
-            ended = step._finish(status, detail, error)
+            step._duration = duration = clock.elapsed() - step._mark
+            if detail:
+                step._detail = detail
+            if error:
+                step.error = error
+            # Last, for a step seen as ended has all its values.
+            step.status = status
             self.open.remove(step)
             if self._lines.held:
                 self._lines.forget(step.index)
             if self.emits:
-                event_bus.step(self, _END_OF[status], step, ended)
+                event_bus.step(self, _END_OF[status], step, step._started + duration)
         if self.watcher is not None:
             self.watcher.changed(self, step)
         return True

@@ -263,32 +263,12 @@ class Step:
 
     # --- for the run, under its lock ---
 
-    def _begin(self, owner: object, warn_after: float | None) -> None:
-        self._owner = owner
-        if warn_after is not None:
-            self.warn_after = warn_after
-        # Nobody listens to a run that emits nothing: already dirty, advance() never asks.
-        if not self._run.emits:
-            self.dirty = True
-        self._started, self._mark = clock.now(), clock.elapsed()
-        self.status = _RUNNING
-
     def _warn(self, text: str) -> StepState | None:
         """Count a warning; gives the state it leads to, ``None`` after the step's end."""
         if self.status is not _RUNNING:
             return None
         self.warned, self.warning = self.warned + 1, bound(text, NAME_LIMIT)
         return self.state()
-
-    def _finish(self, status: StepStatus, detail: str, error: str) -> float:
-        """Gives the time of the end, in UTC seconds."""
-        self._duration = duration = clock.elapsed() - self._mark
-        if detail:
-            self._detail = detail
-        if error:
-            self.error = error
-        self.status = status
-        return self._started + duration
 
 
 def _number(value: float) -> float | None:

@@ -20,7 +20,8 @@ from tests.publish.test_lane import Lanes, blobs
 from tracker import Step, StepTracker, TrackerError, _sink, event_bus
 from tracker.bus import EVERYTHING, BusEvent
 from tracker.compose import apply
-from tracker.model import STEP_ENDED, Event, EventType, Parts, StepState, StepStatus
+from tracker.model import STEP_ENDED, Event, EventType, Parts, Status, StepState, StepStatus
+from tracker.outcome import outcome
 from tracker.publish.lane import Lane
 
 NAMES = st.sampled_from(["Read", "Check", "Write", "Planned", "Planned"])
@@ -43,6 +44,8 @@ class Tracking(RuleBasedStateMachine):
         self.all = list(self.open)
         self.blocks: list[tuple[StepTracker, Step]] = []
         self.ended: dict[tuple[int, int], StepState] = {}
+        self.ending: BaseException | None = None
+        self.outcomes: dict[StepTracker, Status] = {}
 
     @property
     def tracker(self) -> StepTracker:
@@ -126,7 +129,15 @@ class Tracking(RuleBasedStateMachine):
     @rule(error=st.sampled_from([None, Failure("bad"), KeyboardInterrupt()]))
     def leave_the_nested(self, error: BaseException | None) -> None:
         self.blocks = [block for block in self.blocks if block[0] is not self.tracker]
-        self.open.pop().__exit__(type(error) if error else None, error, None)
+        self.leave(self.open.pop(), error)
+
+    def leave(self, tracker: StepTracker, error: BaseException | None) -> None:
+        tracker.__exit__(type(error) if error else None, error, None)
+        self.outcomes[tracker] = outcome(error)
+
+    @rule(error=st.sampled_from([None, Failure("bad"), KeyboardInterrupt(), SystemExit(0), SystemExit(2)]))
+    def decide_how_all_ends(self, error: BaseException | None) -> None:
+        self.ending = error
 
     @rule()
     def send(self) -> None:
@@ -162,7 +173,7 @@ class Tracking(RuleBasedStateMachine):
             return
         try:
             for tracker in reversed(self.open):
-                tracker.__exit__(None, None, None)
+                self.leave(tracker, self.ending)
             self.send()
             for tracker in self.all:
                 self.check(tracker)
@@ -184,10 +195,12 @@ class Tracking(RuleBasedStateMachine):
         assert heard[-1].type == EventType.OPERATION_COMPLETE
         counted = Counter(event.type for event in heard)
         assert counted[EventType.OPERATION_COMPLETE] == 1
+        ends = [event.head.status for event in told if event.head is not None and event.head.ended is not None]
+        assert set(ends) == {self.outcomes[tracker]}
         begun = [step for step in tracker.steps if step.status is not StepStatus.PENDING]
         assert counted[EventType.STEP_START] == len(begun)
-        ends = Counter(event.data["step_index"] for event in heard if event.type in ENDS)
-        assert ends == {step.index: 1 for step in begun}
+        ended = Counter(event.data["step_index"] for event in heard if event.type in ENDS)
+        assert ended == {step.index: 1 for step in begun}
         assert self.folded(told, run.operation) == {step.index: step.state() for step in tracker.steps}
 
     def folded(self, told: list[Event], operation: str) -> dict[int, StepState]:
