@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tracker import clock
+from tracker.context import caller
 from tracker.display.digest import Digest
 from tracker.display.redirect import Redirect
 from tracker.display.screen import Screen, picture
@@ -100,7 +101,7 @@ class LiveRegion(Screen):
 
     def _opened(self, run: RunWriter) -> None:
         parent = next((place for place in self._places.values() if place.digest.run.operation == run.parent), None)
-        step = parent.digest.run.place_now()[0] if parent is not None else None
+        step = _step_around(parent.digest.run) if parent is not None else None
         place = self._places[run.run] = _Place(run, parent, step.index if step is not None else 0)
         if parent is not None:
             parent.below.append(place)
@@ -228,6 +229,11 @@ class LiveRegion(Screen):
             failures=digest.nested.failures(indices),
             nested=digest.nested.total,
         )
+
+
+def _step_around(outer: RunWriter) -> Step | None:
+    """The step in which the caller starts an operation: its own, else the one that began last."""
+    return outer.open.innermost(caller()) or outer.place_now()[0]
 
 
 def live_region(console: Console | None, run: RunWriter) -> Watcher:

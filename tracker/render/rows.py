@@ -20,7 +20,7 @@ BAR_WIDTH = 16
 SHORT_BAR = 8
 """Cells of a progress bar where there is no room for a whole one."""
 
-REMARK = 16
+REMARK = 12
 """Cells of a remark that a long name, a bar and the pace leave free."""
 
 
@@ -69,28 +69,33 @@ class _Layout:
 
     def __init__(self, rows: Sequence[Row], width: int) -> None:
         self.width = width
-        name, status = _widest(row.name for row in rows), _widest(row.status for row in rows)
-        taken, self.counted = (
-            _widest(row.taken for row in rows),
-            max((cell_len(row.counted) for row in rows), default=0),
-        )
+        name, self.status = _widest(row.name for row in rows), _widest(row.status for row in rows)
+        self.counted = max((cell_len(row.counted) for row in rows), default=0)
+        whole, short = _widest(row.taken for row in rows), _widest(_time_only(row.taken) for row in rows)
+        self.short = name + self.status + whole + self.counted + 3 > width
+        self.taken = short if self.short else whole
         least = min(name, width // 2)
-        self.status = status
-        self.taken = taken if least + status + taken + 2 <= width else 0
-        fixed = status + 1 + (self.taken + 1 if self.taken else 0)
-        after = [_joined(self._numbers(row), _least(row.remark)) for row in rows]
-        self.name = max(least, min(name, width - fixed - 1 - max(after, default=0)), 1)
-        self.name = min(self.name, max(1, width - fixed))
+        if least + self.status + self.taken + 2 > width:
+            self.taken = 0
+        fixed = self.status + 1 + (self.taken + 1 if self.taken else 0)
+        if least + fixed + 1 + self.counted > width:
+            self.counted = 0
+        after = max((_joined(self._numbers(row), _least(row.remark)) for row in rows), default=0)
+        self.name = max(1, min(max(least, min(name, width - fixed - 1 - after)), width - fixed))
         self.rest = width - self.name - fixed - 1
         self._choose(rows)
 
     def _choose(self, rows: Sequence[Row]) -> None:
         """The bar goes first, then the pace, and both for all rows alike."""
-        paced = [_joined(self._numbers(row), cell_len(row.pace), _least(row.remark)) for row in rows]
-        barred = [length for length, row in zip(paced, rows, strict=True) if row.share is not None]
-        self.pace = max(paced, default=0) <= self.rest
-        room = self.rest - max(barred, default=0) - 1
-        self.bar = next((cells for cells in (BAR_WIDTH, SHORT_BAR) if cells <= room), 0) if self.pace else 0
+        self.pace, self.bar = False, 0
+        for pace, cells in ((True, BAR_WIDTH), (True, SHORT_BAR), (True, 0), (False, BAR_WIDTH), (False, SHORT_BAR)):
+            if all(self._needed(row, pace, cells) <= self.rest for row in rows if row.pace or row.share is not None):
+                self.pace, self.bar = pace, cells
+                return
+
+    def _needed(self, row: Row, pace: bool, cells: int) -> int:
+        bar = cells if row.share is not None else 0
+        return _joined(self._numbers(row), bar, cell_len(row.pace) * pace, _least(row.remark))
 
     def _numbers(self, row: Row) -> int:
         """Cells that progress takes: numbers stand in a column, so that bars begin at the same place."""
@@ -100,7 +105,7 @@ class _Layout:
         whole = _padded(cut(row.name.copy(), self.name, symbols), self.name + 1)
         whole.append_text(_padded(row.status.copy(), self.status + 1))
         if self.taken:
-            whole.append_text(_padded(row.taken.copy(), self.taken + 1))
+            whole.append_text(_padded(_time_only(row.taken) if self.short else row.taken.copy(), self.taken + 1))
         whole.append(self._progress(row, symbols))
         room = self.width - cell_len(whole.plain)
         # A stump of a remark says nothing.
@@ -129,6 +134,11 @@ def cut(text: Text, width: int, symbols: Symbols) -> Text:
 def _padded(text: Text, width: int) -> Text:
     text.append(" " * (width - text.cell_len))
     return text
+
+
+def _time_only(taken: Text) -> Text:
+    """Without the limit it is over."""
+    return Text(taken.plain.partition(",")[0], style=taken.style)
 
 
 def _least(remark: Text) -> int:

@@ -161,8 +161,11 @@ def _failures(counts: Counter[Status]) -> int:
 
 def _size(node: Node) -> int:
     """Rows that would show all of the operation with its title."""
-    failed = [_failures(counts) for counts in node.outcomes.values()]
-    others = sum(min(count, FAILURES + 1) for count in failed) + sum(map(bool, node.outcomes.values()))
+    running = {0, *(step.index for step in node.steps if step.status is StepStatus.RUNNING)}
+    others = 0
+    for at, counts in node.outcomes.items():
+        failed = min(_failures(counts), FAILURES + 1)
+        others += failed + (counts[Status.COMPLETE] > 0 and (at in running or failed > 0))
     return 1 + node.counts.total() + others + sum(_size(inner) for inner in node.below)
 
 
