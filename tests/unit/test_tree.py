@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from io import StringIO
 
@@ -133,3 +134,28 @@ def test_a_frame_costs_the_same_after_ten_thousand_nested_trackers() -> None:
     assert all(len(failure.message) <= 200 for kept in held.failures([9999]).values() for failure in kept)
     assert held.failed(3) == [9999, 9997, 9995]
     assert held.outcomes([2, 9998]) == {2: {Status.COMPLETE: 1}, 9998: {Status.COMPLETE: 1}}
+
+
+def test_a_nested_tracker_belongs_to_the_step_of_its_own_task(console: Console) -> None:
+    """Also when a step of another task began meanwhile."""
+
+    async def first(tracker: StepTracker, begun: asyncio.Event, done: asyncio.Event) -> None:
+        async with tracker.step("One"):
+            await begun.wait()
+            with StepTracker("Inside One", steps=["x"]):
+                shown.extend(picture(tracker))
+        done.set()
+
+    async def second(tracker: StepTracker, begun: asyncio.Event, done: asyncio.Event) -> None:
+        async with tracker.step("Two"):
+            begun.set()
+            await done.wait()
+
+    async def jobs(tracker: StepTracker) -> None:
+        begun, done = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(first(tracker, begun, done), second(tracker, begun, done))
+
+    shown: list[str] = []
+    with StepTracker("Jobs", steps=["One", "Two"], console=console) as tracker:
+        asyncio.run(jobs(tracker))
+    assert [" ".join(line.split()[:3]) for line in shown[:2]] == ["[1/2] One ⏳", "└ Inside One"]
