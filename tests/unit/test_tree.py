@@ -159,3 +159,15 @@ def test_a_nested_tracker_belongs_to_the_step_of_its_own_task(console: Console) 
     with StepTracker("Jobs", steps=["One", "Two"], console=console) as tracker:
         asyncio.run(jobs(tracker))
     assert [" ".join(line.split()[:3]) for line in shown[:2]] == ["[1/2] One ⏳", "└ Inside One"]
+
+
+def test_failures_that_there_is_no_room_for_are_counted(console: Console) -> None:
+    """In the line of what is left out, where the terminal is low."""
+    console.height = 10
+    with StepTracker("Outer", steps=["a", "b", "c"], console=console) as tracker, tracker.step("a"):
+        for index in range(9):
+            nested(f"Load {index}", fails=True)
+        with StepTracker("Inner", steps=["x", "y", "z", "u", "v"]) as inner, inner.step("x"):
+            lines = picture(tracker)
+    assert len(lines) <= 6
+    assert "9 nested error" in lines[-1] or any("more failed" in line for line in lines)

@@ -80,16 +80,19 @@ class _Level:
     def lines(self) -> Lines:
         """Steps by weight while they fit with all that is nested in them, then what is not shown in numbers."""
         left = self._room - (self._folds and self._room > 1)
-        shown: dict[int, Lines] = {0: self._inside(0)[: max(1, left - 1)]}
+        outside = self._inside(0)
+        shown: dict[int, Lines] = {0: outside[: max(1, left - 1)]}
+        cut = {0} if len(outside) > len(shown[0]) else set[int]()
         left -= len(shown[0])
         for step in by_weight(self._node.steps, self._busy, self._failed):
             rows = [self._step(step), *self._inside(step.index, step.status)]
             if left <= 0 or (len(shown) > 1 and len(rows) > left):
                 break
             shown[step.index] = rows[:left]
+            cut |= {step.index} if len(rows) > left else set()
             left -= len(rows)
         rows = [row for at in sorted(shown) for row in shown[at]]
-        return [*rows, *self._rest(shown)] if self._room > 1 else rows
+        return [*rows, *self._rest(shown, cut)] if self._room > 1 else rows
 
     def _step(self, step: StepState) -> Row:
         said = self._node.lines.get(step.index, "")
@@ -130,14 +133,16 @@ class _Level:
         status = status_text(failure.status, self._symbols)
         return Row(self._branch(failure.title), status, remark=line(failure.message, "red"))
 
-    def _rest(self, shown: Container[int]) -> Lines:
-        """One line for all that is not to be seen above."""
+    def _rest(self, shown: Container[int], cut: Container[int]) -> Lines:
+        """One line for all that is not to be seen above; ``cut`` are steps that there is not enough room for."""
         node = self._node
         steps = node.counts - Counter(step.status for step in node.steps if step.index in shown)
         nested = node.nested.copy()
         for at, counts in node.outcomes.items():
+            runs = counts[Status.RUNNING] if self._busy[at] else 0
+            ended = Counter() if at in cut else counts - Counter({Status.RUNNING: counts[Status.RUNNING]})
             if at in shown:
-                nested -= counts if self._busy[at] else counts - Counter({Status.RUNNING: counts[Status.RUNNING]})
+                nested -= ended + Counter({Status.RUNNING: runs})
         said = ", ".join(f"{count} nested {status}" for status, count in nested.items() if count)
         if steps:
             said = folded(steps, self._symbols, node.ended) + (f" ({said})" if said else "")
