@@ -15,6 +15,12 @@ from tracker.redact import block, line, tail
 MESSAGE_LIMIT = ERROR_LIMIT // 4
 """Longest error message, in characters; the traceback gets the rest of what an error may take."""
 
+LEAVES = 3
+"""Exceptions of a group that its message tells."""
+
+LEAF_LIMIT = 300
+"""Longest message of each, in characters."""
+
 _CANCELLING = (KeyboardInterrupt, GeneratorExit, OperationCancelled)
 # By name: importing asyncio only to ask would cost every program its start-up time.
 _CANCELLING_NAMES = frozenset({"CancelledError", "Cancelled"})
@@ -60,10 +66,26 @@ def _is_cancellation(kind: type[BaseException]) -> bool:
 
 
 def message_of(exc: BaseException) -> str:
-    """What the exception says; empty if it says nothing."""
+    """What the exception says; empty if it says nothing. A group says little, so what it holds is told as well."""
     if isinstance(exc, SystemExit) and isinstance(exc.code, int):
         return f"exit code {exc.code}"
-    return block(exc, MESSAGE_LIMIT).strip()
+    message = block(exc, MESSAGE_LIMIT).strip()
+    return f"{message}: {_leaves_of(exc)}" if isinstance(exc, BaseExceptionGroup) else message
+
+
+def _leaves_of(group: BaseExceptionGroup[BaseException]) -> str:
+    """The first exceptions of a group that are no groups themselves: ``no such shard (KeyError); and 7 more``."""
+    leaves: list[BaseException] = []
+    waiting: list[BaseException] = [group]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, BaseExceptionGroup):
+            waiting += reversed(here.exceptions)
+        else:
+            leaves.append(here)
+    said = [f"{line(leaf, LEAF_LIMIT)} ({type(leaf).__name__})".strip() for leaf in leaves[:LEAVES]]
+    more = [f"and {len(leaves) - LEAVES} more"] if len(leaves) > LEAVES else []
+    return "; ".join([*said, *more])
 
 
 def describe(exc: BaseException) -> str:

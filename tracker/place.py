@@ -31,7 +31,7 @@ def failure(run: RunWriter, exc: BaseException) -> Error:
     """The exception as stored, with the path to the step it happened in and the last that was logged there."""
     fault, below = run.faults.of(exc), run.faults.below(exc)
     path = [*(fault.trail if fault is not None else ()), *(below.path if below is not None else ())]
-    log = below.log if below is not None else fault.log if fault is not None else run.last_lines(0)
+    log = below.log if below is not None else fault.log if fault is not None else run.lines.last(0)
     index = fault.step.index if fault is not None else 0
     return error_of(exc, [*run.above, run.title, *(path or [place_of(run, exc)])], index, log)
 

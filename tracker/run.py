@@ -98,7 +98,7 @@ class RunWriter:
         self.next_at: float | None = None
         self.resumes = False
         self.warned = 0
-        self._lines = LogLines()
+        self.lines = LogLines()
         self._planned = self._told = False
         self._pending: dict[str, deque[Step]] = {}
         self.open = OpenSteps()
@@ -180,7 +180,7 @@ class RunWriter:
             self._emit_head(EventType.OPERATION_COMPLETE if self.status in ENDED else EventType.OPERATION_UPDATE)
             self._told = True
             self.faults.forget()
-            self._lines.forget()
+            self.lines.forget()
         self._show()
 
     def outcome(self, exc: BaseException | None) -> Status:
@@ -192,10 +192,6 @@ class RunWriter:
         """Whether this run, or one around it, is of that operation."""
         return self.operation == operation or (self.around is not None and self.around.is_within(operation))
 
-    def last_lines(self, step: int) -> list[str]:
-        """The last lines logged under the step of that index (0: under the operation), while it is open."""
-        return self._lines.last(step)
-
     def log(self, text: object, step: Step | None = None, *, warning: bool = False) -> None:
         """Keep log lines under ``step`` (``None``: under the operation); after the end of the run they are ignored."""
         for said in lines_of(text):
@@ -204,7 +200,7 @@ class RunWriter:
                     self._log(said, step, warning)
 
     def _log(self, text: str, step: Step | None, warning: bool) -> None:
-        line = self._lines.add(text, step.index if step is not None else 0, warning)
+        line = self.lines.add(text, step.index if step is not None else 0, warning)
         event = Event(EventType.STEP_LOG, self.operation, line.ts, self.run, log=line)
         if warning:
             self.warned += 1
@@ -256,8 +252,8 @@ class RunWriter:
             # Last, for a step seen as ended has all its values.
             step.status = status
             self.open.remove(step)
-            if self._lines.held:
-                self._lines.forget(step.index)
+            if self.lines.held:
+                self.lines.forget(step.index)
             if self.emits:
                 event_bus.step(self, _END_OF[status], step, step._started + duration)
         if self.watcher is not None:
@@ -292,7 +288,7 @@ class RunWriter:
             return
         if exc is not None:
             trail, others = self.open.trail(step._owner, step), (held for held in self.open.all() if held is not step)
-            fault = Fault(exc, step, trail, self._lines.last(step.index), others)
+            fault = Fault(exc, step, trail, self.lines.last(step.index), others)
             self.faults.add(fault, cancelled=status is Status.CANCELLED)
         message = describe(exc) if exc is not None and status is Status.ERROR else ""
         self.finish(step, STEP_OUTCOME[status], error=message)

@@ -36,7 +36,7 @@ def test_a_run_looks_as_designed_from_start_to_end(terminal: Start) -> None:
     screen = without_times(seen.shows("[2/3] Check   ⏳ running"))
     assert screen[:6] == [
         *TITLE,
-        "[1/3] Back up ✅ complete  config.bak",
+        "[1/3] Back up ✅ complete config.bak",
         "[2/3] Check   ⏳ running",
         "[3/3] Write   ⏸ pending",
     ]
@@ -141,15 +141,51 @@ def test_nested_trackers_are_drawn_inside_their_step(terminal: Start) -> None:
     screen = [re.sub(r" +\d+\.\ds", "", line) for line in seen.shows("[2/2] Store")]
     assert [re.sub(" {2,}(?=\\S)", "  ", line).strip() for line in screen[3:10]] == [
         "[1/2] Parts  ⏳ running",
-        "Part now  ⏳ running",
+        "└ Part now  ⏳ running",
         "[1/2] Read  ✅ complete",
-        "[2/2] Store  ⏳ running",
-        "Part bad  ❌ error  no such file",
-        "✅ 1 nested complete",
+        "[2/2] Store ⏳ running",
+        "└ Part bad  ❌ error  no such file",
+        "└ ✅ 1 nested complete",
         "[2/2] Write  ⏸ pending",
     ]
     seen.type("\n")
     assert seen.ends() == 0
+
+
+def test_nested_trackers_in_every_step_leave_the_steps_in_sight(terminal: Start) -> None:
+    """To the end: no rows of what went well, and the one failure under the step it happened in."""
+    seen = terminal(
+        """
+        from tracker import StepTracker
+        with StepTracker("Shops", steps=[f"Shop {index}" for index in range(1, 41)]) as tracker:
+            for index in range(1, 41):
+                with tracker.step(f"Shop {index}"):
+                    try:
+                        with StepTracker(f"Load {index}", steps=["Read", "Store"]) as load:
+                            load.step("Read")
+                            if index == 3:
+                                raise ValueError("no such shop")
+                            load.step("Store")
+                            if index == 30:
+                                input()
+                    except ValueError:
+                        pass
+        """
+    )
+    running = seen.shows("[2/2] Store")
+    at = next(at for at, line in enumerate(running) if line.startswith("[30/40] Shop 30"))
+    assert [line[:15].rstrip() for line in running[at + 1 : at + 4]] == [
+        "  └ Load 30",
+        "    [1/2] Read",
+        "    [2/2] Store",
+    ]
+    seen.type("\n")
+    assert seen.ends() == 0
+    for screen in (running, seen.screen):
+        at = next(at for at, line in enumerate(screen) if line.startswith("[3/40] Shop 3 "))
+        assert re.search(r"^  └ Load 3 +❌ error +no such shop$", screen[at + 1])
+        assert sum(line.startswith("[") for line in screen) >= 12
+        assert sum("nested complete" in line for line in screen) == 1
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (20, 10), (60, 8), (200, 50)])
@@ -171,11 +207,7 @@ def test_three_hundred_steps_stay_inside_the_terminal(terminal: Start, columns: 
         rows,
     )
     seen.shows("now")
-    screen = wait_for(lambda: any("run" in line for line in seen.screen) and seen.screen)
-    text = "\n".join(screen)
-    assert "[250/" in text
-    assert "[7/30" in text
-    assert " more" in text
+    wait_for(lambda: all(text in "\n".join(seen.screen) for text in ("[250/", "[7/30", "run", " more")))
     seen.type("\n")
     assert seen.ends() == 0
     everything = "\n".join(seen.everything)

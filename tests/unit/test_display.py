@@ -283,7 +283,7 @@ def test_a_terminal_of_few_lines_shows_three_hundred_steps_in_bounds() -> None:
         columns=60,
     )
     last = written[written.rindex("Many") :]
-    assert "more: " in last
+    assert " more, all complete" in last
     assert "All 300 steps completed" in last
     assert last.count("\n") <= 16
 

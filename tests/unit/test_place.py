@@ -158,7 +158,7 @@ def test_the_last_lines_are_those_of_the_failed_step_and_of_no_step_that_ended_b
                 step.log("fine")
         run = tracker._run
         assert run is not None
-        assert run._lines.held == {}
+        assert run.lines.held == {}
         with tracker.step("Bad") as step:
             step.log("row 812")
             raise ValueError("bad")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 import pytest
@@ -9,7 +10,8 @@ from rich.console import Console
 
 from tracker.model import Children, CurrentStep, Error, Operation, Status, StepState, StepStatus
 from tracker.render import texts
-from tracker.render.operation import bar, most_telling, render_operation
+from tracker.render.operation import most_telling, render_operation
+from tracker.render.rows import bar
 from tracker.render.symbols import ASCII, EMOJI, UNICODE, fitting
 
 NOW = 1763790000.0
@@ -179,3 +181,88 @@ def test_the_single_cell_set_has_single_code_points_of_width_one() -> None:
 
     assert all(len(mark) == cell_len(mark) == 1 for mark in UNICODE.marks.values())
     assert all(len(mark) == 1 for mark in EMOJI.marks.values())
+
+
+def an_import_of_orders() -> Operation:
+    order = StepState(
+        1, "Read orders", StepStatus.RUNNING, NOW - 2.3, None, 500_000, 1_234_567, "rows", "orders.csv, 12 MB",
+        warn_after=1.0,
+    )  # fmt: skip
+    steps = [order, StepState(2, "Check every field of them", StepStatus.COMPLETE, NOW - 3, 0.5), StepState(3, "Write")]
+    return an_operation(steps=steps, total=3)
+
+
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (
+            150,
+            "2.3s, over 1.0s 500,000/1,234,567 rows ━━━━━━────────── 217,391 rows/s, about 3.4s left orders.csv, 12 MB",
+        ),
+        (120, "2.3s, over 1.0s 500,000/1,234,567 rows ━━━━━━────────── orders.csv, 12 MB"),
+        (100, "2.3s, over 1.0s 500,000/1,234,567 rows orders.csv, 12 MB"),
+        (80, "2.3s 500,000/1,234,567 rows orders.c…"),
+        (60, "2.3s orders.csv,…"),
+    ],
+)
+def test_numbers_stay_when_bar_and_pace_have_to_go(width: int, row: str) -> None:
+    """What is done is read from numbers; no name is cut for a bar."""
+    lines = drawn(an_import_of_orders(), width).splitlines()
+    assert lines[3].rstrip() == f"[1/3] Read orders               ◐ running  {row}"
+    assert lines[4].startswith("[2/3] Check every field of them ✓ complete")
+
+
+@pytest.mark.parametrize("width", [40, 20])
+def test_a_narrow_terminal_shows_names_and_states(width: int) -> None:
+    """The word of a status is never cut, and no column is left as a stump."""
+    lines = drawn(an_import_of_orders(), width).splitlines()[3:]
+    assert [re.findall("running|complete|pending", line) for line in lines] == [["running"], ["complete"], ["pending"]]
+    assert lines[0].startswith("[1/3] Re")
+
+
+def test_a_remark_is_cut_before_a_name() -> None:
+    """Long errors are in the panel as well, names are nowhere else."""
+    name = "Transforming the schema of orders"
+    steps = [StepState(1, name, StepStatus.ERROR, NOW - 1, 0.1, error="ValueError: " + "x" * 200)]
+    row = drawn(an_operation(steps=steps), 80).splitlines()[3]
+    assert f"{name} ✗ error 0.1s ValueError: xx" in row
+    assert row.endswith("…")
+
+
+def test_those_that_run_longest_are_shown_first() -> None:
+    """The stuck one is what people look for; on the screen all stand in their order."""
+    steps = [StepState(index, f"Job {index}", StepStatus.RUNNING, NOW - index) for index in range(1, 41)]
+    assert [step.index for step in most_telling(steps, 3)] == [38, 39, 40]
+
+
+def test_steps_that_are_not_shown_and_all_alike_are_counted_once() -> None:
+    """Instead of the same number twice."""
+    steps = [StepState(index, f"File {index}", StepStatus.COMPLETE, NOW, 0.1) for index in range(1, 10_001)]
+    assert "… 9981 more, all complete" in drawn(an_operation(steps=steps), height=24)
+
+
+def test_an_operation_without_steps_has_no_empty_line_in_its_picture() -> None:
+    """Header and panel touch; a missing title leaves no empty frame."""
+    lines = drawn(an_operation(Status.COMPLETE, title="", duration=1.0)).splitlines()
+    assert "(no title)" in lines[1]
+    assert "Operation Complete" in lines[4]
+    assert all(line.strip() for line in lines)
+
+
+def test_a_long_message_and_long_log_lines_are_shown_in_brief() -> None:
+    """The traceback follows anyway, and the panel should stay on the screen."""
+    error = Error("ValueError", "\n".join(f"line {index}" for index in range(200)), ["T", "S"], log=["x" * 2000])
+    text = drawn(an_operation(Status.ERROR, error=error), 80)
+    assert "line 9 (ValueError)" in text
+    assert "… 190 more lines" in text
+    assert "line 10" not in text
+    assert text.count("x") < 2 * 80
+
+
+def test_a_failure_between_steps_is_no_place_on_the_path() -> None:
+    """It is told after a comma."""
+    steps = [StepState(1, "Import", StepStatus.ERROR, NOW, 1.0)]
+    error = Error("OSError", "gone", ["Nightly", "Import", "Shard 0", "after step 1: Read"], step=1)
+    assert "Path: Nightly › Import › Shard 0, after step 1: Read" in texts.summary(
+        an_operation(Status.ERROR, steps, error=error)
+    )

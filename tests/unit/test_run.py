@@ -16,6 +16,7 @@ from tracker import StepTracker, TrackerError, event_bus
 from tracker.bus import state_at
 from tracker.context import current_run, inside
 from tracker.model import LABELS_LIMIT, Error, Event, EventType, Status, StepStatus
+from tracker.outcome import describe, message_of
 from tracker.run import RunWriter
 from tracker.step import Step
 
@@ -269,3 +270,14 @@ def test_an_error_is_bounded_and_keeps_the_end_of_its_traceback(kept: Kept) -> N
     assert run.error is not None
     assert len(run.error.message) + len(run.error.traceback) <= 8 * 1024
     assert len(msgspec.json.encode(kept.events[-1])) <= 16 * 1024
+
+
+def test_the_message_of_a_group_tells_what_it_holds() -> None:
+    """A group's own words say only how many there are."""
+    inner = ExceptionGroup("inner", [KeyError("a"), OSError()])
+    group = ExceptionGroup("unhandled errors", [ValueError("shard broke badly"), inner, ValueError("last")])
+    assert message_of(group) == (
+        "unhandled errors (3 sub-exceptions): shard broke badly (ValueError); 'a' (KeyError); (OSError); and 1 more"
+    )
+    assert describe(ExceptionGroup("one", [ValueError("x" * 5000)])).startswith("ExceptionGroup: one (1 sub-exception)")
+    assert len(message_of(ExceptionGroup("many", [ValueError("x" * 5000)] * 9))) < 1000

@@ -142,7 +142,7 @@ class Tracking(RuleBasedStateMachine):
     @rule()
     def send(self) -> None:
         for run, lane in self.lanes.lanes.items():
-            self.told.setdefault(run, []).extend(event for blob in blobs(lane) for event in blob.events)
+            self.told.setdefault(run, []).extend(self.whole(lane))
 
     @rule()
     def lose_the_store(self) -> None:
@@ -153,7 +153,7 @@ class Tracking(RuleBasedStateMachine):
                 self.told.setdefault(run, []).extend(self.whole(lane))
 
     def whole(self, lane: Lane) -> list[Event]:
-        """A rebase: its steps stand beside the one event, as a watcher would read them."""
+        """All that waits; the steps of a rebase stand beside its one event, as a watcher would read them."""
         found = []
         for blob in blobs(lane):
             found += blob.events

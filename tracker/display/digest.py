@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from tracker.display.nested import Nested
 from tracker.model import LogLine, StepState, StepStatus
 from tracker.run import RunWriter
 from tracker.step import Step
@@ -26,8 +27,8 @@ class Digest:
         self.ended: Counter[StepStatus] = Counter()
         self.last_lines: dict[int, str] = {}
         """The last log line of each open step, by index."""
-        self.complete: Counter[int] = Counter()
-        """How many operations inside this one are complete, by the index of the step they were started in."""
+        self.nested = Nested()
+        """What became of the operations inside this one."""
         self._begun = 0
         self._open: dict[int, Step] = {}
         self._failed: deque[Step] = deque(maxlen=KEPT)
@@ -52,10 +53,14 @@ class Digest:
         if line.step in self._open:
             self.last_lines[line.step] = line.text
 
-    def choice(self, room: int) -> list[StepState]:
-        """Steps worth showing in ``room`` lines, and some more: open, failed, last ended, and next."""
+    def choice(self, room: int, busy: Iterable[int] = ()) -> list[StepState]:
+        """Steps worth showing in ``room`` lines, and some more: open, failed, last ended, and next.
+
+        Those open longest, which may be stuck, come first; ``busy`` are indices of steps in which operations run.
+        """
+        inside = [self.run.steps[at - 1] for at in (*busy, *self.nested.failed(room)) if at]
         with self._lock:
-            chosen = [*islice(reversed(self._open.values()), room), *islice(reversed(self._failed), room)]
+            chosen = [*inside, *islice(self._open.values(), room), *islice(reversed(self._failed), room)]
             chosen += [*islice(reversed(self._recent), room), *self._coming(room)]
         return [step.state() for step in sorted({step.index: step for step in chosen}.values(), key=_index)]
 

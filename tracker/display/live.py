@@ -14,12 +14,13 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tracker import clock
+from tracker.context import caller
 from tracker.display.digest import Digest
 from tracker.display.redirect import Redirect
 from tracker.display.screen import Screen, picture
-from tracker.model import LogLine, Status
+from tracker.model import LogLine
 from tracker.render.symbols import EMOJI, Symbols, fitting
-from tracker.render.tree import FRAME, Failure, Node, draw
+from tracker.render.tree import FRAME, Node, draw
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.watcher import Watcher
@@ -37,9 +38,6 @@ IDLE_REDRAW = 0.5
 SHARE = 0.025
 """Most of a core that drawing may take; a costly picture is drawn less often."""
 
-FAILURES = 5
-"""Failed nested operations that stay visible under a step."""
-
 _regions: dict[int, LiveRegion] = {}
 _lock = threading.RLock()
 
@@ -50,7 +48,8 @@ class _Place:
     def __init__(self, run: RunWriter, parent: _Place | None, at: int) -> None:
         self.digest, self.parent, self.at = Digest(run), parent, at
         self.below: list[_Place] = []
-        self.failures: list[Failure] = []
+        if parent is not None:
+            parent.digest.nested.opened(at)
 
 
 class LiveRegion(Screen):
@@ -102,7 +101,7 @@ class LiveRegion(Screen):
 
     def _opened(self, run: RunWriter) -> None:
         parent = next((place for place in self._places.values() if place.digest.run.operation == run.parent), None)
-        step = next(iter(parent.digest.run.open.all()), None) if parent is not None else None
+        step = _step_around(parent.digest.run) if parent is not None else None
         place = self._places[run.run] = _Place(run, parent, step.index if step is not None else 0)
         if parent is not None:
             parent.below.append(place)
@@ -135,11 +134,8 @@ class LiveRegion(Screen):
         run = place.digest.run
         del self._places[run.run]
         parent.below.remove(place)
-        if run.status is Status.COMPLETE:
-            parent.digest.complete[place.at] += 1
-        elif len(parent.failures) < FAILURES:
-            message = run.error.message or run.error.type if run.error is not None else ""
-            parent.failures.append(Failure(place.at, run.title, run.status, message))
+        message = run.error.message or run.error.type if run.error is not None else ""
+        parent.digest.nested.closed(place.at, run.title, run.status, message)
 
     def _stopped(self) -> None:
         self._end()
@@ -215,22 +211,29 @@ class LiveRegion(Screen):
 
     def _node(self, place: _Place, room: int) -> Node:
         below = place.below[: max(1, room // 4)]
-        share = max(2, (room - room // 2) // len(below)) if below else 0
+        share = max(1, (room - 1) // len(below)) if below else 0
         digest = place.digest
+        steps = digest.choice(room, [inner.at for inner in below])
+        indices = [step.index for step in steps]
         return Node(
             title=digest.run.title,
             total=digest.run.total,
             started=digest.run.started,
             ended=digest.run.ended is not None,
-            steps=digest.choice(room),
+            steps=steps,
             counts=digest.counts(),
             lines=dict(digest.last_lines),
             at=place.at,
             below=[self._node(inner, share) for inner in below],
-            more_below=len(place.below) - len(below),
-            complete=dict(digest.complete),
-            failures=place.failures,
+            outcomes=digest.nested.outcomes(indices),
+            failures=digest.nested.failures(indices),
+            nested=digest.nested.total,
         )
+
+
+def _step_around(outer: RunWriter) -> Step | None:
+    """The step in which the caller starts an operation: its own, else the one that began last."""
+    return outer.open.innermost(caller()) or next(iter(outer.open.all()), None)
 
 
 def live_region(console: Console | None, run: RunWriter) -> Watcher:

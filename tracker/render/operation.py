@@ -5,13 +5,11 @@ Pure functions of an ``Operation`` and the time. Data enters as ``Text`` only, n
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Sequence
-from itertools import takewhile
+from collections.abc import Container, Sequence
 
 from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,13 +17,11 @@ from rich.text import Text
 from tracker.model import Children, Operation, Status, StepState, StepStatus
 from tracker.render import texts
 from tracker.render.pace import pace
+from tracker.render.rows import Row, Rows, bar, line
 from tracker.render.symbols import STYLES, UNICODE, Symbols
 
-COLUMNS = ((60, 5), (40, 3), (0, 2))
-"""From which width on how many columns are shown: name and status, then the time taken, then everything."""
-
-BAR_WIDTH = 16
-"""Cells of a progress bar."""
+UNTITLED = "(no title)"
+"""What stands in the frame of an operation that was given nothing to show."""
 
 _FRAME = 3  # lines of a panel around one line
 
@@ -53,7 +49,7 @@ def render_operation(
 
 def header(title: str) -> RenderableType:
     """The title in its frame."""
-    return Panel(line(title, "bold cyan"), box=box.HEAVY, border_style="blue", expand=False)
+    return Panel(line(title.strip() or UNTITLED, "bold cyan"), box=box.HEAVY, border_style="blue", expand=False)
 
 
 def summary_panel(operation: Operation, symbols: Symbols = UNICODE) -> RenderableType:
@@ -65,9 +61,9 @@ def summary_panel(operation: Operation, symbols: Symbols = UNICODE) -> Renderabl
     return table
 
 
-def status_text(status: str, symbols: Symbols) -> Text:
+def status_text(status: str, symbols: Symbols, word: str = "") -> Text:
     """Symbol and word."""
-    return Text(f"{symbols.mark(status)} {status}", style=STYLES.get(status, ""), no_wrap=True)
+    return Text(f"{symbols.mark(status)} {word or status}", style=STYLES.get(status, ""), no_wrap=True)
 
 
 def childrenline(children: Children, symbols: Symbols) -> Text:
@@ -77,74 +73,66 @@ def childrenline(children: Children, symbols: Symbols) -> Text:
     return Text(f"{bar(children.ended, children.total, symbols)} {children.complete}/{children.total} complete{others}")
 
 
-def bar(current: float, total: float, symbols: Symbols) -> str:
-    """A progress bar; full only when everything is done."""
-    filled = int(BAR_WIDTH * min(1.0, max(0.0, current / total))) if total > 0 else 0
-    return symbols.full * filled + symbols.empty * (BAR_WIDTH - filled)
-
-
-class Rows:
-    """Rows of cells, the telling ones first; a narrow terminal shows fewer columns instead of a stump of each."""
-
-    def __init__(self, rows: Sequence[Sequence[Text]]) -> None:
-        self._rows = rows
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns = next(count for width, count in COLUMNS if options.max_width >= width)
-        # What stands alone in its row at the end may take the whole width.
-        lines = [*takewhile(lambda row: len(row) == 1, reversed(self._rows))]
-        table = Table.grid(padding=(0, 1))
-        for row in self._rows[: len(self._rows) - len(lines)]:
-            table.add_row(*row[:columns])
-        yield table
-        for row in reversed(lines):
-            yield row[0]
-
-
 def step_rows(operation: Operation, now: float, symbols: Symbols, room: int | None = None) -> RenderableType:
     """One row per step, at most ``room`` of them and a line that counts the others."""
     steps = operation.steps or []
     shown = steps if room is None or len(steps) <= room else most_telling(steps, room - 1)
     total, ended = texts.total_of(operation), texts.ended(operation)
-    table = Rows([cells(step, total, ended, now, symbols) for step in shown])
-    if len(shown) == len(steps):
-        return table
+    rows: list[Row | Text] = [step_row(step, total, ended, now, symbols) for step in shown]
     hidden = Counter(step.status for step in steps)
     hidden.subtract(step.status for step in shown)
-    return Group(table, line(folded(hidden, symbols, ended), "dim"))
+    if len(shown) < len(steps):
+        rows.append(line(folded(hidden, symbols, ended), "dim"))
+    return Rows(rows, symbols)
 
 
 def most_telling(steps: Sequence[StepState], room: int) -> list[StepState]:
-    """Running and failed steps first, then those around the newest begun one; in their own order."""
+    """The first ``room`` of ``by_weight``, in the order of the steps."""
+    return sorted(by_weight(steps)[: max(1, room)], key=lambda step: step.index)
+
+
+def by_weight(steps: Sequence[StepState], busy: Container[int] = (), failed: Container[int] = ()) -> list[StepState]:
+    """The most telling first: what runs, what runs longest before all; then failed steps, then the newest begun ones.
+
+    ``busy`` and ``failed`` are indices of steps that count as running and as failed for what is nested in them.
+    """
     here = max((step.index for step in steps if step.status is not StepStatus.PENDING), default=1)
 
-    def weight(step: StepState) -> tuple[bool, bool, int]:
-        return step.status is not StepStatus.RUNNING, step.status is not StepStatus.ERROR, abs(step.index - here)
+    def weight(step: StepState) -> tuple[bool, bool, float]:
+        runs = step.status is StepStatus.RUNNING or step.index in busy
+        fails = step.status is StepStatus.ERROR or step.index in failed
+        return not runs, not fails, (step.started or 0.0) if runs else abs(step.index - here)
 
-    return sorted(heapq.nsmallest(max(1, room), steps, key=weight), key=lambda step: step.index)
+    return sorted(steps, key=weight)
 
 
 def folded(hidden: Counter[StepStatus], symbols: Symbols, ended: bool) -> str:
-    """``… 290 more: 200 complete, 90 pending``: the steps that are not shown."""
-    counted = ", ".join(f"{count} {texts.status_word(status, ended)}" for status, count in hidden.items() if count)
-    return f"{symbols.ellipsis} {hidden.total()} more: {counted}"
+    """``… 290 more: 200 complete, 90 pending``, ``… 90 more, all complete``: the steps that are not shown."""
+    counted = [(count, texts.status_word(status, ended)) for status, count in hidden.items() if count]
+    more = f"{symbols.ellipsis} {hidden.total()} more"
+    if len(counted) == 1:
+        return f"{more}, {'all ' * (hidden.total() > 1)}{counted[0][1]}"
+    return f"{more}: {', '.join(f'{count} {word}' for count, word in counted)}"
 
 
-def cells(
+def step_row(
     step: StepState, total: int | None, ended: bool, now: float, symbols: Symbols, depth: int = 0, said: str = ""
-) -> list[Text]:
-    """One row: place and name, status, time taken, progress, and what there is to say (``said``: last log line)."""
-    style = STYLES.get(step.status, "")
+) -> Row:
+    """Place and name, status, time taken, progress, and what there is to say (``said``: last log line)."""
     name = line("    " * depth)
     name.append(texts.label(step.index, total) + " ", "dim")
     name.append(step.name, "dim" if step.status is StepStatus.PENDING else "")
-    return [
+    row = Row(
         name,
-        Text(f"{symbols.mark(step.status)} {texts.status_word(step.status, ended)}", style=style, no_wrap=True),
-        Text(texts.taken(step, now), style="yellow" if texts.over_time(step, now) else "", no_wrap=True),
-        line(_progress(step, now, symbols)),
-        _remark(step, said),
-    ]
+        status_text(step.status, symbols, texts.status_word(step.status, ended)),
+        line(texts.taken(step, now), "yellow" if texts.over_time(step, now) else ""),
+        texts.progress(step),
+        remark=_remark(step, said),
+    )
+    if step.status is StepStatus.RUNNING and step.current is not None:
+        row.share = step.current / step.total if step.total else None
+        row.pace = pace(step.current, step.total, step.started, now, step.unit)
+    return row
 
 
 def _remark(step: StepState, said: str) -> Text:
@@ -153,18 +141,3 @@ def _remark(step: StepState, said: str) -> Text:
     if step.warning:
         return line(texts.warning(step), "yellow")
     return line(step.detail or said, "dim")
-
-
-def _progress(step: StepState, now: float, symbols: Symbols) -> str:
-    counted = texts.progress(step)
-    if step.status is not StepStatus.RUNNING or step.current is None:
-        return counted
-    if step.total:
-        counted = f"{bar(step.current, step.total, symbols)} {counted}"
-    paced = pace(step.current, step.total, step.started, now, step.unit)
-    return f"{counted} {paced}".rstrip()
-
-
-def line(text: str, style: str = "") -> Text:
-    """Data on one line: never markup, cut where the terminal ends."""
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

@@ -12,6 +12,9 @@ from tracker.render.words import clean
 ENOUGH = 2.0
 """Seconds after which a rate means something."""
 
+FAST = 100
+"""A rate from which on decimals say nothing."""
+
 
 def pace_lines(operation: Operation, now: float) -> list[str]:
     """One line for the children of a running operation, and one for each of its running steps with progress."""
@@ -33,7 +36,11 @@ def pace(done: float, total: float | None, started: float | None, now: float, un
     if passed < ENOUGH or done <= 0:
         return ""
     rate = done / passed
-    spoken = f"{number(round(rate, 1))} {unit}/s" if rate >= 1 else f"{number(round(rate * 60, 1))} {unit}/min"
+    spoken = (
+        f"{number(round(rate, 1 if rate < FAST else None))} {unit}/s"
+        if rate >= 1
+        else f"{number(round(rate * 60, 1))} {unit}/min"
+    )
     if total is None or total <= done:
         return spoken
     return f"{spoken}, about {seconds((total - done) / rate)} left"

@@ -28,7 +28,8 @@ STYLES: Mapping[str, str] = {
 class Symbols(msgspec.Struct, frozen=True):
     """One set of symbols.
 
-    ``full`` and ``empty`` make progress bars, ``ellipsis`` stands for what is left out, ``margin`` is before log lines.
+    ``full`` and ``empty`` make progress bars, ``ellipsis`` stands for what is left out, ``margin`` is before log lines,
+    ``branch`` before what is nested in the step above.
     """
 
     marks: Mapping[str, str]
@@ -36,6 +37,7 @@ class Symbols(msgspec.Struct, frozen=True):
     empty: str
     ellipsis: str
     margin: str
+    branch: str
 
     def mark(self, status: str) -> str:
         """The symbol of a status; a question mark for one this version does not know."""
@@ -51,6 +53,7 @@ EMOJI = Symbols(
     empty="─",
     ellipsis="…",
     margin="│",
+    branch="└ ",
 )  # fmt: skip
 """The set of the tracker's own display; one code point each, for terminals differ on longer sequences."""
 
@@ -63,6 +66,7 @@ UNICODE = Symbols(
     empty="─",
     ellipsis="…",
     margin="│",
+    branch="└ ",
 )  # fmt: skip
 """One terminal cell each; for lists."""
 
@@ -75,6 +79,7 @@ ASCII = Symbols(
     empty=".",
     ellipsis="...",
     margin="|",
+    branch="`-",
 )  # fmt: skip
 """For terminals and files that cannot hold more."""
 
@@ -82,9 +87,8 @@ ASCII = Symbols(
 def fitting(encoding: str | None, wanted: Symbols) -> Symbols:
     """``wanted``, or ``ASCII`` if text in ``encoding`` cannot hold it."""
     try:
-        "".join((*wanted.marks.values(), wanted.full, wanted.empty, wanted.ellipsis, wanted.margin)).encode(
-            encoding or "utf-8"
-        )
+        others = (wanted.full, wanted.empty, wanted.ellipsis, wanted.margin, wanted.branch)
+        "".join((*wanted.marks.values(), *others)).encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return wanted

@@ -21,6 +21,12 @@ FEW = 5
 ERROR_SHOWN = 2000
 """Longest error message in a display, in characters."""
 
+ERROR_LINES = 10
+"""Lines of an error message in a display; the traceback has them all."""
+
+LOG_SHOWN = 145
+"""Longest last log line in a display, in characters: about two lines of a terminal."""
+
 
 def seconds(duration: float | None) -> str:
     """A duration for people: ``0.4s``, ``8.3s``, ``2m 05s``, ``3h 07m``; empty if unknown.
@@ -135,8 +141,15 @@ def _place(operation: Operation, steps: list[StepState]) -> list[str]:
     index = label(step.index, total_of(operation)).strip("[]")
     lines = [f"{verb} at step {index}: {step.name}"]
     if error is not None and where != step.name:
-        lines.append(f"Path: {' › '.join(error.path)}")
+        lines.append(f"Path: {_way(error.path)}")
     return [*lines, f"Last progress: {progress(step)}"] if progress(step) else lines
+
+
+def _way(path: list[str]) -> str:
+    """``Nightly › Import › Parse``; where it happened between steps, that is told after a comma."""
+    *above, last = path
+    between = last.startswith(("after step ", "before the first step"))
+    return " › ".join(above) + (", " if between else " › ") + last
 
 
 def _stopped(steps: list[StepState], index: int, where: str) -> StepState | None:
@@ -148,7 +161,11 @@ def _stopped(steps: list[StepState], index: int, where: str) -> StepState | None
 
 
 def _last_words(error: Error) -> list[str]:
-    return ["", "Last log lines:", *(f"  {line}" for line in error.log)] if error.log else []
+    return ["", "Last log lines:", *(f"  {_bounded(line)}" for line in error.log)] if error.log else []
+
+
+def _bounded(line: str) -> str:
+    return line if len(line) <= LOG_SHOWN else line[:LOG_SHOWN] + "…"
 
 
 def _counts(operation: Operation, steps: list[StepState]) -> list[str]:
@@ -172,8 +189,11 @@ def _counts(operation: Operation, steps: list[StepState]) -> list[str]:
 def _message(operation: Operation) -> str:
     error = operation.error
     assert error is not None
-    message = error.message[:ERROR_SHOWN]
-    return f"{message} ({error.type})" if message else error.type
+    lines = error.message.splitlines()
+    message = "\n".join(lines[:ERROR_LINES])[:ERROR_SHOWN]
+    said = f"{message} ({error.type})" if message else error.type
+    more = len(lines) - ERROR_LINES
+    return f"{said}\n… {more} more lines" if more > 1 else "\n".join([said, *lines[ERROR_LINES:]])
 
 
 def ended(operation: Operation) -> bool:
