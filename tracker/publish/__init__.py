@@ -14,14 +14,15 @@ _publishers: list[Publisher] = []
 def connect(settings: Settings) -> Publisher:
     """A publisher for the Redis that ``settings`` name; connects, and starts its thread, at the first event.
 
-    The client is made here, in the caller's thread: redis-py imports modules while it makes one, and a fork during
-    an import in another thread leaves the child with a lock that nobody opens.
+    The client and a connection are made here, in the caller's thread: redis-py imports modules meanwhile, and a fork
+    during an import in another thread leaves the child with half a module.
     """
     if settings.redis_url is None:
         raise ValueError("settings.redis_url is not set")
     store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
-    store.client.redis  # noqa: B018
-    import encodings.idna  # noqa: F401  # The same, for the name of the host.
+    pool = store.client.redis.connection_pool
+    pool.connection_class(**pool.connection_kwargs)  # Not opened, and not kept.
+    import encodings.idna  # noqa: F401  # What the name of the host is read with.
 
     _publishers[:] = [Publisher(store)]
     return _publishers[0]

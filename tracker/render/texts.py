@@ -140,7 +140,7 @@ def _place(operation: Operation, steps: list[StepState]) -> list[str]:
         return [f"{verb} {where}"] if where else []
     index = label(step.index, total_of(operation)).strip("[]")
     lines = [f"{verb} at step {index}: {step.name}"]
-    if error is not None and where != step.name:
+    if error is not None and where not in ("", step.name):
         lines.append(f"Path: {_way(error.path)}")
     return [*lines, f"Last progress: {progress(step)}"] if progress(step) else lines
 
