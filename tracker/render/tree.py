@@ -150,9 +150,6 @@ class _Level:
             said = f"{self._symbols.ellipsis} {said}"
         return [line("    " * self._depth + said, "dim")] if said else []
 
-    def _said(self, text: str, style: str = "dim") -> Text:
-        return self._branch(text, style)
-
     def _branch(self, text: str, style: str = "") -> Text:
         """What is nested hangs on a branch below its step; its own steps stand below its title."""
         whole = line("    " * self._depth + "  ")
