@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from tracker.model import Event, EventType, RunPart, Status, StepState
+from tracker.redact import TEXT, line
 
 if TYPE_CHECKING:
     import logging
@@ -182,7 +183,7 @@ class EventBus:
         try:
             return self._factory() if self._factory is not None else None
         except Exception as error:
-            logger().warning("events of this process are not published: %s", error)
+            logger().warning("events of this process are not published: %s", line(error, TEXT))
             return None
 
     def _sink_failed(self) -> None:
