@@ -50,6 +50,14 @@ def test_whoever_looks_at_an_operation_sees_its_arguments_without_secrets() -> N
     assert compose(Parts("a", queue=QueuePart("job", 10.0))).args is None
 
 
+def test_the_title_of_a_queued_job_is_made_of_its_arguments_without_secrets() -> None:
+    """It goes to lists, to the feed and into the header of the message."""
+    from tracker.celery.queueing import _title
+
+    given = {"password": "hunter2", "url": "postgres://u:hunter2@h/d", "n": 3, "login": {"pw": "hunter2"}}
+    assert _title("j.x", given) == "j.x … postgres://…@h/d 3"
+
+
 def test_labels_of_sender_and_run_are_joined_and_the_run_s_win() -> None:
     """The run knows more."""
     operation = compose(Parts("a", queue=QUEUED, run=run(labels={"kind": "run"})))

@@ -261,7 +261,8 @@ def test_an_object_without_readable_text_has_a_stand_in() -> None:
 
 HOSTILE = [
     "a.b:", "token-", "\x1b]", "://", "://a:b c", "://a:1@", "a:b@c", "user:pw@host.", "Bearer ", "bearer a",
-    "eyJ", "-eyJ", "sk-", "sk-a ", "SG.aaaaaaaaaaaa", "pypi-A ", "xoxb-", "-----BEGIN ", "-----BEGIN RSA PRIVATE KEY-----",
+    "eyJ", "-eyJ", "sk-", "sk-a ", "SG.aaaaaaaaaaaa", "pypi-A ", "xoxb-", "-----BEGIN ",
+    "-----BEGIN RSA PRIVATE KEY-----",
     'password="', "password='", 'password=\\"', "password=[", 'password=("', "password=,", "password: |\n x", "pw=a,",
     "password=a\"b'c", "password:\\", "'password', 'x", "('password', 'x'", "<password>", "<password x", "<password>x",
     "--password ", "--pass'", "-u a:", "Authorization: ", "authorization: 'x", "Cookie: a=", "&sig=a", "tokens: 1", "a",
@@ -281,8 +282,20 @@ def test_hostile_text_takes_no_long_time(piece: str, frame: str) -> None:
 
 
 WORDS = st.sampled_from(
-    ["password", "token", "Authorization", "Cookie", "api_key", "bob", "x1", "Basic", "--password", "https", "eyJ" + "a1" * 12]
-)  # fmt: skip
+    [
+        "password",
+        "token",
+        "Authorization",
+        "Cookie",
+        "api_key",
+        "bob",
+        "x1",
+        "Basic",
+        "--password",
+        "https",
+        "eyJ" + "a1" * 12,
+    ]
+)
 MARKS = st.sampled_from([*"=:,;&'\"\\/@?()[]{}<>| \n-…", "://", ": ", "='", '": "', "', '"])
 
 
