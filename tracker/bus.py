@@ -16,6 +16,7 @@ import msgspec
 
 from tracker.errors import TrackerError
 from tracker.model import Event, EventType, LogLine, RunPart, Status, StepState
+from tracker.redact import TEXT, line
 
 if TYPE_CHECKING:
     import logging
@@ -186,7 +187,7 @@ class EventBus:
         try:
             return self._factory() if self._factory is not None else None
         except Exception as error:
-            logger().warning("events of this process are not published: %s", error)
+            logger().warning("events of this process are not published: %s", line(error, TEXT))
             return None
 
     def _sink_failed(self) -> None:

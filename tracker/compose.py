@@ -18,6 +18,7 @@ from tracker.model import (
     StepStatus,
     Verdict,
 )
+from tracker.redact import value
 
 
 def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
@@ -69,7 +70,8 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         error=_error(run, settled, status),
         warned=run.warned if run else 0,
         children=parts.children,
-        args=queue.args if queue else None,
+        # The message to the worker carries what was given; whoever only looks gets it without secrets.
+        args=value(queue.args) if queue else None,
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
     )
 

@@ -22,47 +22,25 @@ _ESCAPES = (
     r"|(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"  # CSI: colours, cursor
     r"|\x1b[ -/]{0,16}[0-~]"
 )
+# Also letters and marks that show nothing: inside a word they would hide it from every pattern.
 _INVISIBLE = (
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0e\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    + "".join(chr(plane << 16 | last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
+    + "]+\ufe0f*|(?<=[\x20-\x7e])\ufe0f+(?!\u20e3)"  # U+FE0F belongs to emoji; after plain letters it hides them.
 )
 _BREAKS = r"[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+"
+_LINE_BREAKS = r"\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
 _SURROGATES = r"[\ud800-\udfff]"
 
-# Looked for first, cheapest first: most texts hold none of these and are done.
-_KEY_WORDS = ("pass", "pwd", "token", "secret", "key", "authorization")
-
-_PASSWORDS = r"(?:password|passwd|passphrase|pwd|secret)s?(?:[_-][\w-]{0,40})?"
-_TOKENS = r"(?:token|api[_-]?key|access[_-]?key)s?(?:[_-][\w-]{0,40})?"
-_VALUE = r"""(?:"[^"\n]{0,2048}"|'[^'\n]{0,2048}'|[^\s,;&"'<>}\])]+)"""
-
-_SHAPES: tuple[tuple[str, str], ...] = (
-    (r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", MASK),
-    (r"://[^\s/?#\"'<>]{1,512}@", f"://{MASK}@"),
-    (r"\b([Bb]earer\s+)(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]+", rf"\1{MASK}"),
-    (r"\b(Bearer\s+)[A-Za-z0-9._~+/=-]+", rf"\1{MASK}"),
-    (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", MASK),
-    (r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|xox[abprs]-[A-Za-z0-9-]{10,255}|sk-[A-Za-z0-9_-]{20,255})", MASK),
-    (r"\beyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024})?", MASK),
-)
-_PAIRS: tuple[tuple[str, str], ...] = (
-    (
-        r"(?i)\b(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?:(?:basic|bearer|token|digest)\s{1,4})?)[^\s,\"']+",
-        rf"\1{MASK}",
-    ),
-    (rf"(?i)((?:{_PASSWORDS}|{_TOKENS})[\"']?\s{{0,4}}=(?!=)\s{{0,4}}){_VALUE}", rf"\1{MASK}"),
-    (rf"(?i)({_PASSWORDS}[\"']?\s{{0,4}}:\s{{0,4}}){_VALUE}", rf"\1{MASK}"),
-    # "unexpected token: a name" is prose; a quoted key, a digit or sheer length makes it a value.
-    (
-        rf"(?i)({_TOKENS}(?:[\"']\s{{0,4}}:\s{{0,4}}"
-        rf"|\s{{0,4}}:\s{{0,4}}(?=[\"'][^\"']{{4}}|[^\s\d]{{0,200}}\d|[^\s]{{16}}))){_VALUE}",
-        rf"\1{MASK}",
-    ),
-)
-
+_KEY_END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 DEPTH, ITEMS, TEXT = 8, 200, 2048
 """How deep arguments are looked at, how many entries of each level, and how much of each text."""
+
+_ROOM = 16
+"""How many times the limit a text may have before its secrets are masked: four times, and tabs become four blanks."""
 
 SHORT, KNOWN = 80, 1000
 """Names of so many characters are remembered as harmless, so many of them."""
@@ -76,15 +54,15 @@ def clean(text: str, limit: int = NAME_LIMIT, *, lines: bool = False) -> str:
     """``text`` as plain characters, at most ``limit`` of them.
 
     Escape sequences, control, bidirectional and zero-width characters are dropped; line breaks and tabs become
-    a blank, unless ``lines`` keeps them. What is too long ends in an ellipsis.
+    a blank; with ``lines`` all line breaks become ``\\n``. What is too long ends in an ellipsis.
 
     >>> clean("\\x1b[31mred\\x1b[0m alert")
     'red alert'
     """
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return bound(text, limit)
     text = re.sub(_ESCAPES, "", text)
-    text = text.replace("\r\n", "\n").replace("\t", "    ") if lines else re.sub(_BREAKS, " ", text)
+    text = re.sub(_LINE_BREAKS, "\n", text).replace("\t", "    ") if lines else re.sub(_BREAKS, " ", text)
     return bound(re.sub(_SURROGATES, "\ufffd", re.sub(_INVISIBLE, "", text)), limit)
 
 
@@ -130,40 +108,52 @@ def _complain(what: str) -> None:
 
 
 def _masked(text: str) -> str:
-    """``text`` with passwords, tokens and keys masked; ordinary prose stays as it is.
-
-    >>> _masked("cannot reach redis://:hunter2@cache:6379")
-    'cannot reach redis://…@cache:6379'
-    """
     if not _suspicious(text):
         return text
-    for pattern, mask in _SHAPES:
-        text = re.sub(pattern, mask, text)
-    lowered = text.lower()
-    if any(word in lowered for word in _KEY_WORDS):
-        for pattern, mask in _PAIRS:
-            text = re.sub(pattern, mask, text)
-    return text
+    # Loaded when asked for: most programs never need it.
+    from tracker.secret_shapes import masked
+
+    return masked(text)
 
 
 def _suspicious(text: str) -> bool:
+    """Whether ``text`` holds anything of which every secret that is looked for has at least one."""
     # Spelled out, because this is several times faster than a loop or a pattern.
     return (
-        "=" in text or ":" in text or "earer" in text or "sk-" in text or "eyJ" in text
-        or "AKIA" in text or "ASIA" in text or "gh" in text or "xox" in text or "PRIVATE KEY" in text
+        ":" in text or "=" in text
+        or "earer" in text or "EARER" in text or "eyJ" in text or "AKIA" in text or "ASIA" in text or "AIza" in text
+        or ("_" in text and (
+            "gh" in text or "hub_" in text or "sk_" in text or "rk_" in text or "sec_" in text or "npm_" in text
+            or "hf_" in text or "dop_" in text
+        ))
+        or ("-" in text and (
+            "-" in text[:1] or " -" in text or "\n-" in text or "'-" in text or '"-' in text or "sk-" in text
+            or "KEY-" in text or "pat-" in text or "xox" in text or "xapp-" in text or "pypi-" in text
+        ))
+        or ("." in text and ("SG." in text or "ya29." in text or "slack.com" in text))
+        or ("," in text and ("'," in text or '",' in text))
+        or "</" in text
     )  # fmt: skip
 
 
 def line(value: object, limit: int = NAME_LIMIT) -> str:
     """One safe line: a name, title or detail."""
     # Nearly every name passes here; this is on the path of every step.
-    if type(value) is str and len(value) <= limit and _rule is None:
-        if value in _plain:
-            return value
-        if value.isprintable() and not _suspicious(value):
-            _remember(value)
-            return value
-    return _ruled(clean(_cut(value, limit), 4 * limit), limit, lines=False)
+    if type(value) is not str or len(value) > limit or _rule is not None:
+        return _safe_line(value, limit)
+    if value in _plain:
+        return value
+    if value.isascii() and value.isprintable() and not _suspicious(value):
+        _remember(value)
+        return value
+    safe = _safe_line(value, limit)
+    if safe == value:
+        _remember(value)
+    return safe
+
+
+def _safe_line(value: object, limit: int) -> str:
+    return _ruled(clean(_cut(value, limit), _ROOM * limit), limit, lines=False)
 
 
 def _remember(text: str) -> None:
@@ -181,17 +171,17 @@ def _ruled(text: str, limit: int, *, lines: bool) -> str:
 
 def safe_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """At most ``LABELS_LIMIT`` labels, each key and value one safe line."""
-    return {line(key): line(value) for key, value in list(labels.items())[:LABELS_LIMIT]}
+    return {line(key): MASK if _hides(key, held) else line(held) for key, held in list(labels.items())[:LABELS_LIMIT]}
 
 
 def block(value: object, limit: int) -> str:
     """Safe text of several lines: an error message."""
-    return _ruled(clean(_cut(value, limit), 4 * limit, lines=True), limit, lines=True)
+    return _ruled(clean(_cut(value, limit), _ROOM * limit, lines=True), limit, lines=True)
 
 
 def tail(value: object, limit: int) -> str:
     """Like ``block``, but keeps the end: a traceback, whose last lines say most."""
-    text = _ruled(clean(safe_text(value)[-4 * limit :], 4 * limit, lines=True), 4 * limit, lines=True)
+    text = _ruled(clean(_last(value, limit), _ROOM * limit, lines=True), 4 * limit, lines=True)
     return text if len(text) <= limit else MASK + text[1 - limit :]
 
 
@@ -213,8 +203,13 @@ def value(given: object, depth: int = 0) -> Any:
 
 
 def _pair(key: object, held: object, depth: int) -> Any:
-    named = isinstance(key, str) and re.search(rf"(?i){_PASSWORDS}|{_TOKENS}|authorization", key)
-    return MASK if named and held is not None else value(held, depth + 1)
+    return MASK if _hides(key, held) else value(held, depth + 1)
+
+
+def _hides(key: object, held: object) -> bool:
+    from tracker.secret_names import hides
+
+    return isinstance(key, str) and hides(clean(key), held)
 
 
 def safe_text(value: object) -> str:
@@ -226,5 +221,26 @@ def safe_text(value: object) -> str:
 
 
 def _cut(value: object, limit: int) -> str:
-    # Secrets are masked before the final cut, or half of one could be left; ten megabytes are not searched for them.
-    return safe_text(value)[: 4 * limit]
+    """The beginning of a long text; secrets are masked before the final cut, but ten megabytes are not searched.
+
+    Half a secret looks like none, so the last run without blanks goes if it may be one.
+    """
+    text = safe_text(value)
+    if len(text) <= 4 * limit:
+        return text
+    text = text[: 4 * limit]
+    run = "" if text[-1:].isspace() else text.split()[-1]
+    return text.removesuffix(run) + MASK if _suspicious(run) else text
+
+
+def _last(value: object, limit: int) -> str:
+    """The end of a long text, without the rest of a word, or of a private key, that began before it."""
+    text = safe_text(value)
+    if len(text) <= 4 * limit:
+        return text
+    text = text[-4 * limit :]
+    text = re.sub(r"\A\S+(?=\s)", MASK, text)
+    end = re.search(_KEY_END, text)
+    if end is not None and "-----BEGIN" not in text[: end.start()]:
+        return MASK + text[end.end() :]
+    return re.sub(r"\A(…?)(?:\s*[A-Za-z0-9+/=]{32,}+(?=\s))+", MASK, text)

@@ -11,12 +11,36 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from tracker.errors import SettingsError
 from tracker.model import ID
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
+REDIS_OPTIONS = {
+    "db": "[0-9]+",
+    "username": ".+",
+    "password": ".+",
+    "client_name": "[!-~]+",
+    "protocol": "[23]",
+    "max_connections": "[1-9][0-9]*",
+    "health_check_interval": "[0-9]+",
+    "socket_timeout": r"[0-9]+(\.[0-9]+)?",
+    "socket_connect_timeout": r"[0-9]+(\.[0-9]+)?",
+}
+"""What a Redis URL may say behind its ``?``, and what each value looks like."""
+TLS_OPTIONS = {
+    "ssl_cert_reqs": "none|optional|required",
+    "ssl_check_hostname": "(?i:true|false|yes|no|0|1)",
+    "ssl_ca_certs": ".+",
+    "ssl_ca_path": ".+",
+    "ssl_certfile": ".+",
+    "ssl_keyfile": ".+",
+    "ssl_password": ".+",
+}
+"""The same, for ``rediss`` only."""
+DATABASE = re.compile("/*[0-9]*/*")
+ESCAPES = "write / # ? and @ in a password as %2F %23 %3F and %40"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -80,25 +104,61 @@ class Settings:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown: user and password cut out.
+    """The URL as it may be shown: user, password and options cut out; of a URL that is unclear only the scheme.
 
-    >>> without_password("redis://:secret@localhost:6379/0")
+    >>> without_password("redis://:secret@localhost:6379/0?protocol=3")
     'redis://localhost:6379/0'
+    >>> without_password("redis://:sec/ret@localhost:6379/0")
+    'redis://…'
     """
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what tests it. The path of a socket may be any, all others have a number there.
+        clear = (parts.port is None or parts.port > 0) and (parts.scheme == "unix" or DATABASE.fullmatch(parts.path))
+    except ValueError:
+        clear = False
+    # An "@" behind the address means that the password holds a character that ends the address.
+    if not clear or "@" in parts.path + parts.query + parts.fragment:
+        scheme = re.match("[a-z+]{1,20}://", url)
+        return f"{scheme[0] if scheme else ''}…"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _redis_url(value: str | None) -> str | None:
+    """The URL, if a client can be made of it. No refusal quotes any part: each may be a piece of the password."""
     if not value:
         return None
-    scheme = urlsplit(value).scheme
-    if scheme not in REDIS_SCHEMES:
-        raise SettingsError(
-            f"TRACKER_REDIS_URL has the scheme {scheme!r}; use one of {', '.join(REDIS_SCHEMES)}, "
-            "for example redis://localhost:6379/0"
-        )
-    return value.replace("redis+socket://", "unix://", 1)
+    value = value.replace("redis+socket://", "unix://", 1)
+    try:
+        wrong = _wrong_with(urlsplit(value))
+    except ValueError:
+        wrong = f"has an address that makes no sense; {ESCAPES}"
+    if wrong:
+        raise SettingsError(f"TRACKER_REDIS_URL {wrong}")
+    return value
+
+
+def _wrong_with(url: SplitResult) -> str:
+    """What makes a Redis URL unusable; raises ``ValueError`` for a port or an IPv6 address that is none."""
+    if url.scheme not in REDIS_SCHEMES:
+        return f"has no scheme that is known; use one of {', '.join(REDIS_SCHEMES)}, as in redis://localhost:6379/0"
+    if url.scheme == "unix" and not url.path:
+        return "names no socket; write it as unix:///run/redis.sock"
+    if url.port == 0 or url.fragment:
+        return f"has an address that makes no sense; {ESCAPES}"
+    if url.scheme != "unix" and not DATABASE.fullmatch(url.path):
+        return f"has a path that is not the number of a database; {ESCAPES}"
+    return _wrong_option(url)
+
+
+def _wrong_option(url: SplitResult) -> str:
+    known = REDIS_OPTIONS | (TLS_OPTIONS if url.scheme == "rediss" else {})
+    for name, given in parse_qsl(url.query, keep_blank_values=True):
+        if name not in known:
+            return f"has an option that is not known; known are {', '.join(sorted(known))}; {ESCAPES}"
+        if not re.fullmatch(known[name], given):
+            return f"has a value of the option {name} that cannot be used"
+    return ""
 
 
 def _namespace(value: str) -> str:

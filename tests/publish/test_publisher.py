@@ -228,3 +228,11 @@ def test_a_flush_covers_what_was_taken_before_it(publisher: Publisher, store: St
             pass
         assert publisher.flush()
         assert store.client.redis.hget(store.keys.operation(f"op-{index}"), "status") == b"complete"
+
+
+def test_a_complaint_holds_no_password(caplog: pytest.LogCaptureFixture) -> None:
+    """Errors of the store are logged by a thread that nobody watches."""
+    publisher = Publisher(Store("redis://localhost:6379/0"))
+    with caplog.at_level(logging.WARNING, "tracker"):
+        publisher._complain("Redis at redis://:hunter2@cache did not answer")
+    assert "redis://…@cache did not answer; the work goes on" in caplog.text

@@ -150,7 +150,7 @@ def test_progress_reaches_subscribers_without_a_sink(run: RunWriter) -> None:
 def test_configure_refuses_a_wrong_url_and_keeps_the_settings_there_were() -> None:
     """A wrong value is an error where it is given."""
     before = settings().redis_url
-    with pytest.raises(SettingsError, match="ftp"):
+    with pytest.raises(SettingsError, match="scheme"):
         configure(redis_url="ftp://somewhere")
     with pytest.raises(SettingsError, match="display"):
         configure(display="disco")
@@ -183,3 +183,16 @@ def test_a_settings_error_does_not_reach_the_work(
     event_bus.reconnect()
     assert tracker.steps[0].status == "complete"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_why_nothing_is_published_is_said_without_secrets(run: RunWriter, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the factory raises ends in the log, and its text may quote an address."""
+
+    def fails() -> None:
+        raise OSError("cannot reach redis://:hunter2@cache:6379\nsecond line")
+
+    bus = EventBus()
+    bus.connect(fails)
+    with caplog.at_level(logging.WARNING, "tracker"):
+        bus.emit(run, an_event(run))
+    assert "cannot reach redis://…@cache:6379 second line" in caplog.text

@@ -365,12 +365,16 @@ def test_the_docstrings_examples_are_true() -> None:
     import tracker.config
     import tracker.redact
     import tracker.render.texts
+    import tracker.secret_names
+    import tracker.secret_shapes
+    import tracker.settings
     import tracker.step
     import tracker.step_tracker
     import tracker.testing
 
     for module in (
-        tracker.bus, tracker.config, tracker.redact, tracker.render.texts, tracker.step, tracker.step_tracker,
+        tracker.bus, tracker.config, tracker.redact, tracker.render.texts, tracker.secret_names, tracker.secret_shapes,
+        tracker.settings, tracker.step, tracker.step_tracker,
         tracker.testing,
     ):  # fmt: skip
         assert doctest.testmod(module).failed == 0

@@ -68,3 +68,69 @@ def test_base_path_and_bind_are_brought_into_one_form() -> None:
     assert Settings.from_env({"TRACKER_BASE_PATH": "tracker/"}).base_path == "/tracker"
     assert Settings.from_env({"TRACKER_BASE_PATH": "/"}).base_path == ""
     assert Settings.from_env({"TRACKER_BIND": "[::1]:80"}).host_and_port == ("::1", 80)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hunter2/x@host:6379/0",
+        "redis://:hunter2#x@host:6379/0",
+        "redis://:hunter2?x@host:6379/0",
+        "redis://:2222/hunter2@host/0",
+        "redis://:2222?hunter2@host",
+        "redis://:2222#hunter2@host",
+        "redis://[hunter2",
+        "redis://host:hunter2",
+        "redis://host/hunter2",
+        "redis://host:0/0?password=hunter2",
+        "redis://host/0?hunter2=x",
+        "redis://host/0?db=hunter2",
+        "redis://host/0?ssl_cert_reqs=none&password=hunter2",
+        "redis://host/0?decode_responses=1&password=hunter2",
+        "rediss://host/0?ssl_cert_reqs=hunter2",
+        "unix://?password=hunter2",
+        "hunter2:x@host",
+    ],
+)
+def test_a_redis_url_that_no_client_takes_is_refused_without_a_word_of_it(url: str) -> None:
+    """A password that is not escaped tears the URL apart, and each piece of it may be the secret."""
+    with pytest.raises(SettingsError, match="TRACKER_REDIS_URL") as refused:
+        Settings.from_env({"TRACKER_REDIS_URL": url})
+    assert "hunter2" not in str(refused.value)
+    assert "2222" not in str(refused.value)
+    assert "hunter2" not in without_password(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://localhost", "redis://localhost"),
+        ("redis://localhost:6379/", "redis://localhost:6379/"),
+        ("redis://ada:hunter2%2Fx@[::1]:6379/3", "redis://[::1]:6379/3"),
+        ("redis://127.0.0.1:1/0?password=hunter2&protocol=3", "redis://127.0.0.1:1/0"),
+        ("redis://localhost?db=2&socket_timeout=0.5", "redis://localhost"),
+        ("rediss://:hunter2@h/0?ssl_cert_reqs=none&ssl_check_hostname=false", "rediss://h/0"),
+        ("unix:///run/redis.sock?password=hunter2&db=1", "unix:///run/redis.sock"),
+        ("unix://:hunter2@/run/redis.sock", "unix:///run/redis.sock"),
+    ],
+)
+def test_a_redis_url_that_a_client_takes_is_taken_and_shown_without_its_password(url: str, shown: str) -> None:
+    """What is accepted here is accepted by redis-py as well; a password may also stand among the options."""
+    from tracker.store.client import Client
+
+    taken = Settings.from_env({"TRACKER_REDIS_URL": url}).redis_url
+    assert taken == url
+    assert Client(taken).redis is not None
+    assert without_password(taken) == shown
+
+
+@pytest.mark.parametrize("url", ["redis://h/0?hunter2=x", "redis://h/0?db=hunter2", "redis://h:hunter2", "hunter2"])
+def test_what_redis_refuses_of_a_url_is_one_line_without_a_word_of_it(url: str) -> None:
+    """A thread that nobody watches would die of it."""
+    from tracker.errors import StoreUnavailable
+    from tracker.store.client import Client
+
+    with pytest.raises(StoreUnavailable, match="TRACKER_REDIS_URL") as refused, Client(url).answering() as client:
+        client.ping()
+    assert "hunter2" not in repr(refused.value)
+    assert refused.value.__suppress_context__

@@ -14,7 +14,7 @@ from tracker.celery.schema import validate
 from tracker.clock import now
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
 from tracker.model import BATCH_LIMIT, Error, Parts, QueuePart, Status, Verdict, new_id
-from tracker.redact import line, safe_labels
+from tracker.redact import line, safe_labels, value
 from tracker.settings import Settings
 from tracker.store import Item, JobInfo, QueueItem, Seal, Store, VerdictItem
 
@@ -110,8 +110,8 @@ def _given_up(operation: str, said: str) -> VerdictItem:
 
 
 def _title(job: str, args: dict[str, Any]) -> str:
-    """What people read until the job gives a title of its own: its name and its plain arguments."""
-    return line(" ".join([job, *(str(value) for value in args.values() if isinstance(value, str | int | float))]))
+    """What people read until the job gives a title of its own: its name and its plain arguments, without secrets."""
+    return line(" ".join([job, *(str(held) for held in value(args).values() if isinstance(held, str | int | float))]))
 
 
 def _child(batch: QueuePart, id: str, index: int, args: dict[str, Any]) -> QueuePart:

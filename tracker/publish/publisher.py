@@ -21,6 +21,7 @@ from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
 from tracker.model import Event, EventType
 from tracker.publish.lane import Lane
+from tracker.redact import TEXT, line
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import Answer, RunBlob, Store
@@ -243,7 +244,7 @@ class Publisher:
     def _complain(self, text: str, exc_info: bool = False) -> None:
         if elapsed() - self._logged >= LOG_EVERY:
             self._logged = elapsed()
-            log.warning("tracker: %s; the work goes on", text, exc_info=exc_info)
+            log.warning("tracker: %s; the work goes on", line(text, TEXT), exc_info=exc_info)
 
 
 def _settle(lane: Lane, answer: Answer) -> None:

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tracker.errors import StoreUnavailable
+from tracker.redact import TEXT, line
 from tracker.settings import without_password
 
 CONNECT_TIMEOUT = 0.5
@@ -51,13 +52,20 @@ class Client:
         return self._redis
 
     def _connect(self) -> Any:
-        return redis.Redis.from_url(
-            self.url,
-            retry=Retry(NoBackoff(), 0),
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            socket_timeout=self.answer_timeout,
-            decode_responses=False,
-        )
+        """A client; what redis-py does not take of the URL is said here, without its words: they may quote it."""
+        try:
+            made = redis.Redis.from_url(
+                self.url,
+                retry=Retry(NoBackoff(), 0),
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                socket_timeout=self.answer_timeout,
+                decode_responses=False,
+            )
+            # Options are looked at only when a connection is made, which may be in a thread that nobody watches.
+            made.connection_pool.connection_class(**made.connection_pool.connection_kwargs)
+        except (TypeError, ValueError, AttributeError, redis.RedisError) as error:
+            raise Refused(f"TRACKER_REDIS_URL cannot be used ({type(error).__name__}); check its options") from None
+        return made
 
     def disconnect(self) -> None:
         """Drop the connections; the next call makes new ones, to whatever the address leads to then."""
@@ -73,7 +81,7 @@ class Client:
             raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> StoreUnavailable:
-        address, said = without_password(self.url), f"{type(error).__name__}: {error}"
+        address, said = without_password(self.url), line(f"{type(error).__name__}: {error}", TEXT)
         if isinstance(error, REFUSALS) or str(error).startswith("WRONGTYPE"):
             return Refused(f"Redis at {address} refused ({said}); check user, password and permissions")
         if isinstance(error, redis.ResponseError):
