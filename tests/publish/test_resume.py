@@ -11,7 +11,7 @@ import pytest
 
 from tests.publish.test_publisher import operation
 from tracker import StepTracker, TrackerError, event_bus, results
-from tracker.config import isolated, settings
+from tracker.config import settings
 from tracker.embedded import Server
 from tracker.publish import Publisher
 from tracker.store import Store
@@ -157,5 +157,5 @@ def test_without_a_setting_resuming_is_refused() -> None:
     from tracker import _kept_results
 
     results.connect(_kept_results)
-    with isolated(), pytest.raises(TrackerError, match="TRACKER_REDIS_URL"):
+    with pytest.raises(TrackerError, match="TRACKER_REDIS_URL"):
         StepTracker("Nightly", id="nightly", resume=True).__enter__()
