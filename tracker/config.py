@@ -95,10 +95,10 @@ def settings() -> Settings:
 
 
 def release() -> str:
-    """Version of the tracked code, safe to show; empty if not set, or if the settings cannot be read."""
+    """Version of the tracked code, safe to show; empty if not set, or if the settings cannot be read now."""
     try:
         return redaction.line(settings().release)
-    except SettingsError:
+    except (SettingsError, ImportError):  # A signal handler may come while the settings are being imported.
         return ""
 
 
