@@ -427,20 +427,27 @@ def test_what_a_program_does_at_its_very_end_is_stored(redis_url: str, namespace
 
 
 def test_a_signal_handler_may_track_whatever_it_interrupts(redis_url: str, namespace: str) -> None:
-    """Two hundred times in the midst of tracking: nothing hangs, and everything is stored."""
+    """Two hundred times inside the very call that takes an event: nothing hangs, and everything is stored."""
     code = (
-        "import signal\n"
+        "import signal, sys\n"
         "from tracker import StepTracker, event_bus\n"
+        "from tracker.publish import Publisher\n"
         "fired = 0\n"
         "def handle(*_):\n"
         "    global fired\n"
         "    fired += 1\n"
         "    with StepTracker('Signal', id=f'signal-{fired}', display='quiet'): pass\n"
-        "    if fired < 200: signal.setitimer(signal.ITIMER_REAL, 0.001)\n"
+        "    event_bus.flush(20)\n"
+        "def strike(frame, *_):\n"
+        "    while frame is not None and frame.f_code is not Publisher._take.__code__: frame = frame.f_back\n"
+        "    if frame is not None and fired < 200: signal.raise_signal(signal.SIGALRM)\n"
         "signal.signal(signal.SIGALRM, handle)\n"
-        "with StepTracker('Loop', id='loop', display='quiet') as tracker, tracker.step('Count') as step:\n"
-        "    signal.setitimer(signal.ITIMER_REAL, 0.001)\n"
-        "    while fired < 200: step.advance()\n"
+        "with StepTracker('Loop', id='loop', display='quiet') as tracker:\n"
+        "    sys.setprofile(strike)\n"
+        "    while fired < 200:\n"
+        "        tracker.log('tick')\n"
+        "        assert event_bus.flush(20)\n"
+        "    sys.setprofile(None)\n"
         "assert event_bus.flush(20)\n"
     )
     run_script(code, redis_url, namespace)
