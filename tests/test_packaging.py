@@ -73,6 +73,7 @@ def test_the_wheel_names_its_version_licence_and_command(wheel: Path) -> None:
     assert "License-Expression: MIT" in texts["METADATA"]
     assert "Requires-Python: >=3.11" in texts["METADATA"]
     assert "tracker = tracker.cli:main" in texts["entry_points.txt"]
+    assert "steptracker = tracker.pytest_plugin" in texts["entry_points.txt"]
     assert "LICENSE" in texts
 
 
@@ -88,6 +89,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site_packages = next(venv.glob("lib/python3*/site-packages"))
     (site_packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return venv
+
+
+def test_pytest_finds_the_fixture_of_the_installed_package(installed: Path, tmp_path: Path) -> None:
+    """By the package's entry point: a user writes its name and nothing else."""
+    (tmp_path / "test_it.py").write_text("def test_it(tracker_events):\n    assert tracker_events == []\n")
+    command = [installed / "bin" / "python", "-I", "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -112,7 +121,7 @@ def test_what_runs_is_what_was_installed(installed: Path, crowded: Path) -> None
     """Not the checkout, which the environment of the tests also knows."""
     script = "import tracker, web, workers; print(tracker.__file__, web.__file__, workers.__file__, sep='\\n')"
     done = subprocess.run(
-        [installed / "bin" / "python", "-P", "-c", script], cwd=crowded, capture_output=True, text=True, timeout=60
+        [installed / "bin" / "python", "-I", "-c", script], cwd=crowded, capture_output=True, text=True, timeout=60
     )
     assert done.stderr == ""
     assert [path for path in done.stdout.split() if not path.startswith(str(installed))] == []

@@ -6,8 +6,8 @@ Everything a tracked program needs is here; importing it loads neither redis nor
 from __future__ import annotations
 
 from tracker import results as _results
+from tracker.bus import BusEvent, event_bus
 from tracker.bus import Sink as _Sink
-from tracker.bus import event_bus
 from tracker.config import configure
 from tracker.context import current_tracker
 from tracker.errors import OperationCancelled, TrackerError
@@ -16,6 +16,7 @@ from tracker.step_tracker import StepTracker
 from tracker.version import __version__ as __version__
 
 __all__ = [
+    "BusEvent",
     "OperationCancelled",
     "Step",
     "StepTracker",

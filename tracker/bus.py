@@ -29,7 +29,17 @@ EVERYTHING = "*"
 
 
 class BusEvent(msgspec.Struct, frozen=True):
-    """What subscribers get: ``type`` (``"step.start"`` …) and ``data``, described at ``EventBus.subscribe``."""
+    """What subscribers get: ``type`` (``"step.start"`` …) and ``data``, described at ``EventBus.subscribe``.
+
+    >>> from tracker import StepTracker
+    >>> def on_end(event: BusEvent) -> None:
+    ...     print(event.data["operation"], event.data["status"])
+    >>> unsubscribe = event_bus.subscribe("operation.complete", on_end)
+    >>> with StepTracker("Import", display="quiet"):
+    ...     pass
+    Import complete
+    >>> unsubscribe()
+    """
 
     type: str
     data: Mapping[str, Any]

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tracker import redact as redaction
+from tracker import results
 from tracker.bus import event_bus
 from tracker.errors import SettingsError, TrackerError
 
@@ -67,16 +68,22 @@ def _checked(wanted: dict[str, str]) -> Settings:
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """For the length of a block nothing leaves this process and nothing is drawn."""
+    """For the length of a block nothing leaves this process, and a tracker draws only if its ``display`` says so.
+
+    ``resume=True`` finds no kept results, and needs no Redis. What the block has ``configure`` do ends with it.
+    """
     global _display
-    display, overrides = _display, dict(_overrides)
+    display, overrides, rule, loader = _display, dict(_overrides), redaction._rule, results._loader
     configure(redis_url="", display="quiet")
+    results.connect(lambda: lambda operation: {})
     try:
         yield
     finally:
         _display = display
         _overrides.clear()
         _overrides.update(overrides)
+        redaction.use(rule)
+        results.connect(loader)
         settings.cache_clear()
         event_bus.reconnect()
 
@@ -88,10 +95,10 @@ def settings() -> Settings:
 
 
 def release() -> str:
-    """Version of the tracked code, safe to show; empty if not set, or if the settings cannot be read."""
+    """Version of the tracked code, safe to show; empty if not set, or if the settings cannot be read now."""
     try:
         return redaction.line(settings().release)
-    except SettingsError:
+    except (SettingsError, ImportError):  # A signal handler may come while the settings are being imported.
         return ""
 
 

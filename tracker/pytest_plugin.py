@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tracker_events() -> Iterator[list[BusEvent]]:
-    """The events of all trackers during the test, in order; nothing is published and nothing is drawn."""
+    """The events of all trackers during the test, in order.
+
+    Nothing is published, and nothing is drawn unless a tracker's own ``display`` asks for it; ``resume=True`` finds no
+    kept results. What the test has ``configure`` do ends with it.
+    """
     from tracker.config import isolated
     from tracker.testing import capture_events
 

@@ -165,7 +165,7 @@ def plain_json(name: str, result: object) -> bytes:
         )
     try:
         text = _json(result)
-    except ValueError as error:  # Half of a surrogate pair, for example.
+    except (ValueError, RecursionError) as error:  # Half of a surrogate pair, or lists in lists in lists.
         raise TrackerError(f"run({name!r}) keeps its result for resuming, and it is no JSON: {error}") from None
     if len(text) > RESULT_LIMIT:
         raise TrackerError(
@@ -208,7 +208,7 @@ def _opened(kept: bytes) -> tuple[str, Any]:
     release, _, result = kept.partition(b"\n")
     try:
         return json.loads(release), json.loads(result)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "(unreadable)", None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -16,6 +16,9 @@ _ENDS = ("step.complete", "step.error", "step.skip")
 @contextmanager
 def capture_events(type: str = EVERYTHING) -> Iterator[list[BusEvent]]:
     """The events of this process while the block runs, in order (of one ``type``, or of all).
+
+    It only listens: where ``TRACKER_REDIS_URL`` is set, the events are published as usual. In tests, the pytest fixture
+    ``tracker_events`` keeps them inside; without pytest, ``tracker.configure(redis_url="")`` does.
 
     >>> from tracker import StepTracker
     >>> with capture_events() as events, StepTracker("Import", display="quiet") as tracker:
@@ -42,7 +45,7 @@ def assert_steps(events: Iterable[BusEvent], expected: Sequence[str | tuple[str,
     ...     tracker.step("Check").skip("nothing to check")
     >>> assert_steps(events, ["Read", ("Check", "skipped")])
     """
-    wanted = [(step, "complete") if isinstance(step, str) else step for step in expected]
+    wanted = [(step, "complete") if isinstance(step, str) else tuple(step) for step in expected]
     ended = [(event.data["step"], event.data["status"]) for event in events if event.type in _ENDS]
     if ended == wanted:
         return
@@ -54,7 +57,7 @@ def assert_steps(events: Iterable[BusEvent], expected: Sequence[str | tuple[str,
     )
 
 
-def _said(steps: list[tuple[str, str]], place: int, verb: str) -> str:
+def _said(steps: Sequence[tuple[str, ...]], place: int, verb: str) -> str:
     if place >= len(steps):
         return "did not end" if verb else "nothing"
     name, status = steps[place]
@@ -64,7 +67,7 @@ def _said(steps: list[tuple[str, str]], place: int, verb: str) -> str:
 class FakeClock:
     """A clock that moves only when told to: durations in tests become exact. Both kinds of time move together.
 
-    ``start`` is UTC seconds since the epoch.
+    ``start`` is UTC seconds since the epoch. Blocks may be nested, also of the same clock.
 
     >>> from tracker import StepTracker
     >>> with FakeClock() as clock, StepTracker("Import", display="quiet") as tracker:
@@ -78,6 +81,7 @@ class FakeClock:
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._now = start
         self._elapsed = 0.0
+        self._before: list[tuple[Callable[[], float], Callable[[], float]]] = []
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
@@ -85,11 +89,11 @@ class FakeClock:
         self._elapsed += seconds
 
     def __enter__(self) -> Self:
-        self._real = clock.now, clock.elapsed
+        self._before.append((clock.now, clock.elapsed))
         clock.now, clock.elapsed = (lambda: self._now), (lambda: self._elapsed)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        clock.now, clock.elapsed = self._real
+        clock.now, clock.elapsed = self._before.pop()

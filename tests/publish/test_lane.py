@@ -155,3 +155,32 @@ def test_a_list_shows_the_failed_step_whatever_began_after_it(lanes: Lanes) -> N
     *_, final = blobs(lanes.only())
     assert final.current is not None
     assert final.current.name == "Bad"
+
+
+def test_large_results_go_one_by_one(lanes: Lanes) -> None:
+    """Several of the allowed 64 KiB in one call would keep Redis, and all who use it, busy."""
+    with StepTracker("Work", display="quiet") as tracker:
+        for index in range(3):
+            tracker.run(f"Read {index}", str.ljust, "", 60 * 1024)
+    told = [len(blob.results) for blob in blobs(lanes.only())]
+    assert (max(told), sum(told)) == (1, 3)
+
+
+def test_a_whole_state_brings_the_results_that_waited(lanes: Lanes) -> None:
+    """What was kept during a long outage is there for the next attempt."""
+    with StepTracker("Work", display="quiet") as tracker:
+        tracker.run("Add", sum, [1, 2])
+        tracker.run("Add", sum, [3, 4])
+        lanes.only().rebase()
+        (whole,) = blobs(lanes.only())
+    assert [result[-1:] for _, result in whole.results] == [b"3", b"7"]
+
+
+def test_a_whole_state_says_how_many_log_lines_it_cannot_bring(lanes: Lanes) -> None:
+    """Steps are told again, lines are not: the gap counts them, whether they were waiting or left out before."""
+    with StepTracker("Work", display="quiet") as tracker, tracker.step("Talk") as step:
+        for index in range(LINES_LIMIT + 50):
+            step.log(f"line {index}")
+        lanes.only().rebase()
+        (whole,) = blobs(lanes.only())
+    assert [event.dropped for event in whole.events] == [LINES_LIMIT + 50]

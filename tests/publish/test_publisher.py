@@ -7,6 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ from tracker.embedded import Server
 from tracker.model import Operation, Status, StepStatus
 from tracker.publish import Publisher, lane
 from tracker.publish import publisher as publishing
-from tracker.store import Store
+from tracker.store import RunBlob, Store
 
 
 def operation(store: Store, id: str) -> Operation | None:
@@ -47,6 +50,16 @@ def work(id: str, steps: int = 3) -> None:
         for name in names:
             tracker.step(name)
             tracker.complete()
+
+
+@contextmanager
+def hanging(server: Server) -> Iterator[None]:
+    """The server takes calls and answers none while the block runs."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
 
 
 def test_a_block_ends_up_in_the_store_event_by_event(publisher: Publisher, store: Store) -> None:
@@ -236,3 +249,218 @@ def test_a_complaint_holds_no_password(caplog: pytest.LogCaptureFixture) -> None
     with caplog.at_level(logging.WARNING, "tracker"):
         publisher._complain("Redis at redis://:hunter2@cache did not answer")
     assert "redis://…@cache did not answer; the work goes on" in caplog.text
+
+
+def test_an_outage_is_told_once_and_leaves_nothing_behind(
+    publisher: Publisher, store: Store, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning however many attempts fail, and afterwards events go as fast as before."""
+    publisher._store.client.answer_timeout = 0.1
+    with caplog.at_level(logging.WARNING, logger="tracker"), hanging(server):
+        work("during")
+        wait_for(lambda: publisher._failures >= 3)
+    stored(store, "during")
+    assert publisher.flush(10)
+    (warning,) = caplog.messages
+    assert warning.endswith("; the work goes on")
+    assert publisher._pause() == publishing.FLUSH_EVERY
+
+
+def test_attempts_grow_further_apart_in_a_long_outage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand workers do not hammer a Redis that is coming back; yet none waits longer than a few seconds."""
+    publisher = Publisher(store)
+    monkeypatch.setattr("random.uniform", lambda shortest, longest: longest)
+    pauses = []
+    for publisher._failures in range(1, 11):
+        pauses.append(publisher._pause())
+    growing = [pause for pause in pauses if pause < publishing.LONGEST_PAUSE]
+    assert pauses == sorted(pauses)
+    assert len(set(growing)) == len(growing) >= 3
+    assert pauses[-1] == publishing.LONGEST_PAUSE
+
+
+def test_after_a_failure_the_address_is_asked_anew(publisher: Publisher, store: Store) -> None:
+    """A server that has become a replica answers, and takes nothing: the name may lead to another one by now."""
+    work("before")
+    assert publisher.flush(10)
+    redis = store.client.redis
+    redis.replicaof("127.0.0.1", "1")
+    try:
+        work("during")
+        wait_for(lambda: publisher._failures)
+        wait_for(lambda: [client["id"] for client in redis.client_list()] == [str(redis.client_id())])
+    finally:
+        redis.replicaof("NO", "ONE")
+    stored(store, "during")
+
+
+def test_a_forked_child_does_not_wait_for_the_publisher_of_its_parent(redis_url: str, namespace: str) -> None:
+    """That one's thread did not come along: nobody would ever answer."""
+    code = (
+        "import os\n"
+        "from tracker import StepTracker\n"
+        "from tracker.publish import flush\n"
+        "with StepTracker('Parent', display='quiet'): pass\n"
+        "pid = os.fork()\n"
+        "if pid == 0: os._exit(0 if flush(1) else 1)\n"
+        "print(os.waitpid(pid, 0)[1])\n"
+    )
+    assert run_script(code, redis_url, namespace).stdout == "0\n"
+
+
+def test_only_as_many_ended_runs_are_dropped_as_are_too_many(
+    publisher: Publisher, store: Store, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest go, and the others are all stored when Redis is back."""
+    monkeypatch.setattr(publishing, "LANE_LIMIT", 5)
+    publisher._store.client.answer_timeout = 0.1
+    with hanging(server):
+        for number in range(8):
+            work(f"work-{number}")
+        wait_for(lambda: publisher.dropped_runs == 3)
+    for number in range(3, 8):
+        stored(store, f"work-{number}")
+    assert publisher.dropped_runs == 3
+
+
+def test_what_cannot_be_sent_costs_only_its_own_run(
+    publisher: Publisher, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also of those that would have gone in the same call; one warning says so."""
+    arguments = RunBlob.arguments
+
+    def fails(blob: RunBlob) -> list[object]:
+        if blob.operation == "bad":
+            raise TypeError("no way to write this")
+        return arguments(blob)
+
+    monkeypatch.setattr(RunBlob, "arguments", fails)
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, "_start", lambda: None)
+        work("good")
+        with StepTracker("Bad", id="bad", display="quiet") as bad:
+            bad.step("One")
+            publisher._sort()
+            with caplog.at_level(logging.WARNING, logger="tracker"):
+                assert publisher._send_due()
+            bad.step("Two")
+        work("another")
+    work("later")
+    assert publisher.flush(10)
+    found = {id: operation(store, id) for id in ("good", "bad", "another", "later")}
+    assert [id for id, parts in found.items() if parts is not None and parts.ended] == ["good", "another", "later"]
+    assert len(caplog.messages) == 1
+    assert "cannot be sent" in caplog.text
+
+
+def test_the_thread_survives_a_defect_of_its_own(
+    publisher: Publisher, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong in one round, the next one comes; one warning says so."""
+    sort, sorted_before = publisher._sort, list[int]()
+
+    def fails() -> None:
+        if len(sorted_before) < 2:
+            sorted_before.append(1)
+            raise RuntimeError("a defect")
+        sort()
+
+    monkeypatch.setattr(publisher, "_sort", fails)
+    with caplog.at_level(logging.WARNING, logger="tracker"):
+        work("a")
+        stored(store, "a")
+    assert len(caplog.messages) == 1
+
+
+def test_a_thread_that_cannot_start_is_tried_again_at_the_next_event(
+    publisher: Publisher, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process short of threads for a moment is not invisible for ever; the change of a step is enough."""
+
+    def fails(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fails)
+        tracker = StepTracker("Work", id="a", display="quiet").__enter__()
+    tracker.step("One")
+    wait_for(lambda: (found := operation(store, "a")) and found.step and found.step.name == "One")
+    tracker.__exit__(None, None, None)
+    stored(store, "a")
+
+
+def test_an_interrupt_at_the_first_event_leaves_one_thread_that_stores_everything(
+    redis_url: str, namespace: str
+) -> None:
+    """Ctrl-C may come inside any call, and a program may catch it and go on, up to its very end."""
+    code = (
+        "import threading\n"
+        "from tracker import StepTracker\n"
+        "start, started = threading.Thread.start, []\n"
+        "def interrupted(thread):\n"
+        "    started.append(thread)\n"
+        "    start(thread)\n"
+        "    raise KeyboardInterrupt\n"
+        "threading.Thread.start = interrupted\n"
+        "try:\n"
+        "    StepTracker('Work', id='a', display='quiet').__enter__()\n"
+        "except KeyboardInterrupt: pass\n"
+        "with StepTracker('Work', id='b', display='quiet') as tracker:\n"
+        "    for i in range(2000): tracker.step(f'Step {i}')\n"
+        "print(len(started))\n"
+    )
+    assert run_script(code, redis_url, namespace).stdout == "1\n"
+    store = Store(redis_url, namespace)
+    found = [operation(store, id) for id in ("a", "b")]
+    assert [each and each.status for each in found] == [Status.CANCELLED, Status.COMPLETE]
+    store.client.disconnect()
+
+
+def test_what_a_program_does_at_its_very_end_is_stored(redis_url: str, namespace: str) -> None:
+    """Also in an exit handler that was there before the tracker's own, and so runs after it."""
+    code = (
+        "import atexit\n"
+        "from tracker import StepTracker\n"
+        "def work(id):\n"
+        "    with StepTracker('Work', id=id, display='quiet') as tracker:\n"
+        "        for i in range(2000): tracker.step(f'Step {i}')\n"
+        "atexit.register(work, 'last')\n"
+        "work('first')\n"
+    )
+    run_script(code, redis_url, namespace)
+    store = Store(redis_url, namespace)
+    found = [operation(store, id) for id in ("first", "last")]
+    assert [each and each.status for each in found] == [Status.COMPLETE] * 2
+    store.client.disconnect()
+
+
+def test_a_signal_handler_may_track_whatever_it_interrupts(redis_url: str, namespace: str) -> None:
+    """Two hundred times inside the very call that takes an event: nothing hangs, and everything is stored."""
+    code = (
+        "import signal, sys\n"
+        "from tracker import StepTracker, event_bus\n"
+        "from tracker.publish import Publisher\n"
+        "fired = 0\n"
+        "def handle(*_):\n"
+        "    global fired\n"
+        "    fired += 1\n"
+        "    with StepTracker('Signal', id=f'signal-{fired}', display='quiet'): pass\n"
+        "    event_bus.flush(20)\n"
+        "def strike(frame, *_):\n"
+        "    while frame is not None and frame.f_code is not Publisher._take.__code__: frame = frame.f_back\n"
+        "    if frame is not None and fired < 200: signal.raise_signal(signal.SIGALRM)\n"
+        "signal.signal(signal.SIGALRM, handle)\n"
+        "with StepTracker('Loop', id='loop', display='quiet') as tracker:\n"
+        "    sys.setprofile(strike)\n"
+        "    while fired < 200:\n"
+        "        tracker.log('tick')\n"
+        "        assert event_bus.flush(20)\n"
+        "    sys.setprofile(None)\n"
+        "assert event_bus.flush(20)\n"
+    )
+    run_script(code, redis_url, namespace)
+    store = Store(redis_url, namespace)
+    ids = ["loop", *(f"signal-{number}" for number in range(1, 201))]
+    missing = [id for id in ids if (found := operation(store, id)) is None or found.status is not Status.COMPLETE]
+    assert missing == []
+    store.client.disconnect()

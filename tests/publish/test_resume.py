@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pytest
 
 from tests.publish.test_publisher import operation
+from tests.support import wait_for
 from tracker import StepTracker, TrackerError, event_bus, results
-from tracker.config import isolated, settings
+from tracker.config import settings
 from tracker.embedded import Server
 from tracker.publish import Publisher
-from tracker.store import Store
+from tracker.store import Answer, Item, Store
 
 Ran = list[object]
 
@@ -66,6 +68,62 @@ def test_a_later_attempt_takes_what_was_kept_and_runs_the_rest(store: Store) -> 
     assert found is not None
     assert (found.attempt, found.status) == (2, "complete")
     assert [step.reused for step in found.steps or []] == [True, True, False]
+
+
+def test_results_live_through_attempt_after_attempt() -> None:
+    """Each failing attempt leaves what the ones before it have kept."""
+    ran: Ran = []
+    for _ in range(3):
+        attempt(ran, "a", fails=True)
+    assert ran == ["a"]
+
+
+def test_an_attempt_right_after_a_failed_one_finds_its_results(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same process nobody has to flush, however slow the store is."""
+    append, ran = publisher._store.append, list[object]()
+
+    def slow(items: Sequence[Item]) -> list[Answer]:
+        wait_for(lambda: publisher._asked)
+        return append(items)
+
+    monkeypatch.setattr(publisher._store, "append", slow)
+    monkeypatch.setattr(results, "FLUSH_WAIT", 20.0)
+    work = double(ran)
+    with suppress(RuntimeError), StepTracker("Nightly", id="nightly", display="quiet") as tracker:
+        tracker.run("Double", work, "a")
+        raise RuntimeError("half way")
+    with StepTracker("Nightly", id="nightly", resume=True, display="quiet") as tracker:
+        tracker.run("Double", work, "a")
+    assert ran == ["a"]
+
+
+@pytest.mark.parametrize(
+    "held", [b"nonsense", b'""\n{"half', b"\xff\n\xff", b'""\n' + b"[" * 50_000], ids=["word", "half", "bytes", "deep"]
+)
+def test_a_kept_result_that_cannot_be_read_is_told_and_the_step_runs(store: Store, held: bytes) -> None:
+    """Whatever has happened to it, the work gets a result of its own."""
+    ran: Ran = []
+    attempt(ran, "a")
+    key = store.keys.results("nightly")
+    (field,) = store.client.redis.hkeys(key)
+    store.client.redis.hset(key, field, held)
+    tracker = attempt(ran, "a")
+    assert (ran, tracker.steps[0].reused) == (["a", "a"], False)
+    assert "unreadable" in store.logs("nightly")[-1].text
+
+
+def test_a_function_that_ends_its_step_itself_keeps_nothing_and_a_line_says_so(store: Store) -> None:
+    """Its outcome is already told when the result is there."""
+    ran: Ran = []
+    for _ in range(2):
+        with StepTracker("Nightly", id="nightly", resume=True, display="quiet") as tracker:
+            tracker.run("Skip", lambda: (ran.append(1), tracker.skip("nothing to do"))[1])
+        assert event_bus.flush(10)
+    assert ran == [1, 1]
+    assert store.results("nightly") == {}
+    assert ["is not kept" in line.text for line in store.logs("nightly")] == [True, True]
 
 
 def test_the_same_call_twice_keeps_two_results(store: Store) -> None:
@@ -157,5 +215,5 @@ def test_without_a_setting_resuming_is_refused() -> None:
     from tracker import _kept_results
 
     results.connect(_kept_results)
-    with isolated(), pytest.raises(TrackerError, match="TRACKER_REDIS_URL"):
+    with pytest.raises(TrackerError, match="TRACKER_REDIS_URL"):
         StepTracker("Nightly", id="nightly", resume=True).__enter__()

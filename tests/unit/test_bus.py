@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+from types import ModuleType
 
 import pytest
 
@@ -165,6 +167,17 @@ def test_assert_steps_tells_what_it_found() -> None:
         step.complete()
     with pytest.raises(AssertionError, match=r"(?s)Real.*Wanted"):
         assert_steps(events, ["Wanted"])
+
+
+def test_a_tracker_opened_while_the_settings_are_imported_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a signal handler, in the midst of the first tracker's beginning: the module is there and empty."""
+    from tracker import StepTracker
+
+    monkeypatch.setitem(sys.modules, "tracker.settings", ModuleType("tracker.settings"))
+    settings.cache_clear()
+    with StepTracker("Work", display="quiet") as tracker:
+        tracker.step("Step")
+    assert tracker.steps[0].status == "complete"
 
 
 def test_a_settings_error_does_not_reach_the_work(

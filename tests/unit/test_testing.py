@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker import StepTracker, clock
+from tracker import StepTracker, clock, configure, redact, results
+from tracker.config import isolated
 from tracker.testing import FakeClock, assert_steps, capture_events
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,16 @@ def test_steps(tracker_events, capfd):
 
 def test_alone(tracker_events):
     assert tracker_events == []
+
+def test_what_resumes(tracker_events):
+    with StepTracker("Import", id="a", resume=True) as tracker:
+        assert tracker.run("Read", len, "abc") == 3
+    assert_steps(tracker_events, ["Read"])
+
+def test_what_asks_to_be_drawn(tracker_events, capfd):
+    with StepTracker("Import", display="plain") as tracker:
+        tracker.step("Read")
+    assert "Read" in capfd.readouterr().err
 """
 
 
@@ -39,7 +50,59 @@ def test_the_fixture_collects_events_and_keeps_everything_inside(tmp_path: Path)
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TRACKER_REDIS_URL": "redis://127.0.0.1:1/0"},
     )  # fmt: skip
-    assert "2 passed" in done.stdout, done.stdout
+    assert "4 passed" in done.stdout, done.stdout
+
+
+def test_collecting_events_by_itself_changes_nothing_else(tmp_path: Path) -> None:
+    """What is published stays published, so that running programs can be looked at; docs and docstring say so."""
+    code = (
+        "from tracker import event_bus, StepTracker\n"
+        "from tracker.testing import capture_events\n"
+        "with capture_events(), StepTracker('Work', display='quiet'): pass\n"
+        "print(event_bus.publishes)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRACKER_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_what_is_configured_inside_a_test_ends_with_it() -> None:
+    """A redaction of one test must not change the texts of the next; where results are read is as before, too."""
+    before = redact.line("ACME"), results._loader
+    with isolated():
+        configure(redact=lambda text: text.replace("ACME", "customer"))
+        assert redact.line("ACME") == "customer"
+    assert (redact.line("ACME"), results._loader) == before
+
+
+def test_a_rule_set_before_a_test_holds_in_it_and_after_it() -> None:
+    """Tests see what production sees."""
+    configure(redact=lambda text: text.replace("ACME", "customer"))
+    try:
+        with isolated():
+            assert redact.line("ACME") == "customer"
+            configure(redact=str)
+        assert redact.line("ACME") == "customer"
+    finally:
+        configure(redact=str)
+
+
+def test_a_fake_clock_inside_itself_gives_the_real_one_back() -> None:
+    """A helper may use the clock of its test; afterwards time passes again."""
+    real = clock.now, clock.elapsed
+    with FakeClock(1000.0) as fake:
+        with fake:
+            fake.advance(1)
+        fake.advance(1)
+        assert clock.now() == 1002.0
+    assert (clock.now, clock.elapsed) == real
+
+
+def test_a_step_may_be_given_as_any_pair() -> None:
+    """Lists come out of JSON and YAML, where expectations may be kept."""
+    with capture_events() as events, StepTracker("Work", display="quiet") as tracker:
+        tracker.step("Read").complete()
+    assert_steps(events, [["Read", "complete"]])  # type: ignore[list-item]
 
 
 def test_the_fake_clock_moves_only_when_told_to() -> None:

@@ -117,7 +117,7 @@ class Publisher:
             self._overflowed[taken[0].run] = taken[0]
         if self._thread is None:
             self._start()
-        if not self._awake:
+        if self._thread is not None and not self._awake:
             self._awake = True  # Whoever comes next need not wake it again.
             self._wake.put(None)
 
@@ -127,13 +127,13 @@ class Publisher:
                 return
             # Known before it runs: whatever interrupts this call, there is never a second one.
             self._thread = threading.Thread(target=self._work, name="tracker-publisher", daemon=True)
+            atexit.register(self._exit)
             try:
                 self._thread.start()
             except RuntimeError as error:  # No more threads, or the interpreter is on its way out.
                 self._thread = None
+                atexit.unregister(self._exit)
                 self._complain(f"events wait, as their thread cannot start: {error}")
-                return
-            atexit.register(self._exit)
 
     def _exit(self) -> None:
         self._last_moment = elapsed() + EXIT_WAIT
@@ -143,9 +143,9 @@ class Publisher:
         while not self._stopped:
             try:
                 self._round()
-            except Exception:  # A defect of ours; it costs the runs it is about, and no others.
+            except Exception:  # A defect of ours; the next round may do better.
                 self._failures = min(self._failures + 1, 10)
-                self._complain("some events cannot be sent", exc_info=True)
+                self._complain("events wait", exc_info=True)
                 self._rest(self._pause())
 
     def _round(self) -> None:
@@ -210,14 +210,21 @@ class Publisher:
         """Send one call's worth; whether there was anything to send."""
         due = [lane for lane in self._lanes.values() if not lane.empty][:BLOBS_PER_CALL]
         try:
-            cut = [(lane, blob) for lane in due if (blob := lane.cut()) is not None]
-            if not cut:
-                return False
-            answers = self._send([blob for _, blob in cut])
-        except Exception:
-            for lane in due:
+            return self._send_of(due)
+        except Exception:  # Something cannot be sent; whose it is shows when each goes alone.
+            self._complain("some events cannot be sent", exc_info=True)
+        for lane in due:
+            try:
+                self._send_of([lane])
+            except Exception:
                 lane.give_up()
-            raise
+        return True
+
+    def _send_of(self, lanes: list[Lane]) -> bool:
+        cut = [(lane, blob) for lane in lanes if (blob := lane.cut()) is not None]
+        if not cut:
+            return False
+        answers = self._send([blob for _, blob in cut])
         for (lane, _), answer in zip(cut, answers, strict=False):
             _settle(lane, answer)
             if lane.done:
