@@ -40,7 +40,7 @@ def test_a_run_looks_as_designed_from_start_to_end(terminal: Start) -> None:
         "[2/3] Check   ⏳ running",
         "[3/3] Write   ⏸ pending",
     ]
-    assert not seen.cursor_is_visible
+    assert seen.cursor_is_visible
     seen.type("\n")
     assert seen.ends() == 0
     text = "\n".join(without_times(seen.screen))

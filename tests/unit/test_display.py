@@ -247,7 +247,7 @@ def test_a_terminal_gets_one_live_region_and_prints_appear_above_it(tmp_path: Pa
     last = written[written.rindex("Setting up telemetry") :]
     for piece in ("[1/3]", "✅ complete", "2 packages", "3/3 rows", "not run", "✅ Operation Complete"):
         assert piece in last
-    assert "\x1b[?25h" in written  # The cursor is shown again.
+    assert "\x1b[?25l" not in written  # The cursor is never hidden: whatever kills the program, it is there.
     assert (tmp_path / "done").exists()
 
 

@@ -54,6 +54,19 @@ def _attach(run: RunWriter, mode: str, console: Console | None, outer: RunWriter
 
 
 def _is_terminal(console: Console | None) -> bool:
-    if console is not None:
-        return console.is_terminal and not console.is_dumb_terminal
-    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    """Whether a region can be drawn there: a real one, whatever is said of colours, and not another one's already."""
+    file = console.file if console is not None else sys.stderr
+    # Rich stands before the streams while it draws something of the program's own.
+    if not _is_tty(file) or hasattr(sys.stderr, "rich_proxied_file"):
+        return False
+    from rich.console import Console
+
+    shown = console or Console(stderr=True)
+    return shown.is_terminal and shown.is_interactive and not shown.is_dumb_terminal
+
+
+def _is_tty(file: object) -> bool:
+    try:
+        return os.isatty(file.fileno())  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return False

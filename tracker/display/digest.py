@@ -1,11 +1,11 @@
 """What a picture needs to know of one run, kept up to date with every change at a cost that never grows.
 
-A frame takes its few steps from here and never looks at all of them, however many there are.
+A frame takes its few steps from here and never looks at all of them, however many there are. There is no lock: a
+change may be told in the midst of another one, by a signal's handler, and must not wait.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -34,23 +34,16 @@ class Digest:
         self._failed: deque[Step] = deque(maxlen=KEPT)
         self._recent: deque[Step] = deque(maxlen=KEPT)
         self._next = 0
-        self._lock = threading.Lock()
+        self._news: deque[Step] = deque()
+        """Steps that have begun or ended, not looked at yet; each is in here at most twice."""
 
     def changed(self, step: Step) -> None:
         """``step`` has begun or ended."""
-        with self._lock:
-            if step.status is StepStatus.RUNNING:
-                self._begun += 1
-                self._open[step.index] = step
-                return
-            self._open.pop(step.index, None)
-            self.last_lines.pop(step.index, None)
-            self.ended[step.status] += 1
-            (self._failed if step.status is StepStatus.ERROR else self._recent).append(step)
+        self._news.append(step)
 
     def said(self, line: LogLine) -> None:
         """A line was logged."""
-        if line.step in self._open:
+        if line.step and self.run.steps[line.step - 1].status is StepStatus.RUNNING:
             self.last_lines[line.step] = line.text
 
     def choice(self, room: int, busy: Iterable[int] = ()) -> list[StepState]:
@@ -58,17 +51,35 @@ class Digest:
 
         Those open longest, which may be stuck, come first; ``busy`` are indices of steps in which operations run.
         """
+        self._catch_up()
         inside = [self.run.steps[at - 1] for at in (*busy, *self.nested.failed(room)) if at]
-        with self._lock:
-            chosen = [*inside, *islice(self._open.values(), room), *islice(reversed(self._failed), room)]
-            chosen += [*islice(reversed(self._recent), room), *self._coming(room)]
+        chosen = [*inside, *islice(self._open.values(), room), *islice(reversed(self._failed), room)]
+        chosen += [*islice(reversed(self._recent), room), *self._coming(room)]
         return [step.state() for step in sorted({step.index: step for step in chosen}.values(), key=_index)]
 
     def counts(self) -> Counter[StepStatus]:
         """How many steps stand where."""
-        with self._lock:
-            pending = max(0, len(self.run.steps) - self._begun)
-            return self.ended + Counter({StepStatus.RUNNING: len(self._open), StepStatus.PENDING: pending})
+        self._catch_up()
+        pending = max(0, len(self.run.steps) - self._begun)
+        # An open step may have ended meanwhile.
+        begun = self.ended + Counter(step.status for step in self._open.values())
+        return begun + Counter({StepStatus.PENDING: pending})
+
+    def _catch_up(self) -> None:
+        while self._news:
+            step = self._news.popleft()
+            # Told twice: whatever came in between, it begins the first time and has ended the second time.
+            if step.index in self._open:
+                self._close(step)
+            else:
+                self._begun += 1
+                self._open[step.index] = step
+
+    def _close(self, step: Step) -> None:
+        del self._open[step.index]
+        self.last_lines.pop(step.index, None)
+        self.ended[step.status] += 1
+        (self._failed if step.status is StepStatus.ERROR else self._recent).append(step)
 
     def _coming(self, room: int) -> Iterator[Step]:
         steps = self.run.steps

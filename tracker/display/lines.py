@@ -66,17 +66,19 @@ class Lines(Screen):
         else:
             self._heard.pop(step, None)
             self._warned.discard(step)
-        self._say(run, texts.transition(state, run.total, self._symbols))
+        self._say(run, self._named(run, texts.transition(state, run.total, self._symbols)))
 
     def _said(self, run: RunWriter, line: LogLine) -> None:
+        if line.step and (step := run.steps[line.step - 1]) in self._heard:
+            self._heard[step] = clock.elapsed()
         word = "warning: " if line.level else ""
         self._say(run, f"  {self._symbols.margin} {word}{line.text}")
 
     def _closed(self, run: RunWriter) -> None:
         operation = picture(run)
         if self._depth(run):
-            headline = texts.headline(operation, self._symbols)
-            self._say(run, f"{headline} {texts.seconds(operation.duration)}")
+            mark, taken = self._symbols.mark(operation.status), texts.seconds(operation.duration)
+            self._say(run, f"{mark} {run.title} {operation.status} {taken}")
         elif self._console is not None:
             self._panel(operation, self._console)
         else:
@@ -107,7 +109,8 @@ class Lines(Screen):
                 for step in reversed(run.open.all()):
                     if self._is_due(step, now):
                         self._heard[step] = now
-                        self._say(run, texts.heartbeat(step.state(), run.total, clock.now(), self._symbols))
+                        beat = texts.heartbeat(step.state(), run.total, clock.now(), self._symbols)
+                        self._say(run, self._named(run, beat))
 
     def _is_due(self, step: Step, now: float) -> bool:
         if step not in self._warned and texts.over_time(step.state(), clock.now()):
@@ -116,6 +119,10 @@ class Lines(Screen):
         return now - self._heard.get(step, now) >= HEARTBEAT
 
     # --- writing ---
+
+    def _named(self, run: RunWriter, text: str) -> str:
+        """With the title before it, in a nested run: several of them may run at once."""
+        return f"{run.title} {text}" if self._depth(run) else text
 
     def _say(self, run: RunWriter, text: str) -> None:
         self._print("  " * self._depth(run) + text)

@@ -5,19 +5,20 @@ Calls from the work only note what changed, so drawing costs the work next to no
 
 from __future__ import annotations
 
+import io
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from tracker import clock
 from tracker.context import caller
 from tracker.display.digest import Digest
-from tracker.display.redirect import Redirect
+from tracker.display.redirect import Redirect, real_file
 from tracker.display.screen import Screen, picture
+from tracker.display.terminal import Terminal, after_fork, terminal_of
 from tracker.model import LogLine
 from tracker.render.symbols import EMOJI, Symbols, fitting
 from tracker.render.tree import FRAME, Node, draw
@@ -27,7 +28,6 @@ from tracker.watcher import Watcher
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.live import Live
 
 REDRAW = 0.1
 """Seconds between two pictures, at the least."""
@@ -38,8 +38,8 @@ IDLE_REDRAW = 0.5
 SHARE = 0.025
 """Most of a core that drawing may take; a costly picture is drawn less often."""
 
-_regions: dict[int, LiveRegion] = {}
-_lock = threading.RLock()
+PATIENCE = 1.0
+"""Seconds that a run's end waits for the drawing thread; then its last picture is left out."""
 
 
 class _Place:
@@ -55,16 +55,25 @@ class _Place:
 class LiveRegion(Screen):
     """Draws the runs of one terminal; trackers that run side by side share it."""
 
-    def __init__(self, console: Console | None) -> None:
+    patience = PATIENCE
+
+    def __init__(self, console: Console | None, device: Terminal) -> None:
         super().__init__(console)
+        self._device = device
+        # One lock for runs and device: two could be taken in either order.
+        self._lock = device.lock
         self._places: dict[str, _Place] = {}
         self._symbols: Symbols = EMOJI
         self._stale = False
         self._prompts = 0
         self._stop = threading.Event()
-        self._live: Live | None = None
+        self._shown: Console | None = None
         self._terminal: Console | None = None
-        self._redirect = Redirect()
+        self._redirect = Redirect(device)
+
+    def draws_on(self, console: Console | None) -> bool:
+        """Whether that console is on this terminal."""
+        return terminal_of(real_file(console)) is self._device
 
     def changed(self, run: RunWriter, step: Step | None) -> None:
         """See ``Watcher``."""
@@ -73,10 +82,7 @@ class LiveRegion(Screen):
             if place is not None:
                 place.digest.changed(step)
         self._stale = True
-        if run.ended is not None and step is None:
-            # Against a tracker that joins the region while its last one leaves.
-            with _lock:
-                super().changed(run, step)
+        super().changed(run, step)
 
     def prompting(self) -> AbstractContextManager[None]:
         """The region is taken away for the length of the block."""
@@ -123,9 +129,9 @@ class LiveRegion(Screen):
         place = self._places[run.run]
         if place.parent is not None:
             self._fold(place, place.parent)
-        elif len(self._places) > 1 and self._terminal is not None:
+        elif len(self._places) > 1:
             del self._places[run.run]
-            self._terminal.print(self._picture(place))
+            self._device.above(self._lines(self._picture(place)))
         else:
             self._end()
 
@@ -140,67 +146,79 @@ class LiveRegion(Screen):
     def _stopped(self) -> None:
         self._end()
 
+    def _abandoned(self) -> None:
+        self._leave()
+        self._device.abandon()
+
     # --- the region ---
 
     def _begin(self) -> None:
         from rich.console import Console
-        from rich.live import Live
 
-        if self._terminal is None:
-            self._terminal = self._console or Console(stderr=True)
-            self._symbols = fitting(self._terminal.encoding, EMOJI)
-        self._live = Live(
-            console=self._terminal,
-            get_renderable=self._frame,
-            auto_refresh=False,
-            # What is printed meanwhile appears above the region, unless it goes to a file.
-            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
-            vertical_overflow="crop",
-        )
-        before = sys.stdout, sys.stderr
-        self._live.start(refresh=True)
-        self._redirect.begin(before, (sys.stdout, sys.stderr))
+        if self._shown is None:
+            self._shown = self._console or Console(stderr=True)
+            self._terminal = _drawing_board(self._shown)
+            self._symbols = fitting(self._shown.encoding, EMOJI)
+        file = real_file(self._console)
+        self._redirect.begin(self._shown)
+        self._device.begin(file)
+        self._draw()
 
     def _take_away(self) -> None:
         """Clear the region and give the terminal back."""
-        if self._live is not None:
-            self._live.transient = True
-        self._leave()
+        self._redirect.end()
+        self._device.take_away()
 
     def _end(self) -> None:
         """Leave the last picture, give the terminal back, and make room for another region."""
-        self._stop.set()
-        if _regions.get(id(self._console)) is self:
-            del _regions[id(self._console)]
-        if self._live is None and self._terminal is not None and self._places:
-            self._terminal.print(self._frame())
-        self._leave()
-        self._places.clear()
+        try:
+            if self._places and not self._off:
+                self._device.finish(self._lines(self._frame()))
+            else:
+                self._device.is_up = False
+        finally:
+            self._leave()
+            self._places.clear()
 
     def _leave(self) -> None:
-        live, self._live = self._live, None
+        self._stop.set()
+        if self._device.region is self:
+            self._device.region = None
         self._redirect.end()
-        if live is not None:
-            live.stop()
 
     def _redraw(self) -> None:
         drawn, pause = clock.elapsed(), REDRAW
         while not self._stop.wait(pause):
-            if not self._stale and clock.elapsed() - drawn < IDLE_REDRAW:
+            if not (self._stale or self._device.stale) and clock.elapsed() - drawn < IDLE_REDRAW:
                 continue
             drawn, self._stale = clock.elapsed(), False
             begun = time.thread_time()
             with self._lock:
-                if self._live is not None:
-                    self._guarded(self._live.refresh)
+                if not self._stop.is_set() and not self._prompts:
+                    self._guarded(self._draw)
             pause = max(REDRAW, (time.thread_time() - begun) / SHARE)
+
+    def _draw(self) -> None:
+        """As it is now, with a line left for the cursor: what is typed must not move the region."""
+        from rich.console import ConsoleDimensions
+
+        assert self._shown is not None
+        assert self._terminal is not None
+        width, height = self._shown.size
+        self._terminal.size = ConsoleDimensions(width, height - 1)
+        self._device.draw(self._lines(self._frame()), height - 1)
 
     def _frame(self) -> RenderableType:
         from rich.console import Group
 
-        with self._lock:
-            roots = [place for place in self._places.values() if place.parent is None]
-            return Group(*(self._picture(place, len(roots)) for place in roots))
+        roots = [place for place in self._places.values() if place.parent is None]
+        return Group(*(self._picture(place, len(roots)) for place in roots))
+
+    def _lines(self, picture: RenderableType) -> list[str]:
+        assert self._terminal is not None
+        with self._terminal.capture() as captured:
+            self._terminal.print(picture)
+        return captured.get().removesuffix("\n").split("\n")
 
     def _picture(self, place: _Place, of: int = 1) -> RenderableType:
         height = self._terminal.height if self._terminal is not None else 24
@@ -236,22 +254,36 @@ def _step_around(outer: RunWriter) -> Step | None:
     return outer.open.innermost(caller()) or next(iter(outer.open.all()), None)
 
 
-def live_region(console: Console | None, run: RunWriter) -> Watcher:
-    """The region of this terminal: trackers that run side by side share it, for it can be drawn only once."""
-    with _lock:
-        region = _regions.setdefault(id(console), LiveRegion(console))
-        return region.open(run)
+def live_region(console: Console | None, run: RunWriter) -> Watcher | None:
+    """The region of this terminal: trackers that run side by side share it, for it can be drawn only once.
+
+    ``None`` in a process forked from one with a region there: two would draw over each other.
+    """
+    device = terminal_of(real_file(console))
+    if device.forked_from:
+        return None
+    with device.lock:
+        device.region = device.region or LiveRegion(console, device)
+        return device.region.open(run)
+
+
+def _drawing_board(shown: Console) -> Console:
+    """A console that looks like the one shown and writes nowhere; nobody else can hold its lock."""
+    from rich.console import Console
+
+    return Console(
+        file=io.TextIOWrapper(io.BytesIO(), encoding=shown.encoding),
+        force_terminal=True,
+        color_system=cast(Any, shown.color_system),
+        no_color=shown.no_color,
+        legacy_windows=False,
+    )
 
 
 def _after_fork() -> None:
     """A forked child has no drawing thread, and must not draw over its parent's region."""
-    global _lock
-    _lock = threading.RLock()
-    for region in _regions.values():
+    for region in after_fork():
         region._redirect.end()
-        sys.stdout = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
-        sys.stderr = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
-    _regions.clear()
 
 
 if hasattr(os, "register_at_fork"):

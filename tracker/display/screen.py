@@ -32,6 +32,9 @@ def picture(run: RunWriter) -> Operation:
 class Screen(ABC):
     """Draws runs: the first one whole, runs nested in it below or indented."""
 
+    patience = -1.0
+    """Seconds that a run's end waits for whoever is drawing; -1: as long as it takes."""
+
     def __init__(self, console: Console | None) -> None:
         self._console = console
         self._runs: list[tuple[RunWriter, int]] = []
@@ -53,12 +56,23 @@ class Screen(ABC):
     def changed(self, run: RunWriter, step: Step | None) -> None:
         """See ``Watcher``."""
         self._guarded(lambda: self._changed(run, step))
-        if run.ended is not None and step is None:
-            with self._lock:
-                self._guarded(lambda: self._closed(run))
-                self._runs = [held for held in self._runs if held[0] is not run]
-                if not self._runs:
-                    self._guarded(self._stopped)
+        if run.ended is not None and step is None and not self._off:
+            self._end_of(run)
+
+    def _end_of(self, run: RunWriter) -> None:
+        # The end may be told by a signal's handler that has interrupted what the other thread waits for.
+        if not self._lock.acquire(timeout=self.patience):
+            self._off = True
+            with suppress(Exception):
+                self._abandoned()
+            return
+        try:
+            self._guarded(lambda: self._closed(run))
+            self._runs = [held for held in self._runs if held[0] is not run]
+            if not self._runs:
+                self._guarded(self._stopped)
+        finally:
+            self._lock.release()
 
     def said(self, run: RunWriter, line: LogLine) -> None:
         """See ``Watcher``."""
@@ -82,6 +96,10 @@ class Screen(ABC):
             switched_off(error)
             with suppress(Exception, SystemExit):
                 self._stopped()
+
+    def _abandoned(self) -> None:
+        """Nothing more will be drawn, although whoever is drawing is held up; may not wait."""
+        self._stopped()
 
     @abstractmethod
     def _opened(self, run: RunWriter) -> None:
