@@ -91,7 +91,7 @@ def test_lines_and_warnings_appear_under_their_step(capsys: pytest.CaptureFixtur
         step.log("one\ntwo")
         step.warn("odd")
     written = capsys.readouterr().err.splitlines()
-    assert written[3:7] == ["  [1] Parse ⏳ running…", "    │ one", "    │ two", "    │ warning: odd"]
+    assert written[3:7] == ["  Inner [1] Parse ⏳ running…", "    │ one", "    │ two", "    │ warning: odd"]
 
 
 def test_nothing_of_the_display_stays_behind() -> None:

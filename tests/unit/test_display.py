@@ -198,7 +198,7 @@ def test_a_nested_tracker_is_indented_and_one_panel_tells_the_failure(capsys: py
             raise ValueError("deep")
     lines = capsys.readouterr().err.splitlines()
     assert "  Inner" in lines
-    assert "  [1] Parse ⏳ running…" in lines
+    assert "  Inner [1] Parse ⏳ running…" in lines
     assert [line for line in lines if line.startswith("❌")] == ["❌ Operation Failed"]
     assert [line for line in lines if line.startswith("Failed at")] == ["Failed at step 1: Import"]
 
