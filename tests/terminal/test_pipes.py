@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -92,6 +93,42 @@ def test_lines_and_warnings_appear_under_their_step(capsys: pytest.CaptureFixtur
         step.warn("odd")
     written = capsys.readouterr().err.splitlines()
     assert written[3:7] == ["  Inner [1] Parse ⏳ running…", "    │ one", "    │ two", "    │ warning: odd"]
+
+
+def test_nested_runs_are_named_in_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Several may run at once; the outermost one alone needs no name."""
+    with StepTracker("Outer", steps=["Get"], display="plain") as outer:
+        outer.step("Get")
+        for number in range(2):
+            with StepTracker(f"Download {number}", steps=["get"]) as inner:
+                inner.step("get")
+    written = re.sub(r" \d+\.\ds", "", capsys.readouterr().err).splitlines()
+    for number in range(2):
+        assert f"  Download {number} [1/1] get ✅ complete" in written
+        assert f"  ✅ Download {number} complete" in written
+    assert "[1/1] Get ✅ complete" in written
+
+
+def test_a_step_that_says_something_is_not_said_to_be_running(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The heartbeat is for silent steps."""
+    monkeypatch.setattr(lines, "LOOK_EVERY", 0.001)
+    written: list[str] = []
+
+    def said() -> str:
+        written.append(capsys.readouterr().err)
+        return "".join(written)
+
+    with FakeClock() as clock, StepTracker("Work", display="plain") as tracker:
+        step, silent = tracker.step("Talk").__enter__(), tracker.step("Silent").__enter__()
+        clock.advance(29)
+        step.log("a line")
+        clock.advance(2)
+        wait_for(lambda: "Silent ⏳ still running" in said())
+        step.complete()
+        silent.complete()
+    assert "Talk ⏳ still running" not in said()
 
 
 def test_nothing_of_the_display_stays_behind() -> None:

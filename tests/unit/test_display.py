@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -378,6 +379,22 @@ def test_the_docstrings_examples_are_true() -> None:
         tracker.testing,
     ):  # fmt: skip
         assert doctest.testmod(module).failed == 0
+
+
+def test_colours_that_are_asked_for_make_no_terminal_of_a_pipe() -> None:
+    """FORCE_COLOR is about colours: in a file nothing is drawn over."""
+    code = """
+        from rich.console import Console
+        from tracker import StepTracker
+        with StepTracker("Work", console=Console()) as tracker:
+            tracker.step("Step")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, encoding="utf-8", env=environment(FORCE_COLOR="1"), check=True,
+    )  # fmt: skip
+    assert "[1] Step" in re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+    assert not re.search(r"\x1b\[[0-9;?]*[A-Za-ln-z]", done.stdout)
 
 
 def test_live_without_a_terminal_falls_back_to_lines(capsys: pytest.CaptureFixture[str]) -> None:
