@@ -106,7 +106,8 @@ def test_print_and_logging_appear_above_the_region(terminal: Start) -> None:
         logging.info("afterwards")
         """
     )
-    screen = seen.shows("to stderr")
+    seen.shows("to stderr")
+    screen = seen.shows("[2/2] Two")
     expected = [line for index in range(5) for line in (f"printed {index}", f"log: said {index}")]
     assert screen[:10] == expected
     assert screen[10:13] == ["through stdout", "log: through stdout", "to stderr"]

@@ -213,6 +213,7 @@ def test_names_whose_width_is_not_agreed_on_do_not_tear_the_region(terminal: Sta
     everything = "\n".join(seen.everything)
     assert everything.count("┏") == 2  # Of the title and of the last panel.
     assert everything.count("Two") <= 2
+    assert not re.search(rb"\x1b\[[0-3]?J", seen.written)  # What is cleared so, tmux keeps to scroll back to.
     assert seen.written.count(b"\x1b[?7l") == seen.written.count(b"\x1b[?7h")
     assert seen.written.rindex(b"\x1b[?7h") > seen.written.rindex(b"\x1b[?7l")
 

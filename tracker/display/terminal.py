@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _WRAP_OFF, _WRAP_ON = b"\x1b[0m\x1b[?7l\r", b"\x1b[?7h"
 """Terminals and Rich disagree on the width of some characters; a row that wraps would move all others."""
 
-_CLEAR_LINE, _CLEAR_BELOW = b"\x1b[2K", b"\x1b[J"
+_CLEAR_LINE, _UP = b"\x1b[2K", b"\x1b[1A"
+"""Never the screen from here on: some terminals keep what is cleared so among the lines one can scroll back to."""
 
 _MOVES = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]")
 """Escape sequences that do something else than colour text."""
@@ -134,15 +135,14 @@ class Terminal:
 
     def _put(self, text: bytes) -> None:
         """Draw the region again, below ``text`` that was not there before."""
-        up = b"\x1b[%dA" % self._rows if self._rows else b""
-        above = b"\r" + up + (_CLEAR_BELOW + text if text else b"")
+        above = b"\r" + _CLEAR_LINE + (_UP + _CLEAR_LINE) * self._rows + text
         waiting = [self._encoded(_UNSEEN.sub("", stream.partial)) for stream in self._streams if stream.partial]
         lines = [*(line + b"\x1b[0m" for line in waiting), *self._frame]
         if self._room:
             lines = lines[: self._room]
-        drawn = b"".join(_CLEAR_LINE + line + b"\r\n" for line in lines)
+        drawn = b"".join(line + b"\r\n" for line in lines)
         before, self._rows = self._rows, len(lines)
-        region = _WRAP_OFF + drawn + _CLEAR_BELOW + _WRAP_ON if drawn or not text else b""
+        region = _WRAP_OFF + drawn + _WRAP_ON if drawn else b""
         self._send(above + region, lambda done: self._interrupted(done, len(above), drawn, before))
 
     def _interrupted(self, done: int, above: int, drawn: bytes, before: int) -> None:
