@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import pty
+import threading
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
@@ -16,9 +20,19 @@ from tracker.render.tree import FAILURES
 
 
 @pytest.fixture
-def console() -> Console:
-    """A terminal of 80 columns and 24 rows."""
-    return Console(file=StringIO(), force_terminal=True, width=80, height=24, _environ={"TERM": "xterm"})
+def console() -> Iterator[Console]:
+    """A terminal with room for 24 rows of 80 columns and the cursor's line; what is written there is thrown away."""
+    ours, theirs = pty.openpty()
+    threading.Thread(target=_drain, args=(ours,), daemon=True).start()
+    with os.fdopen(theirs, "w", encoding="utf-8") as file:
+        yield Console(file=file, width=80, height=25, _environ={"TERM": "xterm"})
+
+
+def _drain(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # Linux says so when the other side is closed.
+        while os.read(descriptor, 65536):
+            pass
+    os.close(descriptor)
 
 
 def picture(tracker: StepTracker) -> list[str]:

@@ -211,8 +211,9 @@ class LiveRegion(Screen):
     def _frame(self) -> RenderableType:
         from rich.console import Group
 
-        roots = [place for place in self._places.values() if place.parent is None]
-        return Group(*(self._picture(place, len(roots)) for place in roots))
+        with self._lock:
+            roots = [place for place in self._places.values() if place.parent is None]
+            return Group(*(self._picture(place, len(roots)) for place in roots))
 
     def _lines(self, picture: RenderableType) -> list[str]:
         assert self._terminal is not None
