@@ -1,7 +1,7 @@
 """A tracked step beside what people write without a tracker: time until the call returns, as ratios to the step.
 
 A pair of events is a start and an end, as a step has. "Stored and published" is what a tracked step gets: each event is
-kept in a stream and in the state it leads to, and then published, in one round trip.
+kept in a stream and in the state it leads to, and then published: as three calls, or by hand in one round trip.
 """
 
 from __future__ import annotations
@@ -44,19 +44,25 @@ def publishing(url: str) -> Work:
     return work
 
 
-def storing(url: str) -> Work:
-    """Two events stored and published with a pipeline of redis-py, each waited for."""
+def storing(url: str, *, pipelined: bool) -> Work:
+    """Two events stored and published with redis-py, each waited for."""
     client = redis.Redis.from_url(url)
+
+    def store(commands: redis.Redis, index: int, event: str) -> None:
+        commands.xadd("feed", {"event": event}, maxlen=10_000, approximate=True)
+        commands.hset("operation", mapping={str(index): event})
+        commands.publish("events", event)
 
     def work() -> None:
         for index in range(CALLS):
             for type in ("step.start", "step.complete"):
                 event = json.dumps({"type": type, "step": index, "ts": time.time()})
-                pipeline = client.pipeline()
-                pipeline.xadd("feed", {"event": event}, maxlen=10_000, approximate=True)
-                pipeline.hset("operation", mapping={str(index): event})
-                pipeline.publish("events", event)
-                pipeline.execute()
+                if not pipelined:
+                    store(client, index, event)
+                    continue
+                with client.pipeline() as pipeline:
+                    store(pipeline, index, event)
+                    pipeline.execute()
 
     return work
 
@@ -95,7 +101,8 @@ def main() -> None:
             "the same, only 200 at once": (lambda: steps(CALLS), CALLS),
             "rich.progress update + advance": (progressing, STEPS),
             "redis-py, two events only published": (publishing(server.url), CALLS),
-            "redis-py, two events stored and published": (storing(server.url), CALLS),
+            "redis-py, stored and published, pipelined": (storing(server.url, pipelined=True), CALLS),
+            "redis-py, stored and published": (storing(server.url, pipelined=False), CALLS),
             "Celery, two update_state": (updating(server.url), CALLS),
         }
         show(in_turns(works, settle=lambda: event_bus.flush(30)), "step + complete, published")
