@@ -10,10 +10,8 @@ import re
 from collections.abc import Callable
 from functools import cache
 
+from tracker.redact import MASK
 from tracker.secret_names import is_header, may_count, names_secret, words_of
-
-MASK = "…"
-"""What stands where a secret or the rest of a long text was."""
 
 _HINTS = (
     "pass", "pw", "token", "secret", "key", "authorization", "credential", "cookie", "sess", "sig", "code=",
