@@ -60,7 +60,7 @@ def storing(url: str, *, pipelined: bool) -> Work:
                 if not pipelined:
                     store(client, index, event)
                     continue
-                with client.pipeline() as pipeline:
+                with client.pipeline(transaction=False) as pipeline:
                     store(pipeline, index, event)
                     pipeline.execute()
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from tracker import clock
 from tracker.errors import TrackerError
-from tracker.model import Event, EventType, LogLine, RunPart, Status, StepState
+from tracker.model import END_OF, Event, EventType, LogLine, RunPart, Status, StepState, StepStatus
 from tracker.redact import TEXT, line
 
 if TYPE_CHECKING:
@@ -54,11 +55,8 @@ class Sink(Protocol):
     def put(self, run: RunWriter, event: Event) -> None:
         """Take an event as it is. Never raises and never blocks."""
 
-    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
-        """Take the change of a step; its state is read later, with ``state_at``. Never raises and never blocks.
-
-        Of ``step.progress`` only the newest matters: set ``step.dirty = False`` and then read the state.
-        """
+    def step(self, step: Step) -> None:
+        """Take note that ``step`` has changed; how, ``news`` says when it is told. Never raises and never blocks."""
 
     def flush(self, timeout: float) -> bool:
         """Wait until all is delivered; ``False`` if that took longer than ``timeout`` seconds."""
@@ -148,7 +146,7 @@ class EventBus:
         if self._subscribers:
             self._notify(run, event)
 
-    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
+    def step(self, type: EventType, step: Step) -> None:
         """Hand on the change of a step; costs next to nothing while nobody listens.
 
         After ``step.progress`` without anybody to tell, the step stays dirty and does not ask again.
@@ -156,13 +154,13 @@ class EventBus:
         sink = self._sink if self._asked else self._ask()
         if sink is not None:
             try:
-                sink.step(run, type, step, ts)
+                sink.step(step)
             except Exception:
                 self._sink_failed()
         if self._subscribers and (type in self._subscribers or EVERYTHING in self._subscribers):
             if sink is None:
                 step.dirty = False
-            self._notify(run, Event(type, run.operation, ts, run.run, step=state_at(type, step)))
+            self._notify(step._run, event_of(type, step))
 
     @property
     def publishes(self) -> bool:
@@ -212,9 +210,35 @@ class EventBus:
         self._sink = None
 
 
-def state_at(type: EventType, step: Step) -> StepState:
-    """The state that a change of ``step`` led to: as it began, or as it is. What has ended changes no more."""
-    return step._begun() if type is EventType.STEP_START else step.state()
+def news(step: Step) -> EventType | None:
+    """What is to be told of ``step`` next, and notes that it is told; ``None`` if there is nothing new.
+
+    A sink notes every change as the step itself and asks here when it tells: once for each note, in their order. Of
+    progress only the newest matters, and none once the step has ended.
+    """
+    status = step.status
+    if step.told is StepStatus.PENDING and status is not StepStatus.PENDING:
+        step.told = StepStatus.RUNNING
+        return EventType.STEP_START
+    if step.dirty:
+        step.dirty = False
+        return EventType.STEP_PROGRESS if status is StepStatus.RUNNING else None
+    if step.told is StepStatus.RUNNING and status is not StepStatus.RUNNING:
+        step.told = status
+        return END_OF[status]
+    return None
+
+
+def event_of(type: EventType, step: Step) -> Event:
+    """The event that tells ``type`` of ``step``: with its state as it began, or as it is."""
+    # Progress is told of as it is now. What has ended changes no more.
+    state, ts = step.state(), clock.now()
+    if type is EventType.STEP_START:
+        state = step._begun()
+        ts = step._started
+    elif state.duration is not None:
+        ts = step._started + state.duration
+    return Event(type, step._run.operation, ts, step._run.run, step=state)
 
 
 def payload(event: Event, run: RunWriter) -> dict[str, Any]:
@@ -252,7 +276,7 @@ def _of_step(step: StepState) -> dict[str, Any]:
 
 
 def _of_line(log: LogLine, run: RunWriter) -> dict[str, Any]:
-    step = run.steps[log.step - 1] if log.step else None
+    step = run.steps[log.step] if log.step else None
     return {
         "status": str(step.status if step is not None else run.status),
         "step": step.name if step is not None else None,

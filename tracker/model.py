@@ -82,6 +82,15 @@ class EventType(StrEnum):
     GAP = "gap"
 
 
+END_OF = {
+    StepStatus.COMPLETE: EventType.STEP_COMPLETE,
+    StepStatus.SKIPPED: EventType.STEP_SKIP,
+    StepStatus.ERROR: EventType.STEP_ERROR,
+    StepStatus.CANCELLED: EventType.STEP_ERROR,
+}
+"""The one event that ends a step so; its state tells a failed step from a cancelled one."""
+
+
 class Wire(msgspec.Struct, omit_defaults=True):
     """Base of what has a JSON form; fields at their default are left out of it."""
 

@@ -1,45 +1,52 @@
 """The steps of a run that are open now, by who opened them.
 
-Steps of one thread or asyncio task nest; those of different ones know nothing of each other. Changed under
-the run's lock, read without it.
+Steps of one thread or asyncio task nest; those of different ones know nothing of each other. There is no lock:
+only the owner changes what is held for it, and whether a step is open is for its status to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from tracker.model import StepStatus
 
 if TYPE_CHECKING:
     from tracker.step import Step
 
+_RUNNING = StepStatus.RUNNING
+
 
 class OpenSteps:
-    """The innermost open step of each owner; every step knows the one around it."""
+    """The step that each owner began last; every step knows the one around it."""
 
     def __init__(self) -> None:
-        self._innermost: dict[object, Step] = {}
-        self.innermost: Callable[[object], Step | None] = self._innermost.get
-        """The step that its argument, an owner, began last."""
+        self._newest: dict[object, Step] = {}
+
+    def innermost(self, owner: object) -> Step | None:
+        """The open step that ``owner`` began last."""
+        step = self._newest.get(owner)
+        while step is not None and step.status is not _RUNNING:
+            step = step._outer
+        return step
 
     def add(self, step: Step) -> None:
-        """``step`` has begun."""
+        """``step`` has begun; called by its owner."""
         owner = step._owner
-        if owner in self._innermost:
-            step._outer = self._innermost[owner]
-        self._innermost[owner] = step
+        if owner in self._newest:
+            step._outer = self.innermost(owner)
+        self._newest[owner] = step
 
-    def remove(self, step: Step) -> None:
-        """``step`` has ended."""
-        owner, outer = step._owner, step._outer
-        step._owner = None  # A task, and with it what it returned, need not live as long as its steps.
-        if self._innermost.get(owner) is not step:
-            inner = next((held for held in self._chain(owner) if held._outer is step), None)
-            if inner is not None:
-                inner._outer = outer
-        elif outer is None:
-            del self._innermost[owner]
-        else:
-            self._innermost[owner] = outer
+    def remove(self, step: Step, caller: object) -> None:
+        """``step`` has ended. A task, and with it what it returned, need not live as long as its steps."""
+        owner = step._owner
+        step._owner = None
+        # Anybody else would have to make sure that the owner does not begin a step at this very moment.
+        if caller is owner and self._newest.get(owner) is step:
+            if step._outer is None:
+                del self._newest[owner]
+            else:
+                self._newest[owner] = step._outer
 
     def trail(self, owner: object, step: Step | None = None) -> list[str]:
         """Names of the owner's steps from the outermost down to ``step`` (``None``: to the innermost)."""
@@ -50,12 +57,13 @@ class OpenSteps:
 
     def all(self) -> list[Step]:
         """Every open step, those begun last first."""
-        held = [step for owner in list(self._innermost) for step in self._chain(owner)]
+        held = [step for owner in list(self._newest) for step in self._chain(owner)]
         return sorted(held, key=lambda step: -step.index)
 
     def _chain(self, owner: object) -> Iterator[Step]:
-        """The owner's steps from the innermost outwards."""
-        step = self._innermost.get(owner)
+        """The owner's open steps from the innermost outwards."""
+        step = self._newest.get(owner)
         while step is not None:
-            yield step
+            if step.status is _RUNNING:
+                yield step
             step = step._outer

@@ -23,7 +23,7 @@ def place_of(run: RunWriter, exc: BaseException | None) -> str:
     fault = run.faults.of(exc)
     if fault is not None:
         return _at(run, fault.step)
-    begun = [step for step in run.steps if step.status in STEP_ENDED]
+    begun = [step for step in run.in_order() if step.status in STEP_ENDED]
     return f"after step {begun[-1].index}: {begun[-1].name}" if begun else "before the first step"
 
 

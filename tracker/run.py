@@ -1,24 +1,27 @@
 """The one writer of a run: holds its steps, makes its frozen states, and emits one event per change.
 
-Knows no display and no network; whoever wants to draw sets ``RunWriter.watcher``. Every change is made and
-emitted under one lock, so events leave in the order in which things happened.
+Knows no display and no network; whoever wants to draw sets ``RunWriter.watcher``. Its own changes are made and
+emitted under one lock. Steps begin and end without it, as that would cost a fifth of their time: every write that
+threads may contend for is one operation of a built-in type.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-import weakref
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from itertools import count
+from operator import attrgetter
+from threading import get_ident
 
-from tracker import clock
+from tracker import clock, process
 from tracker.bus import event_bus
+from tracker.context import caller
 from tracker.errors import TrackerError
 from tracker.fault import Fault, Faults
 from tracker.log_lines import LogLines, lines_of
 from tracker.model import (
+    END_OF,
     ENDED,
     Error,
     Event,
@@ -34,21 +37,13 @@ from tracker.model import (
 from tracker.open_steps import OpenSteps
 from tracker.outcome import MESSAGE_LIMIT, STEP_OUTCOME, describe, outcome
 from tracker.place import failure
+from tracker.plan import Plan
 from tracker.redact import line, safe_labels
 from tracker.step import Step
 from tracker.watcher import Watcher
 
-__all__ = ["RunWriter", "Step", "Watcher"]
-
 # Bound once: looking up an enum's member costs several times as much as a plain name.
 _START, _RUNNING = EventType.STEP_START, StepStatus.RUNNING
-_END_OF = {
-    StepStatus.COMPLETE: EventType.STEP_COMPLETE,
-    StepStatus.SKIPPED: EventType.STEP_SKIP,
-    StepStatus.ERROR: EventType.STEP_ERROR,
-    StepStatus.CANCELLED: EventType.STEP_ERROR,
-}
-"""The one event that ends a step so; its state tells a failed step from a cancelled one."""
 
 
 class RunWriter:
@@ -61,6 +56,16 @@ class RunWriter:
     that were open there. A run that ``resumes`` goes on with the results that earlier attempts of its operation kept.
     """
 
+    # Not set in every run: an object of more than 30 attributes is slower in all of them (CPython's shared keys).
+    classify: Callable[[BaseException], Status | None] | None = None
+    around: RunWriter | None = None
+    duration: float | None = None
+    error: Error | None = None
+    next_at: float | None = None
+    resumes: bool = False
+    warned: int = 0
+    _told = False
+
     def __init__(
         self,
         *,
@@ -70,7 +75,7 @@ class RunWriter:
         parent: str = "",
         labels: Mapping[str, str] | None = None,
         created: float | None = None,
-        queue: str = "",
+        worker: Worker | None = None,
         steps: Sequence[str] = (),
         release: str = "",
         app: str = "",
@@ -80,37 +85,33 @@ class RunWriter:
         self.operation, self.run = operation or new_id(), new_run()
         self.name, self.title, self.parent = line(name), line(title), parent
         self.labels = safe_labels(labels or {})
-        self.queue, self.release, self.app = queue, line(release), line(app)
-        self.host, self.pid = _host(), os.getpid()
+        self.release, self.app = line(release), line(app)
+        self.worker = worker or Worker(process.host(), os.getpid(), "")
         self.created = clock.now() if created is None else created
         self.emits = emits
         self.adoptable = adoptable
-        self.classify: Callable[[BaseException], Status | None] | None = None
         self.watcher: Watcher | None = None
-        self.around: RunWriter | None = None
         self.above: list[str] = []
-        self.steps: list[Step] = []
+        self.steps: dict[int, Step] = {}
+        """By index, from 1."""
         self.status = Status.RUNNING
         self.started, self._mark = self.created, clock.elapsed()
         self.ended: float | None = None
-        self.duration: float | None = None
-        self.error: Error | None = None
-        self.next_at: float | None = None
-        self.resumes = False
-        self.warned = 0
         self.lines = LogLines()
-        self._planned = self._told = False
-        self._pending: dict[str, deque[Step]] = {}
+        self._plan: Plan | None = None
+        self._numbers = count(1)
+        self._ending: dict[int, int] = {}
+        """Which thread is about to end which step."""
         self.open = OpenSteps()
         self.faults = Faults()
         self._lock = threading.RLock()
-        self._unsaid = self._plan(steps)
-        _alive.add(self)
+        self._declare(steps)
+        process.writes(self)
 
     @property
     def total(self) -> int | None:
         """The number of steps: of the plan, or of all there were after a clean end; ``None`` while unknown."""
-        return len(self.steps) if self._planned or self.status is Status.COMPLETE else None
+        return len(self.steps) if self._plan is not None or self.status is Status.COMPLETE else None
 
     def part(self) -> RunPart:
         """A frozen copy of everything but the steps."""
@@ -124,7 +125,7 @@ class RunWriter:
             total=self.total,
             ended=self.ended,
             duration=self.duration,
-            worker=Worker(self.host, self.pid, self.queue),
+            worker=self.worker,
             parent=self.parent,
             labels=self.labels,
             error=self.error,
@@ -136,7 +137,12 @@ class RunWriter:
 
     def states(self) -> list[StepState]:
         """Frozen copies of all steps; may be called from any thread and never waits."""
-        return [step.state() for step in self.steps.copy()]
+        return [step.state() for step in self.in_order()]
+
+    def in_order(self) -> list[Step]:
+        """All steps by index; may be called from any thread."""
+        # Those of threads that begin at the same moment may have been put in the other way round.
+        return sorted(self.steps.values(), key=attrgetter("index"))
 
     # --- the operation ---
 
@@ -144,8 +150,7 @@ class RunWriter:
         """The run begins now: emits ``operation.start``."""
         with self._lock:
             self.started, self._mark = clock.now(), clock.elapsed()
-            self._emit_head(EventType.OPERATION_START, self._unsaid)
-            self._unsaid = []
+            self._emit_head(EventType.OPERATION_START, self.in_order())
         self._show()
 
     def claim(self) -> bool:
@@ -159,7 +164,7 @@ class RunWriter:
         with self._lock:
             self.title = line(title)
             self.labels = safe_labels({**self.labels, **(labels or {})})
-            self._emit_head(EventType.OPERATION_UPDATE, self._plan(steps))
+            self._emit_head(EventType.OPERATION_UPDATE, self._declare(steps))
         self._show()
 
     def end(self, status: Status, error: BaseException | Error | None = None, next_at: float | None = None) -> None:
@@ -214,48 +219,60 @@ class RunWriter:
     # --- its steps ---
 
     def begin(self, name: object, owner: object = None, warn_after: float | None = None) -> Step:
-        """Start the next planned step of that name, or a new one behind all others."""
+        """Start the next planned step of that name, or a new one behind all others; ``owner`` is the caller."""
         name = line(name)
-        with self._lock:
-            if self.ended is not None:
-                raise TrackerError(f"step {name!r} cannot start: the operation {self.title!r} has ended")
-            step = self._next(name) if self._planned else self._append(name)
-            step._owner = owner
-            if warn_after is not None:
-                step.warn_after = warn_after
-            if not self.emits:
-                step.dirty = True  # Nobody listens: advance() never asks.
-            step._started, step._mark = clock.now(), clock.elapsed()
+        if self.ended is not None:
+            raise TrackerError(f"step {name!r} cannot start: the operation {self.title!r} has ended")
+        if self._plan is not None:
+            step = self._plan.take(name) or self._unplanned(name)
+            step._owner, step._started, step._mark = owner, clock.now(), clock.elapsed()
             step.status = _RUNNING
-            self.open.add(step)
-            if self.emits:
-                event_bus.step(self, _START, step, step._started)
+        else:  # Made as it is now, for each value that is set later costs as much as a call.
+            index = next(self._numbers)
+            step = self.steps[index] = Step(self, index, name, _RUNNING, clock.now(), clock.elapsed(), owner)
+        if warn_after is not None:
+            step.warn_after = warn_after
+        self.open.add(step)
+        if self.emits:
+            event_bus.step(_START, step)
+        else:
+            step.dirty = True  # Nobody listens: advance() never asks.
         if self.watcher is not None:
             self.watcher.changed(self, step)
+        if self.ended is not None:  # Meanwhile, by another thread, which may not have seen this step.
+            self.finish(step, StepStatus.CANCELLED)
         return step
 
-    def finish(self, step: Step, status: StepStatus, detail: str = "", error: str = "") -> bool:
-        """End a running step; ``False`` if it was not running, for an outcome is final."""
+    def finish(self, step: Step, status: StepStatus, caller: object = None, detail: str = "", error: str = "") -> bool:
+        """End a running step; ``False`` if it was not running, for an outcome is final.
+
+        ``caller`` is who calls, as an owner of steps; without it, the step's owner is remembered a little longer.
+        """
         # Never asked for their truth: what is given may be anything, and some things refuse to tell it.
         if type(detail) is not str or detail:
             detail = line(detail) if detail is not None else ""
         if type(error) is not str or error:
             error = line(error, MESSAGE_LIMIT)
-        with self._lock:
-            if step.status is not _RUNNING:
-                return False
-            step._duration = duration = clock.elapsed() - step._mark
-            if detail:
-                step._detail = detail
-            if error:
-                step.error = error
-            # Last, for a step seen as ended has all its values.
-            step.status = status
-            self.open.remove(step)
-            if self.lines.held:
-                self.lines.forget(step.index)
-            if self.emits:
-                event_bus.step(self, _END_OF[status], step, step._started + duration)
+        # Of several threads one ends it, and if that one is interrupted here, it may begin anew.
+        me = get_ident()
+        if self._ending.setdefault(step.index, me) != me:
+            return False
+        if step.status is not _RUNNING:
+            self._ending.pop(step.index, None)
+            return False
+        step._duration = clock.elapsed() - step._mark
+        if detail:
+            step._detail = detail
+        if error:
+            step.error = error
+        # Last, for a step seen as ended has all its values.
+        step.status = status
+        self._ending.pop(step.index, None)
+        self.open.remove(step, caller)
+        if self.lines.held:
+            self.lines.forget(step.index)
+        if self.emits:
+            event_bus.step(END_OF[status], step)
         if self.watcher is not None:
             self.watcher.changed(self, step)
         return True
@@ -263,7 +280,7 @@ class RunWriter:
     def leave(self, step: Step, exc: BaseException | None) -> None:
         """A step's block was left: the outcome follows the exception, unless it was given before."""
         if exc is None and self.open.innermost(step._owner) is step:
-            self.finish(step, StepStatus.COMPLETE)
+            self.finish(step, StepStatus.COMPLETE, caller())
             return
         with self._lock:
             inner = self.open.innermost(step._owner) if step.status is _RUNNING else step
@@ -280,7 +297,7 @@ class RunWriter:
                 self._close(mine, exc, status)
             done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
             # Not only those known as open: an interrupt may have come while a step began or ended.
-            for step in [step for step in reversed(self.steps) if step.status is _RUNNING]:
+            for step in [step for step in reversed(self.in_order()) if step.status is _RUNNING]:
                 self.finish(step, done)
 
     def _close(self, step: Step, exc: BaseException | None, status: Status) -> None:
@@ -293,24 +310,22 @@ class RunWriter:
         message = describe(exc) if exc is not None and status is Status.ERROR else ""
         self.finish(step, STEP_OUTCOME[status], error=message)
 
-    def _plan(self, names: Sequence[str]) -> list[Step]:
+    def _declare(self, names: Sequence[str]) -> list[Step]:
         steps = [self._append(line(name)) for name in names]
-        for step in steps:
-            self._pending.setdefault(step.name, deque()).append(step)
-        self._planned = self._planned or bool(steps)
+        if steps:
+            self._plan = self._plan or Plan()
+            self._plan.declare(steps)
         return steps
 
-    def _next(self, name: str) -> Step:
-        planned = self._pending.get(name)
-        if planned:
-            return planned.popleft()
-        step = self._append(name)
-        self._emit_head(EventType.OPERATION_UPDATE)  # The plan has grown, and with it the total that people see.
+    def _unplanned(self, name: str) -> Step:
+        with self._lock:
+            step = self._append(name)
+            self._emit_head(EventType.OPERATION_UPDATE)  # The plan has grown, and with it the total that people see.
         return step
 
     def _append(self, name: str) -> Step:
-        step = Step(self, len(self.steps) + 1, name)
-        self.steps.append(step)
+        index = next(self._numbers)
+        step = self.steps[index] = Step(self, index, name)
         return step
 
     def _emit_head(self, type: EventType, declared: Sequence[Step] = ()) -> None:
@@ -326,24 +341,6 @@ class RunWriter:
     def _forked(self) -> None:
         """A forked child inherits the block, but not the right to write this run; blocks it opens become children."""
         self._lock = threading.RLock()
+        self._ending = {}
         self.emits = self.adoptable = False
         self.watcher = None
-
-
-@cache
-def _host() -> str:
-    import socket
-
-    return line(socket.gethostname())
-
-
-_alive: weakref.WeakSet[RunWriter] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for run in list(_alive):
-        run._forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, overload
 
-from tracker import clock
+import msgspec
+
 from tracker.bus import event_bus
+from tracker.context import caller
 from tracker.errors import TrackerError
 from tracker.model import NAME_LIMIT, EventType, StepState, StepStatus
 from tracker.outcome import instance_of
@@ -33,7 +35,7 @@ _LARGEST = 2**53
 """Beyond this, readers that know only double precision would see another number."""
 
 
-class Step:
+class Step(msgspec.Struct, eq=False):
     """A part of an operation. As a context manager its outcome follows the block; exceptions pass through.
 
     >>> from tracker import StepTracker
@@ -45,8 +47,14 @@ class Step:
     ('complete', 2)
     """
 
-    # Most steps use few of these; as defaults of the class, the others cost a step nothing.
+    _run: RunWriter
+    index: int
+    """Place in the operation, from 1."""
+    name: str
     status: StepStatus = _PENDING
+    _started: float = 0.0
+    _mark: float = 0.0
+    _owner: object = None
     current: float = 0
     total: float | None = None
     unit: str = ""
@@ -64,19 +72,12 @@ class Step:
     """Key and JSON of a result that waits to be stored; whoever has stored it sets this to ``None``."""
     dirty: bool = False
     """Whether progress waits to be sent; whoever sends it sets this to ``False`` first."""
-    _detail = ""
-    _owner: object = None
+    told: StepStatus = _PENDING
+    """What was sent of it; belongs to whoever sends."""
+    _detail: str = ""
     _outer: Step | None = None
-    _scoped = False
-    _started = 0.0
-    _mark = 0.0
+    _scoped: bool = False
     _duration: float | None = None
-
-    def __init__(self, run: RunWriter, index: int, name: str) -> None:
-        self._run = run
-        self.index = index
-        """Place in the operation, from 1."""
-        self.name = name
 
     def __repr__(self) -> str:
         return f"<Step {self.index} {self.name!r} {self.status.value}>"
@@ -205,7 +206,7 @@ class Step:
     def _moved(self) -> None:
         if not self.dirty:
             self.dirty = True
-            event_bus.step(self._run, _PROGRESS, self, clock.now())
+            event_bus.step(_PROGRESS, self)
 
     # --- what it says ---
 
@@ -221,17 +222,17 @@ class Step:
 
     def complete(self, detail: str = "") -> None:
         """The step is done."""
-        if not self._run.finish(self, _COMPLETE, detail):
+        if not self._run.finish(self, _COMPLETE, caller(), detail):
             self._refuse(_COMPLETE)
 
     def skip(self, reason: str = "") -> None:
         """The step turned out not to be needed."""
-        if not self._run.finish(self, StepStatus.SKIPPED, reason):
+        if not self._run.finish(self, StepStatus.SKIPPED, caller(), reason):
             self._refuse(StepStatus.SKIPPED)
 
     def fail(self, message: str) -> None:
         """The step failed, and the work goes on; ``error`` then holds the message."""
-        if not self._run.finish(self, StepStatus.ERROR, error=message):
+        if not self._run.finish(self, StepStatus.ERROR, caller(), error=message):
             self._refuse(StepStatus.ERROR)
 
     def _refuse(self, status: StepStatus) -> NoReturn:

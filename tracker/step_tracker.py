@@ -5,6 +5,7 @@ Translates calls into changes of a run and decides what leaving the block means.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,6 +13,8 @@ from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar, cast, overload
+
+from msgspec.structs import replace
 
 from tracker import clock, config, context, loops, termination
 from tracker.checks import check_seconds, checked_id, checked_labels, checked_plan
@@ -118,6 +121,7 @@ class StepTracker:
             steps=self._plan,
             release=release,
             app=outer.app if outer is not None else "",
+            worker=replace(outer.worker, pid=os.getpid()) if outer is not None else None,
             emits=self.emit_events,
         )
         run.resumes = self.resume
@@ -126,7 +130,7 @@ class StepTracker:
                 raise TrackerError(f"{self._named} is inside an operation of the same id; give it another one, or none")
             run.around = outer
             run.above = [*outer.above, outer.title, *outer.open.trail(context.caller())]
-            run.classify, run.queue, run.host = outer.classify, outer.queue, outer.host
+            run.classify = outer.classify
         return run
 
     def _start(self, run: RunWriter, outer: RunWriter | None) -> None:
@@ -157,7 +161,7 @@ class StepTracker:
         self._ended = datetime.fromtimestamp(clock.now(), UTC)
         status = run.outcome(exc)
         run.close_steps(status, exc, context.caller())
-        place = place_of(run, exc)
+        place = place_of(run, exc) if status is Status.ERROR else ""
         context.leave(self, run)
         outer = context.enclosing_run()
         if status is Status.ERROR and exc is not None and outer is not None and outer is not run:
@@ -192,7 +196,7 @@ class StepTracker:
             check_seconds(warn_after)
         previous = run.open.innermost(owner)
         if previous is not None and not previous._scoped:
-            run.finish(previous, StepStatus.COMPLETE)
+            run.finish(previous, _COMPLETE, owner)
         step = self._last = run.begin(name, owner, warn_after)
         return step
 
@@ -256,8 +260,9 @@ class StepTracker:
     def complete(self, detail: str = "") -> None:
         """The current step is done."""
         run = self._open or self._misplaced()
-        step = run.open.innermost(context.caller()) or self._stepless("complete")
-        if not run.finish(step, _COMPLETE, detail):
+        owner = context.caller()
+        step = run.open.innermost(owner) or self._stepless("complete")
+        if not run.finish(step, _COMPLETE, owner, detail):
             step.complete(detail)
 
     def skip(self, reason: str = "") -> None:
@@ -296,7 +301,7 @@ class StepTracker:
     @property
     def steps(self) -> list[Step]:
         """All steps in order; those of a plan are there from the start, as ``pending``."""
-        return [] if self._run is None else self._run.steps.copy()
+        return [] if self._run is None else self._run.in_order()
 
     @property
     def current_step(self) -> Step | None:

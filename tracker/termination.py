@@ -69,7 +69,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     _thread.start_new_thread(_insist, (number,))
     try:
         # A forked child inherits the handler and the runs, but none of these is its own.
-        ours = [run for run in reversed(_open) if run.pid == os.getpid()]
+        ours = [run for run in reversed(_open) if run.worker.pid == os.getpid()]
         for run in ours:
             run.end(Status.CANCELLED, terminated(run))
         if ours:

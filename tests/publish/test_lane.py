@@ -8,7 +8,7 @@ import pytest
 
 from tracker import StepTracker, event_bus
 from tracker.bus import Sink
-from tracker.model import Event, EventType
+from tracker.model import Event, EventType, StepStatus
 from tracker.publish.lane import LINES_LIMIT, Lane
 from tracker.run import RunWriter
 from tracker.step import Step
@@ -27,8 +27,8 @@ class Lanes:
     def put(self, run: RunWriter, event: Event) -> None:
         self._lane(run).add(event)
 
-    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
-        self._lane(run).add((type, step, ts))
+    def step(self, step: Step) -> None:
+        self._lane(step._run).add(step)
 
     def flush(self, timeout: float) -> bool:
         return True
@@ -118,6 +118,31 @@ def test_progress_that_the_outcome_has_overtaken_is_left_out(lanes: Lanes) -> No
     """Nothing was sent while the step ran: its end says all there is to say."""
     with StepTracker("Work", display="quiet") as tracker, tracker.step("Read") as step:
         step.advance(7)
+    told = [event.type for blob in blobs(lanes.only()) for event in blob.events]
+    assert told == ["operation.start", "step.start", "step.complete", "operation.complete"]
+
+
+def test_what_was_not_noted_is_told_before_the_end(lanes: Lanes) -> None:
+    """An interrupt may keep a change from being noted; the end of the operation looks at every step."""
+    with StepTracker("Work", steps=["Read", "Write", "Never"], display="quiet") as tracker:
+        tracker.step("Read").advance(3)
+        lanes.only()._waiting.clear()
+        tracker.step("Write")
+        lanes.only()._waiting.clear()
+    told = [event for blob in blobs(lanes.only()) for event in blob.events]
+    for name in ("Read", "Write"):
+        steps = [event for event in told if event.step is not None and event.step.name == name]
+        assert [event.type for event in steps] == ["step.start", "step.complete"]
+    assert told[-1].type == EventType.OPERATION_COMPLETE
+
+
+def test_nothing_follows_the_end(lanes: Lanes) -> None:
+    """A thread that outlives the block tells nothing more; what it changed would never be complete."""
+    with StepTracker("Work", display="quiet") as tracker:
+        step = tracker.step("Read")
+    late = Step(step._run, 2, "Late", StepStatus.RUNNING)
+    lanes.step(late)
+    lanes.put(step._run, Event(EventType.OPERATION_COMPLETE, step._run.operation, 1.0))
     told = [event.type for blob in blobs(lanes.only()) for event in blob.events]
     assert told == ["operation.start", "step.start", "step.complete", "operation.complete"]
 

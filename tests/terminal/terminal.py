@@ -19,6 +19,8 @@ import pyte
 from tests.support import wait_for
 
 ROOT = Path(__file__).parents[2]
+DROPPED = ("TRACKER_", "NO_COLOR", "LINES", "COLUMNS")
+"""What the programs under test do not get from the environment of the tests, by how it begins."""
 
 
 class Terminal:
@@ -30,7 +32,7 @@ class Terminal:
     def __init__(self, code: str, columns: int = 80, rows: int = 24, **environment: str) -> None:
         self._ours, theirs = pty.openpty()
         self._size(columns, rows)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "NO_COLOR"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,

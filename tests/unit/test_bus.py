@@ -34,7 +34,7 @@ class Broken:
     def put(self, run: RunWriter, event: Event) -> None:
         raise RuntimeError("put")
 
-    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
+    def step(self, step: Step) -> None:
         raise RuntimeError("step")
 
     def flush(self, timeout: float) -> bool:
@@ -104,7 +104,7 @@ def test_a_broken_sink_costs_one_log_line(run: RunWriter, caplog: pytest.LogCapt
     with caplog.at_level(logging.ERROR, "tracker"):
         bus.emit(run, an_event(run))
         bus.emit(run, an_event(run))
-        bus.step(run, EventType.STEP_START, run.begin("Step"), 1.0)
+        bus.step(EventType.STEP_START, run.begin("Step"))
         assert bus.flush(0.1) is False
     assert len(caplog.records) == 1
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.terminal.terminal import DROPPED
 from tracker import StepTracker, TrackerError
 from tracker.context import inside
 from tracker.run import RunWriter
@@ -36,7 +37,7 @@ open(%r, "w").write("done")
 
 
 def environment(**more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "NO_COLOR", "FORCE_"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith((*DROPPED, "FORCE_"))}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"} | more
 
 

@@ -19,8 +19,8 @@ from tests.publish.test_lane import blobs
 from tests.support import wait_for
 from tracker import StepTracker, _sink, current_tracker, event_bus
 from tracker.bus import BusEvent
-from tracker.model import Event, EventType
-from tracker.publish.lane import Change, Lane
+from tracker.model import Event
+from tracker.publish.lane import Lane
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.testing import capture_events
@@ -37,13 +37,13 @@ class Taken:
     """A sink that only takes, as the publisher does in the tracked thread."""
 
     def __init__(self) -> None:
-        self.items: list[tuple[RunWriter, Event | Change]] = []
+        self.items: list[tuple[RunWriter, Event | Step]] = []
 
     def put(self, run: RunWriter, event: Event) -> None:
         self.items.append((run, event))
 
-    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
-        self.items.append((run, (type, step, ts)))
+    def step(self, step: Step) -> None:
+        self.items.append((step._run, step))
 
     def flush(self, timeout: float) -> bool:
         return True
@@ -102,6 +102,8 @@ def test_an_interrupt_anywhere_in_a_call_ends_the_operation_once(taken: Taken, e
             sys.settrace(None)
         told = taken.told()
         assert told.count("operation.start") <= told.count("operation.complete") <= 1, (told, interrupt.where)
+        ends = sum(type in ("step.complete", "step.error", "step.skip") for type in told)
+        assert told.count("step.start") == ends, (told, interrupt.where)
         assert current_tracker() is None, (at, interrupt.where)
         if not interrupt.raised:
             break

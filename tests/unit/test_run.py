@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from tracker import StepTracker, TrackerError, event_bus
-from tracker.bus import state_at
+from tracker.bus import event_of, news
 from tracker.context import current_run, inside
-from tracker.model import LABELS_LIMIT, Error, Event, EventType, Status, StepStatus
+from tracker.model import LABELS_LIMIT, Error, Event, EventType, Status, StepStatus, Worker
 from tracker.outcome import describe, message_of
 from tracker.run import RunWriter
 from tracker.step import Step
@@ -31,11 +31,11 @@ class Kept:
     def put(self, run: RunWriter, event: Event) -> None:
         self.events.append(event)
 
-    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
-        if type is EventType.STEP_PROGRESS:
+    def step(self, step: Step) -> None:
+        if step.dirty:
             self.moved.append(step)
-        else:
-            self.events.append(Event(type, run.operation, ts, run.run, step=state_at(type, step)))
+        elif (type := news(step)) is not None:
+            self.events.append(event_of(type, step))
 
     def flush(self, timeout: float) -> bool:
         return True
@@ -57,10 +57,10 @@ def a_run(**options: object) -> RunWriter:
 
 def test_every_event_carries_the_whole_new_state(kept: Kept) -> None:
     """Steps come whole with step events, the head whole with operation events, and all become JSON."""
-    run = a_run(steps=["Read", "Write"], labels={"tenant": "acme"}, queue="celery")
+    run = a_run(steps=["Read", "Write"], labels={"tenant": "acme"}, worker=Worker("here", 1, "celery"))
     run.start()
     step = run.begin("Read")
-    run.finish(step, StepStatus.COMPLETE, "5 kB")
+    run.finish(step, StepStatus.COMPLETE, detail="5 kB")
     run.end(Status.COMPLETE)
     assert [event.type for event in kept.events] == [
         EventType.OPERATION_START,
@@ -196,6 +196,13 @@ def test_threads_run_steps_side_by_side(kept: Kept) -> None:
     assert sorted(ends) == list(range(1, 8 * 51 + 1))
 
 
+def test_a_run_has_no_more_attributes_than_python_is_fast_at(kept: Kept) -> None:
+    """With more than 30, every one of an object's attributes takes longer to reach (CPython's shared keys)."""
+    with StepTracker("Outer", display="quiet"), StepTracker("Inner", display="quiet") as inner:
+        inner.step("Read")
+        assert len(vars(inner._run)) <= 30
+
+
 def test_another_threads_open_step_is_cut_off_by_a_failure_and_not_blamed(kept: Kept) -> None:
     """Only the failing thread's step carries the error."""
     release, open_now = threading.Event(), threading.Event()
@@ -218,6 +225,24 @@ def test_another_threads_open_step_is_cut_off_by_a_failure_and_not_blamed(kept: 
         ("Background", "cancelled"),
         ("Foreground", "error"),
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_may_end_the_step_that_a_thread_of_its_parent_was_about_to_end() -> None:
+    """That thread is not there any more to do so."""
+    with StepTracker("Parallel", display="quiet") as tracker:
+        step = tracker.step("Contended")
+        step._run._ending[step.index] = -1
+        child = os.fork()
+        if child == 0:
+            try:
+                tracker.complete()
+            finally:
+                os._exit(0 if step.status is StepStatus.COMPLETE else 1)
+        _, code = os.waitpid(child, 0)
+        step._run._ending.clear()
+    assert os.waitstatus_to_exitcode(code) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")

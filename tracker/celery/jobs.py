@@ -7,6 +7,7 @@ The task around a job is its operation's run: it begins before the function and 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable
 from datetime import datetime
@@ -20,7 +21,7 @@ from tracker.celery.sending import HEADER
 from tracker.clock import now
 from tracker.context import inside
 from tracker.errors import OperationCancelled
-from tracker.model import ENDED, Status
+from tracker.model import ENDED, Status, Worker
 from tracker.outcome import describe
 from tracker.run import RunWriter
 from tracker.settings import Settings
@@ -95,12 +96,12 @@ def run_of(task: Task[Any, Any]) -> RunWriter:
         parent=header.get("parent", ""),
         name=task.name,
         title=header.get("title") or task.name,
-        queue=_queue(request),
+        worker=Worker(_host(request.hostname), os.getpid(), _queue(request)),
         release=settings.release,
         app=str(task.app.main or ""),
         adoptable=True,
     )
-    run.host, run.classify = _host(request.hostname), _classify
+    run.classify = _classify
     run.above = list(header.get("above", ()))
     return run
 

@@ -33,7 +33,7 @@ class Digest:
         self._open: dict[int, Step] = {}
         self._failed: deque[Step] = deque(maxlen=KEPT)
         self._recent: deque[Step] = deque(maxlen=KEPT)
-        self._next = 0
+        self._next = 1
         self._news: deque[Step] = deque()
         """Steps that have begun or ended, not looked at yet; each is in here at most twice."""
 
@@ -43,7 +43,7 @@ class Digest:
 
     def said(self, line: LogLine) -> None:
         """A line was logged."""
-        if line.step and self.run.steps[line.step - 1].status is StepStatus.RUNNING:
+        if line.step and self.run.steps[line.step].status is StepStatus.RUNNING:
             self.last_lines[line.step] = line.text
 
     def choice(self, room: int, busy: Iterable[int] = ()) -> list[StepState]:
@@ -52,7 +52,7 @@ class Digest:
         Those open longest, which may be stuck, come first; ``busy`` are indices of steps in which operations run.
         """
         self._catch_up()
-        inside = [self.run.steps[at - 1] for at in (*busy, *self.nested.failed(room)) if at]
+        inside = [self.run.steps[at] for at in (*busy, *self.nested.failed(room)) if at]
         chosen = [*inside, *islice(self._open.values(), room), *islice(reversed(self._failed), room)]
         chosen += [*islice(reversed(self._recent), room), *self._coming(room)]
         return [step.state() for step in sorted({step.index: step for step in chosen}.values(), key=_index)]
@@ -83,10 +83,10 @@ class Digest:
 
     def _coming(self, room: int) -> Iterator[Step]:
         steps = self.run.steps
-        while self._next < len(steps) and steps[self._next].status is not StepStatus.PENDING:
+        while self._next in steps and steps[self._next].status is not StepStatus.PENDING:
             self._next += 1
-        ahead = islice(steps, self._next, self._next + 2 * room)
-        return islice((step for step in ahead if step.status is StepStatus.PENDING), room)
+        ahead = (steps.get(index) for index in range(self._next, self._next + 2 * room))
+        return islice((step for step in ahead if step is not None and step.status is StepStatus.PENDING), room)
 
 
 def _index(step: Step) -> int:

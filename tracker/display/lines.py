@@ -69,7 +69,7 @@ class Lines(Screen):
         self._say(run, self._named(run, texts.transition(state, run.total, self._symbols)))
 
     def _said(self, run: RunWriter, line: LogLine) -> None:
-        if line.step and (step := run.steps[line.step - 1]) in self._heard:
+        if line.step and (step := run.steps[line.step]) in self._heard:
             self._heard[step] = clock.elapsed()
         word = "warning: " if line.level else ""
         self._say(run, f"  {self._symbols.margin} {word}{line.text}")

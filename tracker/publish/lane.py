@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from tracker.bus import state_at
+from collections.abc import Iterator
+
+from tracker.bus import event_of, news
 from tracker.clock import now
-from tracker.model import STEP_ENDED, Event, EventType, RunPart, Status, StepState, StepStatus
+from tracker.model import Event, EventType, RunPart, Status, StepState, StepStatus
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import RunBlob
@@ -18,9 +20,6 @@ WAITING_LIMIT = 512
 LINES_LIMIT = 256
 """Events that may wait before log lines are left out, and counted."""
 
-Change = tuple[EventType, Step, float]
-"""A change of a step and when it happened; the event is made when it is cut."""
-
 
 class Lane:
     """Cuts the events of one run into blobs.
@@ -32,7 +31,7 @@ class Lane:
     def __init__(self, run: RunWriter) -> None:
         self.run = run
         self.frozen: RunBlob | None = None
-        self._waiting: list[Event | Change] = []
+        self._waiting: list[Event | Step] = []
         self._results: dict[str, Step] = {}
         self._dropped = 0
         self._seq = 0
@@ -40,22 +39,17 @@ class Lane:
         self._current: StepState | None = None
         self._has_end = self._ended = self._given_up = False
 
-    def add(self, item: Event | Change) -> None:
-        """Take an event or the change of a step."""
-        if self._given_up or self._is_repeated(item):
+    def add(self, item: Event | Step) -> None:
+        """Take an event, or note that a step has changed."""
+        if self._given_up or self._has_end:
             return
+        self._has_end = isinstance(item, Event) and item.type == EventType.OPERATION_COMPLETE
         if isinstance(item, Event) and item.log is not None and len(self._waiting) >= LINES_LIMIT:
             self._dropped += 1
             return
         self._waiting.append(item)
         if len(self._waiting) > WAITING_LIMIT:
             self.rebase()
-
-    def _is_repeated(self, item: Event | Change) -> bool:
-        """Whether it is the run's end once more: an interrupt came while it was told, and it was told again."""
-        is_end = isinstance(item, Event) and item.type == EventType.OPERATION_COMPLETE
-        repeated, self._has_end = is_end and self._has_end, is_end or self._has_end
-        return repeated
 
     def give_up(self) -> None:
         """Something about this run cannot be sent; nothing more is taken of it."""
@@ -66,11 +60,7 @@ class Lane:
         """Forget what waits: the next blob carries the run's whole state."""
         if self._given_up:
             return
-        for item in self._waiting:
-            if isinstance(item, Event):
-                self._dropped += item.log is not None
-            else:
-                item[1].dirty = False
+        self._dropped += sum(isinstance(item, Event) and item.log is not None for item in self._waiting)
         self._waiting.clear()
         self._rebase = True
 
@@ -106,8 +96,7 @@ class Lane:
     def _next(self) -> RunBlob | None:
         events: list[Event] = []
         while self._waiting and not events:
-            taken = self._take()
-            events = [event for event in map(self._event, taken) if event is not None]
+            events = [self._number(event) for item in self._take() for event in self._events(item)]
         if self._dropped:
             gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, dropped=self._dropped)
             events.append(self._number(gap))
@@ -119,12 +108,12 @@ class Lane:
         heads = [event.head for event in events if event.head is not None]
         return self._blob(events, heads[-1] if heads else None, list(steps.values()))
 
-    def _take(self) -> list[Event | Change]:
+    def _take(self) -> list[Event | Step]:
         """What the next blob holds; at most one kept result, for those may be large."""
         end = BLOB_EVENTS
         for place, item in enumerate(self._waiting[:BLOB_EVENTS]):
-            if not isinstance(item, Event) and item[1].kept is not None and item[0] is EventType.STEP_COMPLETE:
-                self._keep(item[1])
+            if isinstance(item, Step) and item.kept is not None:
+                self._keep(item)
                 end = place + 1
                 break
         taken, self._waiting = self._waiting[:end], self._waiting[end:]
@@ -136,9 +125,12 @@ class Lane:
 
     def _whole(self) -> RunBlob:
         self._rebase = False
-        for step in self.run.steps.copy():
+        states, head = [], self.run.part()
+        for step in self.run.in_order():
             self._keep(step)
-        states, head = self.run.states(), self.run.part()
+            step.dirty = False
+            states.append(state := step.state())
+            step.told = state.status
         gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, head=head)
         gap.dropped, self._dropped = self._dropped, 0
         self._number(gap)
@@ -165,17 +157,19 @@ class Lane:
             results=[step.kept for step in self._results.values() if step.kept is not None],
         )
 
-    def _event(self, item: Event | Change) -> Event | None:
-        """Make and number an event; progress that its step's outcome has overtaken is left out."""
-        if isinstance(item, Event):
-            return self._number(item)
-        type, step, ts = item
-        if type is EventType.STEP_PROGRESS:
-            step.dirty = False
-        state = state_at(type, step)
-        if type is EventType.STEP_PROGRESS and state.status in STEP_ENDED:
-            return None
-        return self._number(Event(type, self.run.operation, ts, run=self.run.run, step=state))
+    def _events(self, item: Event | Step) -> Iterator[Event]:
+        """What an item tells; before the run's end, also what an interrupt kept from being noted."""
+        if isinstance(item, Step):
+            type = news(item)
+            if type is not None:
+                yield event_of(type, item)
+            return
+        if item.type == EventType.OPERATION_COMPLETE:
+            for step in self.run.in_order():
+                step.dirty = False
+                while (type := news(step)) is not None:
+                    yield event_of(type, step)
+        yield item
 
     def _number(self, event: Event) -> Event:
         self._seq += 1

@@ -53,8 +53,8 @@ LOG_EVERY = 60.0
 
 log = logging.getLogger("tracker")
 
-Taken = tuple[RunWriter, Event] | tuple[RunWriter, EventType, Step, float]
-"""What waits for the thread: an event, or the change of a step."""
+Taken = tuple[RunWriter, Event] | Step
+"""What waits for the thread: an event, or a step that has changed."""
 
 
 class Publisher:
@@ -86,16 +86,16 @@ class Publisher:
 
         Only while the interpreter exits, the end of an operation waits for the store, for the thread may be gone next.
         """
-        self._take((run, event))
+        self._take(run, (run, event))
         if self._last_moment is not None and event.type == EventType.OPERATION_COMPLETE:
             self.flush(max(0.0, self._last_moment - elapsed()))
 
-    def step(self, run: RunWriter, type: EventType, step: Step, ts: float) -> None:
-        """Take the change of a step; its state is read when it is sent."""
+    def step(self, step: Step) -> None:
+        """Take note that a step has changed; how is read when it is sent."""
         if self._awake and len(self._queue) < QUEUE_LIMIT:
-            self._queue.append((run, type, step, ts))
+            self._queue.append(step)
         else:
-            self._take((run, type, step, ts))
+            self._take(step._run, step)
 
     def flush(self, timeout: float = EXIT_WAIT) -> bool:
         """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s."""
@@ -108,13 +108,13 @@ class Publisher:
         with self._flushed:
             return self._flushed.wait_for(lambda: self._answered >= mine or self._stopped, timeout)
 
-    def _take(self, taken: Taken) -> None:
+    def _take(self, run: RunWriter, taken: Taken) -> None:
         if self._stopped:
             return
         if len(self._queue) < QUEUE_LIMIT:
             self._queue.append(taken)
         else:
-            self._overflowed[taken[0].run] = taken[0]
+            self._overflowed[run.run] = run
         if self._thread is None:
             self._start()
         if self._thread is not None and not self._awake:
@@ -183,7 +183,8 @@ class Publisher:
         """Move what was taken into the lanes of its runs."""
         for count in range(len(self._queue)):
             taken = self._queue.popleft()
-            self._lane(taken[0]).add(taken[1] if len(taken) == 2 else taken[1:])
+            run, item = taken if isinstance(taken, tuple) else (taken._run, taken)
+            self._lane(run).add(item)
             if count % GIVE_WAY_EVERY == 0:
                 time.sleep(0)
         while self._overflowed:
