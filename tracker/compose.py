@@ -18,7 +18,6 @@ from tracker.model import (
     StepStatus,
     Verdict,
 )
-from tracker.redact import value
 
 
 def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
@@ -71,7 +70,7 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         warned=run.warned if run else 0,
         children=parts.children,
         # The message to the worker carries what was given; whoever only looks gets it without secrets.
-        args=value(queue.args) if queue else None,
+        args=queue.args if queue else None,
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
     )
 

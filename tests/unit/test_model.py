@@ -40,24 +40,6 @@ def test_an_operation_nobody_runs_yet_is_queued_under_its_sender_s_title() -> No
     assert compose(Parts("a", queue=QUEUED, run=run())).title == "Process a.txt"
 
 
-def test_whoever_looks_at_an_operation_sees_its_arguments_without_secrets() -> None:
-    """The stored ones stay as they were given, for they are sent to the worker."""
-    given = {"password": "hunter2", "url": "postgres://u:p@db", "nested": [{"token": "t"}], "n": 3}
-    parts = Parts("a", queue=QueuePart("job", 10.0, args=given))
-    assert compose(parts).args == {"password": "…", "url": "postgres://…@db", "nested": [{"token": "…"}], "n": 3}
-    assert parts.queue is not None
-    assert parts.queue.args is given
-    assert compose(Parts("a", queue=QueuePart("job", 10.0))).args is None
-
-
-def test_the_title_of_a_queued_job_is_made_of_its_arguments_without_secrets() -> None:
-    """It goes to lists, to the feed and into the header of the message."""
-    from tracker.celery.queueing import _title
-
-    given = {"password": "hunter2", "url": "postgres://u:hunter2@h/d", "n": 3, "login": {"pw": "hunter2"}}
-    assert _title("j.x", given) == "j.x … postgres://…@h/d 3"
-
-
 def test_labels_of_sender_and_run_are_joined_and_the_run_s_win() -> None:
     """The run knows more."""
     operation = compose(Parts("a", queue=QUEUED, run=run(labels={"kind": "run"})))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from hashlib import sha256
 
 from tracker import StepTracker
 from tracker.celery import dispatch, job
@@ -30,6 +31,14 @@ def well(text: str = "x", times: int = 1) -> None:
         with tracker.step("One") as step:
             step.advance(times)
         tracker.step("Two")
+
+
+@job(name="test.signs_in")
+def signs_in(user: str, password: str) -> None:
+    """Shows what it was given in a way that is good for nothing."""
+    with StepTracker(f"Sign in {user}", steps=["Sign in"]) as tracker:
+        tracker.step("Sign in")
+        tracker.complete(sha256(password.encode()).hexdigest()[:8])
 
 
 @job(name="test.stepless")

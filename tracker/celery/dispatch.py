@@ -21,8 +21,11 @@ PAGE = 200
 
 
 @shared_task(name="tracker.dispatch", base=OperationTask, bind=True)
-def dispatch(self: Task[Any, Any], batch: str) -> None:
-    """Send every child of ``batch`` that is still queued; those that cannot be sent are given up."""
+def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]) -> None:
+    """Send every child of ``batch`` that is still queued; those that cannot be sent are given up.
+
+    ``hidden`` are the arguments of children for which they are not stored as they were given.
+    """
     settings = Settings.from_env()
     store = Store(settings.redis_url or "", settings.namespace)
     head = store.operation(batch)
@@ -35,7 +38,8 @@ def dispatch(self: Task[Any, Any], batch: str) -> None:
     ):
         try:
             for child in step.track(queued_children(store, batch), total=total, unit="operations"):
-                send(self.app, child, above=[title], producer=producer)
+                name, shown = (child.queue.name, child.queue.args) if child.queue else ("", None)
+                send(self.app, child, name, hidden.get(child.id, shown or {}), [title], producer=producer)
                 sent += 1
         except Exception as error:
             give_up(store, batch, sent, Error(type(error).__name__, message_of(error)))

@@ -1,7 +1,8 @@
 """Queueing from outside: checks a request against what the workers publish, stores it, sends it.
 
 The operation is stored before its message is sent, so that it is visible from the first moment; when
-the broker does not take the message, the operation says so and counts as cancelled.
+the broker does not take the message, the operation says so and counts as cancelled. Arguments are stored as they
+may be shown; as they were given, they are in messages only.
 """
 
 from __future__ import annotations
@@ -39,11 +40,12 @@ class Queueing:
         """
         info = self._job(job)
         validate(info.schema, args, "/args")
-        title = _title(info.name, args)
-        part = QueuePart(info.name, now(), title=title, queue=info.queue, args=args, labels=safe_labels(labels))
+        shown = value(args)
+        title = _title(info.name, shown)
+        part = QueuePart(info.name, now(), title=title, queue=info.queue, args=shown, labels=safe_labels(labels))
         operation = Parts(new_id(), queue=part)
         self._store.append([QueueItem(operation.id, part)])
-        self._send(operation)
+        self._send(operation, info.name, args)
         return operation.id
 
     def batch(self, job: str, items: list[dict[str, Any]], labels: dict[str, str], title: str = "") -> str:
@@ -57,11 +59,11 @@ class Queueing:
         part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=safe_labels(labels), batch=True)
         batch = new_id()
         self._store.append([QueueItem(batch, part)])
-        children = [
-            QueueItem(f"{batch}.{index}", _child(part, batch, index, args)) for index, args in enumerate(items, 1)
-        ]
+        children = [_child(part, batch, index, value(args)) for index, args in enumerate(items, 1)]
         self._append([*children, Seal(batch, len(items))])
-        self._send(Parts(batch, queue=part), DISPATCH, {"batch": batch}, [child.operation for child in children])
+        hidden = {child.operation: args for child, args in zip(children, items, strict=True) if child.part.args != args}
+        dispatched = {"batch": batch, "hidden": hidden}
+        self._send(Parts(batch, queue=part), DISPATCH, dispatched, [child.operation for child in children])
         return batch
 
     def _job(self, name: str) -> JobInfo:
@@ -78,13 +80,7 @@ class Queueing:
         for start in range(0, len(items), STORED_AT_ONCE):
             self._store.append(items[start : start + STORED_AT_ONCE])
 
-    def _send(
-        self,
-        operation: Parts,
-        task: str | None = None,
-        args: dict[str, Any] | None = None,
-        children: Sequence[str] = (),
-    ) -> None:
+    def _send(self, operation: Parts, task: str, args: dict[str, Any], children: Sequence[str] = ()) -> None:
         from kombu.exceptions import KombuError, OperationalError
 
         try:
@@ -109,16 +105,18 @@ def _given_up(operation: str, said: str) -> VerdictItem:
     return VerdictItem(operation, Status.QUEUED, verdict)
 
 
-def _title(job: str, args: dict[str, Any]) -> str:
-    """What people read until the job gives a title of its own: its name and its plain arguments, without secrets."""
-    return line(" ".join([job, *(str(held) for held in value(args).values() if isinstance(held, str | int | float))]))
+def _title(job: str, shown: dict[str, Any]) -> str:
+    """What people read until the job gives a title of its own: its name and its plain arguments."""
+    return line(" ".join([job, *(str(held) for held in shown.values() if isinstance(held, str | int | float))]))
 
 
-def _child(batch: QueuePart, id: str, index: int, args: dict[str, Any]) -> QueuePart:
-    return QueuePart(
-        batch.name, batch.created, title=_title(batch.name, args), queue=batch.queue, parent=id, index=index, args=args,
+def _child(batch: QueuePart, id: str, index: int, shown: dict[str, Any]) -> QueueItem:
+    title = _title(batch.name, shown)
+    part = QueuePart(
+        batch.name, batch.created, title=title, queue=batch.queue, parent=id, index=index, args=shown,
         labels=batch.labels,
     )  # fmt: skip
+    return QueueItem(f"{id}.{index}", part)
 
 
 def _check_items(info: JobInfo, items: Sequence[dict[str, Any]]) -> None:

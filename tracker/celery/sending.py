@@ -21,16 +21,16 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings, sender=True)
 
-    def send(self, operation: Parts, task: str | None = None, args: dict[str, Any] | None = None) -> None:
-        """Send an operation's own message, or with ``task`` and ``args`` that of the task that is its run."""
+    def send(self, operation: Parts, task: str, args: dict[str, Any]) -> None:
+        """Send an operation's message: ``task`` with ``args`` is its run."""
         send(self._app, operation, task, args)
 
 
 def send(
     app: Celery,
     operation: Parts,
-    task: str | None = None,
-    args: dict[str, Any] | None = None,
+    task: str,
+    args: dict[str, Any],
     above: Sequence[str] = (),
     **options: Any,
 ) -> None:
@@ -43,8 +43,9 @@ def send(
         return
     header = {"operation": operation.id, "parent": queue.parent, "title": queue.title, "above": list(above)}
     app.send_task(
-        task or queue.name,
-        kwargs=args if args is not None else queue.args or {},
+        task,
+        kwargs=args,
+        kwargsrepr=repr(queue.args or {}),  # It goes into Celery's own events and logs.
         task_id=operation.id,
         queue=queue.queue,
         headers={HEADER: header},
