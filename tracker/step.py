@@ -22,6 +22,8 @@ from tracker.redact import bound, line
 
 if TYPE_CHECKING:
     from tracker.run import RunWriter
+else:  # ``help()`` looks for the types of a struct's fields.
+    RunWriter = object
 
 Item = TypeVar("Item")
 
@@ -35,7 +37,7 @@ _LARGEST = 2**53
 """Beyond this, readers that know only double precision would see another number."""
 
 
-class Step(msgspec.Struct, eq=False):
+class Step(msgspec.Struct, eq=False, weakref=True):
     """A part of an operation. As a context manager its outcome follows the block; exceptions pass through.
 
     >>> from tracker import StepTracker
@@ -81,6 +83,9 @@ class Step(msgspec.Struct, eq=False):
 
     def __repr__(self) -> str:
         return f"<Step {self.index} {self.name!r} {self.status.value}>"
+
+    # A struct has one that shows all fields, kept results among them; without it, Rich takes ``repr``.
+    __rich_repr__ = None  # type: ignore[assignment]
 
     # --- what happened ---
 

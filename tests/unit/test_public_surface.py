@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import pydoc
+import weakref
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 
 import tracker
 from tracker import Step, StepTracker
@@ -59,3 +62,11 @@ def test_every_public_method_is_explained(kind: type) -> None:
 def test_the_package_says_that_it_is_typed() -> None:
     """Type checkers look for this file."""
     assert (ROOT / "tracker" / "py.typed").exists()
+
+
+def test_a_step_is_shown_as_one_line_and_can_be_asked_about() -> None:
+    """Rich shows no field of it, as a kept result may be among them; ``help`` and weak references work."""
+    with StepTracker("Work", display="quiet") as work, work.step("Read") as step:
+        assert pretty_repr([step]) == "[<Step 1 'Read' running>]"
+        assert "advance" in pydoc.render_doc(step, renderer=pydoc.plaintext)
+        assert weakref.ref(step)() is step
