@@ -6,8 +6,8 @@ Knows no Redis: whoever has a store says with ``connect`` how kept results are r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from math import isfinite
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,8 @@ class Results:
     def __init__(self, release: str, found: Mapping[str, bytes] | None = None, trouble: str = "") -> None:
         self._release = release
         self._found = found
-        self._seen: Counter[str] = Counter()
+        self._seen: dict[str, Iterator[int]] = {}
+        """How often each key came; threads may draw numbers at the same moment."""
         self.trouble = trouble
         """Why nothing could be read; empty if that went well."""
 
@@ -107,8 +108,7 @@ class Results:
         if found is None:
             return None
         key = f"{line(name)}\n{found}"
-        self._seen[key] += 1
-        return f"{key}\n{self._seen[key]}"
+        return f"{key}\n{next(self._seen.setdefault(key, count(1)))}"
 
     def _reuse(self, step: Step, key: str | None) -> tuple[bool, Any]:
         """End ``step`` with the result kept under ``key``, if there is one to reuse; else log why it runs again."""

@@ -20,6 +20,7 @@ from tests.publish.test_lane import Lanes, blobs
 from tracker import StepTracker, TrackerError, _sink, event_bus
 from tracker.bus import BusEvent
 from tracker.model import STEP_ENDED, StepStatus
+from tracker.results import Results
 from tracker.testing import capture_events
 
 ENDS = ("step.complete", "step.error", "step.skip")
@@ -230,5 +231,22 @@ def test_steps_that_begin_at_once_are_two(lanes: Lanes, events: list[BusEvent]) 
             ]
 
         return lambda: tracker.step("One"), lambda: tracker.step("Other"), check
+
+    at_every_line(scene)
+
+
+def test_results_of_equal_calls_have_keys_of_their_own() -> None:
+    """Also of those made at the same moment."""
+
+    def scene() -> tuple[Callable[[], object], Callable[[], object], Callable[[], object]]:
+        results, keys = Results("", {"other": b""}), list[str | None]()
+
+        def draw() -> None:
+            keys.append(results._key("Add", (1,), {}))
+
+        def check() -> None:
+            assert (len(keys), len(set(keys))) == (2, 2)
+
+        return draw, draw, check
 
     at_every_line(scene)
