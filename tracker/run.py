@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from operator import attrgetter
 from threading import get_ident
@@ -34,7 +34,7 @@ from tracker.model import (
     new_id,
     new_run,
 )
-from tracker.open_steps import OpenSteps
+from tracker.open_steps import OpenSteps, await_end
 from tracker.outcome import MESSAGE_LIMIT, STEP_OUTCOME, describe, outcome
 from tracker.place import failure
 from tracker.plan import Plan
@@ -180,10 +180,10 @@ class RunWriter:
                 self.close_steps(status, error if isinstance(error, BaseException) else None)
                 self.error = failure(self, error) if isinstance(error, BaseException) else error
                 self.status, self.next_at = status, next_at
-                self.ended, self.duration = clock.now(), clock.elapsed() - self._mark
-            # Whatever interrupted an earlier call: an end is told.
+                self.duration, self.ended = clock.elapsed() - self._mark, clock.now()
+            self._cut_off([*self.steps.values()], StepStatus.CANCELLED)  # Begun meanwhile; later ones see the end.
             self._emit_head(EventType.OPERATION_COMPLETE if self.status in ENDED else EventType.OPERATION_UPDATE)
-            self._told = True
+            self._told = True  # Not before: whatever interrupted an earlier call, an end is told.
             self.faults.forget()
             self.lines.forget()
         self._show()
@@ -297,8 +297,12 @@ class RunWriter:
                 self._close(mine, exc, status)
             done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
             # Not only those known as open: an interrupt may have come while a step began or ended.
-            for step in [step for step in reversed(self.in_order()) if step.status is _RUNNING]:
-                self.finish(step, done)
+            self._cut_off(reversed(self.in_order()), done)
+
+    def _cut_off(self, steps: Iterable[Step], status: StepStatus) -> None:
+        for step in steps:
+            if step.status is _RUNNING and not self.finish(step, status):
+                await_end(step)
 
     def _close(self, step: Step, exc: BaseException | None, status: Status) -> None:
         if step.status is not _RUNNING:

@@ -209,3 +209,15 @@ def test_a_whole_state_says_how_many_log_lines_it_cannot_bring(lanes: Lanes) -> 
         lanes.only().rebase()
         (whole,) = blobs(lanes.only())
     assert [event.dropped for event in whole.events] == [LINES_LIMIT + 50]
+
+
+@pytest.mark.parametrize("rebase", [False, True])
+def test_a_step_begun_after_the_end_is_not_told_to_run(lanes: Lanes, rebase: bool) -> None:
+    """Its thread, which will cancel it, has not yet looked whether the run has ended."""
+    with StepTracker("Work", display="quiet") as tracker:
+        run = tracker._run
+        assert run is not None
+    run.steps[1] = Step(run, 1, "Late", StepStatus.RUNNING, 1.0)
+    if rebase:
+        lanes.only().rebase()
+    assert [blob.steps for blob in blobs(lanes.only())] == [[]]

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import wait_for
-from tracker import StepTracker
+from tracker import StepTracker, event_bus
 from tracker.compose import compose
 from tracker.embedded import Server
-from tracker.model import Operation, Status, StepStatus
+from tracker.model import EventType, Operation, Status, StepStatus
 from tracker.publish import Publisher, lane
 from tracker.publish import publisher as publishing
 from tracker.store import RunBlob, Store
@@ -464,3 +464,21 @@ def test_a_signal_handler_may_track_whatever_it_interrupts(redis_url: str, names
     missing = [id for id in ids if (found := operation(store, id)) is None or found.status is not Status.COMPLETE]
     assert missing == []
     store.client.disconnect()
+
+
+def test_what_comes_after_all_of_a_run_was_stored_leaves_nothing_behind(
+    publisher: Publisher, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread is late, or the end did not fit into the queue and overtook what waited there."""
+    monkeypatch.setattr(publishing, "QUEUE_LIMIT", 2)
+    with StepTracker("Work", display="quiet") as tracker, tracker.step("Read") as step:
+        assert publisher.flush(20)
+        for _ in range(20):
+            step.warn("slow")
+    assert publisher.flush(20)
+    event_bus.step(EventType.STEP_COMPLETE, step)
+    assert publisher.flush(20)
+    assert publisher._lanes == {}
+    found = operation(store, tracker.operation_id or "")
+    assert found is not None
+    assert [(held.status, held.warned) for held in found.steps or ()] == [("complete", 20)]

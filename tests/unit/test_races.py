@@ -21,6 +21,7 @@ from tracker import StepTracker, TrackerError, _sink, event_bus
 from tracker.bus import BusEvent
 from tracker.model import STEP_ENDED, StepStatus
 from tracker.results import Results
+from tracker.store import RunBlob
 from tracker.testing import capture_events
 
 ENDS = ("step.complete", "step.error", "step.skip")
@@ -231,6 +232,71 @@ def test_steps_that_begin_at_once_are_two(lanes: Lanes, events: list[BusEvent]) 
             ]
 
         return lambda: tracker.step("One"), lambda: tracker.step("Other"), check
+
+    at_every_line(scene)
+
+
+def test_a_step_that_another_thread_begins_while_the_block_is_left_ends(lanes: Lanes, events: list[BusEvent]) -> None:
+    """However late it begins: it is told to have ended, once, or not told at all."""
+
+    def scene() -> tuple[Callable[[], object], Callable[[], object], Callable[[], object]]:
+        tracker = entered(lanes, events)
+
+        def check() -> None:
+            assert [step.status for step in tracker.steps if step.status not in STEP_ENDED] == []
+            steps = [type for type, name in told(lanes) if name]
+            assert (steps[:1], len(steps)) in (([], 0), (["step.start"], 2))
+            assert len([event for event in events if event.type in ENDS]) == len(tracker.steps)
+
+        return lambda: leave(tracker), lambda: tracker.step("Late"), check
+
+    at_every_line(scene)
+
+
+def test_a_warning_does_not_make_a_step_run_again(lanes: Lanes, events: list[BusEvent]) -> None:
+    """It was given before the step ended, and comes after that."""
+
+    def scene() -> tuple[Callable[[], object], Callable[[], object], Callable[[], object]]:
+        tracker = entered(lanes, events)
+        step = tracker.step("Read")
+
+        def check() -> None:
+            leave(tracker)
+            known = {held.index: held for blob in blobs(lanes.only()) for held in blob.steps}
+            assert (known[1].status, known[1].warned) == ("complete", step.warned)
+
+        return lambda: step.warn("slow"), step.complete, check
+
+    at_every_line(scene)
+
+
+@pytest.mark.parametrize("rebase", [False, True])
+def test_the_end_of_a_step_is_never_sent_without_its_result(lanes: Lanes, events: list[BusEvent], rebase: bool) -> None:
+    """Whoever is killed after it was stored finds both."""
+
+    def scene() -> tuple[Callable[[], object], Callable[[], object], Callable[[], object]]:
+        tracker = entered(lanes, events)
+        step = tracker.step("Add")
+        step.advance()
+        lane = lanes.only()
+        if rebase:
+            lane.rebase()
+        sent: list[RunBlob] = []
+
+        def end() -> None:
+            step.kept = ("key", b"3")
+            step.complete()
+
+        def check() -> None:
+            sent.extend(blobs(lane))
+            results = 0
+            for blob in sent:
+                results += len(blob.results)
+                assert results or all(held.status is StepStatus.RUNNING for held in blob.steps)
+            assert results == (step.kept is not None or step.status is StepStatus.COMPLETE)
+            leave(tracker)
+
+        return lambda: sent.extend(blobs(lane)), end, check
 
     at_every_line(scene)
 

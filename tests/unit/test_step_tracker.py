@@ -624,20 +624,26 @@ def test_a_step_may_be_entered_with_async_with(events: list[BusEvent]) -> None:
     assert_steps(events, ["Fetch", ("Store", "error")])
 
 
-def test_an_ended_step_lets_go_of_the_task_that_ran_it() -> None:
-    """What thousands of tasks returned must not live as long as their operation."""
+@pytest.mark.parametrize("end", ["left", "failed", "ended elsewhere"])
+def test_an_ended_step_lets_go_of_the_task_that_ran_it(end: str) -> None:
+    """What thousands of tasks returned, or raised, must not live as long as their operation."""
 
     async def main() -> None:
         async with quiet() as tracker:
 
             async def work() -> None:
-                with tracker.step("Fetch"):
-                    pass
+                with tracker.step("Fetch") as step:
+                    if end == "failed":
+                        raise OSError("away")
+                    if end == "ended elsewhere":
+                        await asyncio.to_thread(step.complete)
 
             async def nothing() -> None: ...
 
             task = asyncio.create_task(work())
-            await task
+            await asyncio.wait([task])
+            with suppress(OSError):
+                task.result()
             gone = weakref.ref(task)
             del task
             await asyncio.create_task(nothing())  # The loop itself holds the last task it ran.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tracker.bus import event_of, news
 from tracker.clock import now
-from tracker.model import Event, EventType, RunPart, Status, StepState, StepStatus
+from tracker.model import STEP_ENDED, Event, EventType, RunPart, StepState, StepStatus
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import RunBlob
@@ -120,26 +120,34 @@ class Lane:
         return taken
 
     def _keep(self, step: Step) -> None:
+        """Send its result as well; called after its state was read, for an end is never told without the result."""
         if step.kept is not None:
             self._results[step.kept[0]] = step
 
     def _whole(self) -> RunBlob:
         self._rebase = False
         states, head = [], self.run.part()
-        for step in self.run.in_order():
-            self._keep(step)
+        for step in self._known():
             step.dirty = False
             states.append(state := step.state())
             step.told = state.status
+            self._keep(step)
         gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, head=head)
         gap.dropped, self._dropped = self._dropped, 0
         self._number(gap)
         return self._blob([gap], head, states, rebase=True)
 
+    def _known(self) -> list[Step]:
+        """The run's steps but those that another thread began after its end, and will cancel."""
+        steps = self.run.in_order()
+        if self.run.ended is None:
+            return steps
+        return [step for step in steps if step.status is not StepStatus.RUNNING or step.told is step.status]
+
     def _blob(
         self, events: list[Event], head: RunPart | None, steps: list[StepState], *, rebase: bool = False
     ) -> RunBlob:
-        self._ended = self._ended or (head is not None and head.status is not Status.RUNNING)
+        self._ended = self._ended or (head is not None and head.ended is not None)
         for step in steps:
             self._note_current(step)
         run = self.run
@@ -162,14 +170,21 @@ class Lane:
         if isinstance(item, Step):
             type = news(item)
             if type is not None:
-                yield event_of(type, item)
+                yield self._changed(type, item)
             return
         if item.type == EventType.OPERATION_COMPLETE:
-            for step in self.run.in_order():
+            for step in self._known():
                 step.dirty = False
                 while (type := news(step)) is not None:
-                    yield event_of(type, step)
+                    yield self._changed(type, step)
+        if item.step is not None and (warned := self.run.steps[item.step.index]).told in STEP_ENDED:
+            item.step = warned.state()  # As it was when it warned, it would run again.
         yield item
+
+    def _changed(self, type: EventType, step: Step) -> Event:
+        event = event_of(type, step)
+        self._keep(step)
+        return event
 
     def _number(self, event: Event) -> Event:
         self._seq += 1

@@ -184,7 +184,8 @@ class Publisher:
         for count in range(len(self._queue)):
             taken = self._queue.popleft()
             run, item = taken if isinstance(taken, tuple) else (taken._run, taken)
-            self._lane(run).add(item)
+            if run.run in self._lanes or run.ended is None or _opens(item):
+                self._lane(run).add(item)  # Else all of the run was told: its whole state, or another thread is late.
             if count % GIVE_WAY_EVERY == 0:
                 time.sleep(0)
         while self._overflowed:
@@ -223,14 +224,13 @@ class Publisher:
 
     def _send_of(self, lanes: list[Lane]) -> bool:
         cut = [(lane, blob) for lane in lanes if (blob := lane.cut()) is not None]
-        if not cut:
-            return False
-        answers = self._send([blob for _, blob in cut])
+        answers = self._send([blob for _, blob in cut]) if cut else []
         for (lane, _), answer in zip(cut, answers, strict=False):
             _settle(lane, answer)
+        for lane in lanes:  # Also those of which what waited was told before.
             if lane.done:
                 self._lanes.pop(lane.run.run, None)
-        return True
+        return bool(cut)
 
     def _send(self, blobs: list[RunBlob]) -> list[Answer]:
         """The store's answers; none if it could not be reached, and then the same blobs go again later."""
@@ -253,6 +253,13 @@ class Publisher:
         if elapsed() - self._logged >= LOG_EVERY:
             self._logged = elapsed()
             log.warning("tracker: %s; the work goes on", line(text, TEXT), exc_info=exc_info)
+
+
+def _opens(item: Event | Step) -> bool:
+    """Whether it may be the first thing taken of a run that has ended: its start, or its end."""
+    if isinstance(item, Step) or item.head is None:
+        return False
+    return item.type == EventType.OPERATION_START or item.head.ended is not None
 
 
 def _settle(lane: Lane, answer: Answer) -> None:
