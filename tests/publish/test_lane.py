@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracker import StepTracker, event_bus
+from tracker import StepTracker, _sink, event_bus
 from tracker.bus import Sink
 from tracker.model import Event, EventType, StepStatus
 from tracker.publish.lane import LINES_LIMIT, Lane
@@ -48,8 +48,6 @@ def blobs(lane: Lane) -> Iterator[RunBlob]:
 @pytest.fixture
 def lanes() -> Iterator[Lanes]:
     """The bus connected to lanes for one test."""
-    from tracker import _sink
-
     made = Lanes()
     sink: Sink = made
     event_bus.connect(lambda: sink)
@@ -221,3 +219,23 @@ def test_a_step_begun_after_the_end_is_not_told_to_run(lanes: Lanes, rebase: boo
     if rebase:
         lanes.only().rebase()
     assert [blob.steps for blob in blobs(lanes.only())] == [[]]
+
+
+def test_whatever_begins_to_send_in_the_midst_of_a_run_tells_all_of_it() -> None:
+    """Redis was set up inside the block: what went before is in the first blob, what comes after is told as ever."""
+    made = Lanes()
+    with StepTracker("Work", display="quiet") as tracker:
+        tracker.step("Read")
+        tracker.complete()
+        tracker.step("Write")
+        event_bus.connect(lambda: made)
+        try:
+            tracker.complete()
+            whole = list(blobs(made.only()))
+            tracker.step("Check")
+            after = list(blobs(made.only()))
+        finally:
+            event_bus.connect(_sink)
+    assert [blob.rebase for blob in whole] == [True]
+    assert [(step.name, step.status) for step in whole[0].steps] == [("Read", "complete"), ("Write", "complete")]
+    assert [event.type for blob in after for event in blob.events] == ["step.start"]

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
+from celery.utils.saferepr import saferepr
 
 from tracker.celery.app import make_app
 from tracker.model import Parts
 from tracker.settings import Settings
+
+REPR_LIMIT = 1024
+"""Longest form of the arguments for Celery's own events and logs, in characters; Celery's limit for its own."""
 
 HEADER = "tracker"
 """Message header that carries the operation's id, parent and title, and the titles of those around it."""
@@ -45,7 +49,7 @@ def send(
     app.send_task(
         task,
         kwargs=args,
-        kwargsrepr=repr(queue.args or {}),  # It goes into Celery's own events and logs.
+        kwargsrepr=saferepr(queue.args or {}, REPR_LIMIT),
         task_id=operation.id,
         queue=queue.queue,
         headers={HEADER: header},

@@ -37,13 +37,17 @@ class Lane:
         self._seq = 0
         self._rebase = False
         self._current: StepState | None = None
-        self._has_end = self._ended = self._given_up = False
+        self._begun = self._has_end = self._ended = self._given_up = False
 
     def add(self, item: Event | Step) -> None:
         """Take an event, or note that a step has changed."""
         if self._given_up or self._has_end:
             return
-        self._has_end = isinstance(item, Event) and item.type == EventType.OPERATION_COMPLETE
+        type = item.type if isinstance(item, Event) else None
+        if not self._begun and type != EventType.OPERATION_START:
+            self.rebase()  # What sends was set up in the midst of the run.
+        self._begun = True
+        self._has_end = type == EventType.OPERATION_COMPLETE
         if isinstance(item, Event) and item.log is not None and len(self._waiting) >= LINES_LIMIT:
             self._dropped += 1
             return
@@ -62,7 +66,7 @@ class Lane:
             return
         self._dropped += sum(isinstance(item, Event) and item.log is not None for item in self._waiting)
         self._waiting.clear()
-        self._rebase = True
+        self._rebase = self._begun = True
 
     @property
     def empty(self) -> bool:
