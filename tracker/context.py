@@ -6,7 +6,7 @@ Holds context variables only; knows nothing of events or displays.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import current_thread
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Held = TypeVar("Held")
 
 _modules = sys.modules
+_running_loop: Callable[[], object] | None = None
+"""Bound once, as every step asks."""
 
 current_run: ContextVar[RunWriter | None] = ContextVar("tracker_current_run", default=None)
 """The run the code is inside of; an operation started here becomes its child."""
@@ -88,7 +90,17 @@ def _restore(variable: ContextVar[Held | None], held: Held, before: Held | None)
 
 def caller() -> object:
     """The asyncio task or, outside of one, the thread that is calling; steps of the plain form belong to it."""
-    # Without a running loop, current_task() raises, which costs more than all the rest of a step.
-    if "asyncio" in _modules and (asyncio := _modules["asyncio"])._get_running_loop() is not None:
-        return asyncio.current_task() or current_thread()
+    if _running_loop is not None:
+        # Without a running loop, current_task() raises, which costs more than all the rest of a step.
+        if _running_loop() is not None:
+            return _modules["asyncio"].current_task() or current_thread()
+    elif "asyncio" in _modules:
+        _learn_of_asyncio()
+        return caller() if _running_loop is not None else current_thread()
     return current_thread()
+
+
+def _learn_of_asyncio() -> None:
+    """Somebody has loaded it, or is about to, and then nobody runs in a task yet."""
+    global _running_loop
+    _running_loop = getattr(_modules["asyncio"], "_get_running_loop", None)

@@ -297,7 +297,7 @@ class RunWriter:
                 self._close(mine, exc, status)
             done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
             # Not only those known as open: an interrupt may have come while a step began or ended.
-            self._cut_off(reversed(self.in_order()), done)
+            self._cut_off([*self.steps.values()][::-1], done)
 
     def _cut_off(self, steps: Iterable[Step], status: StepStatus) -> None:
         for step in steps:

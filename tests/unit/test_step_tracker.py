@@ -14,11 +14,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tracker import OperationCancelled, StepTracker, TrackerError, current_tracker
+from tracker import OperationCancelled, StepTracker, TrackerError, context, current_tracker
 from tracker import clock as clocks
 from tracker.bus import BusEvent
 from tracker.render.texts import over_time
@@ -767,3 +768,13 @@ def test_a_count_beyond_what_every_reader_can_hold_becomes_a_float(events: list[
         step.advance(2**60)
     (ended,) = [event for event in events if event.type == "step.complete"]
     assert type(ended.data["current"]) is float
+
+
+def test_a_step_may_begin_while_another_thread_imports_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module is known by then, but has nothing in it yet."""
+    monkeypatch.setattr(context, "_running_loop", None)
+    monkeypatch.setitem(sys.modules, "asyncio", ModuleType("asyncio"))
+    with quiet() as tracker:
+        tracker.step("Read")
+        tracker.complete()
+    assert tracker.steps[0].status == "complete"
