@@ -86,8 +86,9 @@ def test_a_message_tells_celery_the_masked_arguments_for_its_own_events_and_logs
     """Whoever watches Celery's events, as Flower does, sees no more than our readers."""
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(Celery, "send_task", lambda *_, **options: sent.append(options))
-    system.queueing.submit("test.signs_in", {"user": "ada", "password": "hunter2!"}, {})
+    id = system.queueing.submit("test.signs_in", {"user": "ada", "password": "hunter2!"}, {})
     (message,) = sent
+    assert system.history.operation(id).title == message["headers"]["tracker"]["title"] == "test.signs_in ada …"
     assert (message["kwargs"]["password"], message["kwargsrepr"]) == ("hunter2!", "{'user': 'ada', 'password': '…'}")
 
 
