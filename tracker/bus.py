@@ -231,13 +231,11 @@ def news(step: Step) -> EventType | None:
 
 def event_of(type: EventType, step: Step) -> Event:
     """The event that tells ``type`` of ``step``: with its state as it began, or as it is."""
-    # Progress is told of as it is now. What has ended changes no more.
-    state, ts = step.state(), clock.now()
     if type is EventType.STEP_START:
-        state = step._begun()
-        ts = step._started
-    elif state.duration is not None:
-        ts = step._started + state.duration
+        state, ts = step._begun(), step._started
+    else:  # Progress is that of now. What has ended changes no more.
+        state = step.state()
+        ts = clock.now() if state.duration is None else step._started + state.duration
     return Event(type, step._run.operation, ts, step._run.run, step=state)
 
 

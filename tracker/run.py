@@ -14,9 +14,8 @@ from itertools import count
 from operator import attrgetter
 from threading import get_ident
 
-from tracker import clock, process
+from tracker import clock, context, process
 from tracker.bus import event_bus
-from tracker.context import caller
 from tracker.errors import TrackerError
 from tracker.fault import Fault, Faults
 from tracker.log_lines import LogLines, lines_of
@@ -280,7 +279,7 @@ class RunWriter:
     def leave(self, step: Step, exc: BaseException | None) -> None:
         """A step's block was left: the outcome follows the exception, unless it was given before."""
         if exc is None and self.open.innermost(step._owner) is step:
-            self.finish(step, StepStatus.COMPLETE, caller())
+            self.finish(step, StepStatus.COMPLETE, context.caller())
             return
         with self._lock:
             inner = self.open.innermost(step._owner) if step.status is _RUNNING else step
