@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import wait_for
-from tracker import StepTracker, event_bus
+from tracker import StepTracker, _sink, event_bus
 from tracker.compose import compose
 from tracker.embedded import Server
 from tracker.model import EventType, Operation, Status, StepStatus
@@ -482,3 +482,43 @@ def test_what_comes_after_all_of_a_run_was_stored_leaves_nothing_behind(
     found = operation(store, tracker.operation_id or "")
     assert found is not None
     assert [(held.status, held.warned) for held in found.steps or ()] == [("complete", 20)]
+
+
+@pytest.fixture
+def by_hand(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    """A publisher without a thread, connected for one test, that sends one run a call."""
+    monkeypatch.setattr(publishing, "BLOBS_PER_CALL", 1)
+    monkeypatch.setattr(Publisher, "_start", lambda _: None)
+    publisher = Publisher(store)
+    event_bus.connect(lambda: publisher)
+    yield publisher
+    event_bus.connect(_sink)
+
+
+def test_a_run_that_has_nothing_new_to_tell_holds_up_no_other(by_hand: Publisher, store: Store) -> None:
+    """Its notes were told before, so its turn sends nothing; the next run has its turn all the same."""
+
+    def send() -> None:
+        by_hand._sort()
+        while by_hand._send_due():
+            pass
+
+    with StepTracker("One", id="a", display="quiet") as one, StepTracker("Other", id="b", display="quiet") as other:
+        step = one.step("Told")
+        send()
+        event_bus.step(EventType.STEP_START, step)
+        other.step("New")
+        send()
+        found = operation(store, "b")
+    assert found is not None
+    assert [held.name for held in found.steps or ()] == ["New"]
+
+
+def test_a_run_that_always_has_something_to_tell_holds_up_no_other(by_hand: Publisher, store: Store) -> None:
+    """Whoever was sent comes last next time."""
+    with StepTracker("Busy", id="a", display="quiet") as busy, StepTracker("Other", id="b", display="quiet"):
+        for index in range(2):
+            busy.step(f"Step {index}")
+            by_hand._sort()
+            by_hand._send_due()
+        assert operation(store, "b") is not None

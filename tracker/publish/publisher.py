@@ -202,17 +202,18 @@ class Publisher:
 
     def _drop_ended_runs(self) -> None:
         excess = len(self._lanes) - LANE_LIMIT
-        ended = [id for id, lane in self._lanes.items() if lane.run.part().ended is not None][:excess]
-        for id in ended:
+        ended = sorted((lane.run.ended, id) for id, lane in self._lanes.items() if lane.run.ended is not None)[:excess]
+        for _, id in ended:
             del self._lanes[id]
         self.dropped_runs += len(ended)
         self._complain(f"dropped {self.dropped_runs} ended runs, as too many wait for the store")
 
     def _send_due(self) -> bool:
-        """Send one call's worth; whether there was anything to send."""
+        """Send one call's worth; whether anything waited, which others still may."""
         due = [lane for lane in self._lanes.values() if not lane.empty][:BLOBS_PER_CALL]
         try:
-            return self._send_of(due)
+            self._send_of(due)
+            return bool(due)
         except Exception:  # Something cannot be sent; whose it is shows when each goes alone.
             self._complain("some events cannot be sent", exc_info=True)
         for lane in due:
@@ -222,15 +223,15 @@ class Publisher:
                 lane.give_up()
         return True
 
-    def _send_of(self, lanes: list[Lane]) -> bool:
+    def _send_of(self, lanes: list[Lane]) -> None:
         cut = [(lane, blob) for lane in lanes if (blob := lane.cut()) is not None]
         answers = self._send([blob for _, blob in cut]) if cut else []
         for (lane, _), answer in zip(cut, answers, strict=False):
             _settle(lane, answer)
-        for lane in lanes:  # Also those of which what waited was told before.
-            if lane.done:
-                self._lanes.pop(lane.run.run, None)
-        return bool(cut)
+        for lane in lanes:  # Also those of which what waited was told before. Others have their turn first now.
+            del self._lanes[lane.run.run]
+            if not lane.done:
+                self._lanes[lane.run.run] = lane
 
     def _send(self, blobs: list[RunBlob]) -> list[Answer]:
         """The store's answers; none if it could not be reached, and then the same blobs go again later."""
