@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.lanes import Lanes
+from tracker import _sink, event_bus
+from tracker.bus import BusEvent
 from tracker.embedded import ensure_server
+from tracker.testing import capture_events
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_FLAGS = (
@@ -53,6 +57,22 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = ensure_server(tmp_path_factory.mktemp("redis"))
     yield server.url
     server.stop()
+
+
+@pytest.fixture
+def events() -> Iterator[list[BusEvent]]:
+    """Everything the bus tells while the test runs."""
+    with capture_events() as captured:
+        yield captured
+
+
+@pytest.fixture
+def lanes() -> Iterator[Lanes]:
+    """The bus connected to lanes for one test."""
+    made = Lanes()
+    event_bus.connect(lambda: made)
+    yield made
+    event_bus.connect(_sink)
 
 
 @pytest.fixture

@@ -245,7 +245,7 @@ class RunWriter:
     def finish(self, step: Step, status: StepStatus, caller: object = None, detail: str = "", error: str = "") -> bool:
         """End a running step; ``False`` if it was not running, for an outcome is final.
 
-        ``caller`` is who calls, as an owner of steps; without it, the step's owner is remembered a little longer.
+        ``caller`` is who calls, as an owner of steps; if it is the step's own, nothing is kept for it any more.
         """
         # Never asked for their truth: what is given may be anything, and some things refuse to tell it.
         if type(detail) is not str or detail:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from datetime import UTC
 
 import pytest
@@ -20,14 +19,7 @@ from tracker.celery.jobs import _classify
 from tracker.compose import compose
 from tracker.model import EventType, Operation, Parts, Status, StepStatus
 from tracker.outcome import outcome
-from tracker.testing import FakeClock, assert_steps, capture_events
-
-
-@pytest.fixture
-def events() -> Iterator[list[BusEvent]]:
-    """Everything the bus tells while the test runs."""
-    with capture_events() as captured:
-        yield captured
+from tracker.testing import FakeClock, assert_steps
 
 
 def quiet(title: str = "Work", **options: object) -> StepTracker:

@@ -2,57 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from tests.lanes import Lanes, blobs
 from tracker import StepTracker, _sink, event_bus
-from tracker.bus import Sink
 from tracker.model import Event, EventType, StepStatus
-from tracker.publish.lane import LINES_LIMIT, Lane
-from tracker.run import RunWriter
+from tracker.publish.lane import LINES_LIMIT
 from tracker.step import Step
-from tracker.store import RunBlob
-
-
-class Lanes:
-    """A sink that gives each run a lane and sends nothing."""
-
-    def __init__(self) -> None:
-        self.lanes: dict[str, Lane] = {}
-
-    def _lane(self, run: RunWriter) -> Lane:
-        return self.lanes.setdefault(run.run, Lane(run))
-
-    def put(self, run: RunWriter, event: Event) -> None:
-        self._lane(run).add(event)
-
-    def step(self, step: Step) -> None:
-        self._lane(step._run).add(step)
-
-    def flush(self, timeout: float) -> bool:
-        return True
-
-    def only(self) -> Lane:
-        (lane,) = self.lanes.values()
-        return lane
-
-
-def blobs(lane: Lane) -> Iterator[RunBlob]:
-    """Everything that waits, each blob answered with ``stored``."""
-    while (blob := lane.cut()) is not None:
-        yield blob
-        lane.stored()
-
-
-@pytest.fixture
-def lanes() -> Iterator[Lanes]:
-    """The bus connected to lanes for one test."""
-    made = Lanes()
-    sink: Sink = made
-    event_bus.connect(lambda: sink)
-    yield made
-    event_bus.connect(_sink)
 
 
 def test_a_plan_is_told_once_however_often_it_grows(lanes: Lanes) -> None:

@@ -15,7 +15,7 @@ from types import FrameType
 
 import pytest
 
-from tests.publish.test_lane import blobs
+from tests.lanes import blobs
 from tests.support import wait_for
 from tracker import StepTracker, _sink, current_tracker, event_bus
 from tracker.bus import BusEvent
@@ -23,14 +23,6 @@ from tracker.model import Event
 from tracker.publish.lane import Lane
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.testing import capture_events
-
-
-@pytest.fixture
-def events() -> Iterator[list[BusEvent]]:
-    """Everything the bus tells while the test runs."""
-    with capture_events() as captured:
-        yield captured
 
 
 class Taken:

@@ -12,14 +12,7 @@ import pytest
 
 from tracker import StepTracker
 from tracker.bus import BusEvent
-from tracker.testing import assert_steps, capture_events
-
-
-@pytest.fixture
-def events() -> Iterator[list[BusEvent]]:
-    """Everything the bus tells while the test runs."""
-    with capture_events() as captured:
-        yield captured
+from tracker.testing import assert_steps
 
 
 def quiet() -> StepTracker:

@@ -14,14 +14,7 @@ import pytest
 
 from tracker import StepTracker, TrackerError, current_tracker, event_bus
 from tracker.bus import BusEvent
-from tracker.testing import FakeClock, capture_events
-
-
-@pytest.fixture
-def events() -> Iterator[list[BusEvent]]:
-    """Everything the bus tells while the test runs."""
-    with capture_events() as captured:
-        yield captured
+from tracker.testing import FakeClock
 
 
 def quiet(title: str = "Work", **options: Any) -> StepTracker:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -16,31 +16,14 @@ from types import FrameType
 
 import pytest
 
-from tests.publish.test_lane import Lanes, blobs
-from tracker import StepTracker, TrackerError, _sink, event_bus
+from tests.lanes import Lanes, blobs
+from tracker import StepTracker, TrackerError
 from tracker.bus import BusEvent
 from tracker.model import STEP_ENDED, StepStatus
 from tracker.results import Results
 from tracker.store import RunBlob
-from tracker.testing import capture_events
 
 ENDS = ("step.complete", "step.error", "step.skip")
-
-
-@pytest.fixture
-def events() -> Iterator[list[BusEvent]]:
-    """Everything the bus tells while the test runs."""
-    with capture_events() as captured:
-        yield captured
-
-
-@pytest.fixture
-def lanes() -> Iterator[Lanes]:
-    """The bus connected to lanes for one test."""
-    sink = Lanes()
-    event_bus.connect(lambda: sink)
-    yield sink
-    event_bus.connect(_sink)
 
 
 class Meanwhile:

@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.publish.test_lane import Lanes, blobs
+from tests.lanes import Lanes, blobs
 from tracker import Step, StepTracker, TrackerError, _sink, event_bus
 from tracker.bus import EVERYTHING, BusEvent
 from tracker.compose import apply

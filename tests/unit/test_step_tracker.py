@@ -23,14 +23,7 @@ from tracker import OperationCancelled, StepTracker, TrackerError, context, curr
 from tracker import clock as clocks
 from tracker.bus import BusEvent
 from tracker.render.texts import over_time
-from tracker.testing import FakeClock, assert_steps, capture_events
-
-
-@pytest.fixture
-def events() -> Iterator[list[BusEvent]]:
-    """Everything the bus tells while the test runs."""
-    with capture_events() as captured:
-        yield captured
+from tracker.testing import FakeClock, assert_steps
 
 
 def quiet(title: str = "Work", **options: object) -> StepTracker:

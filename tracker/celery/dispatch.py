@@ -38,8 +38,9 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
     ):
         try:
             for child in step.track(queued_children(store, batch), total=total, unit="operations"):
-                name, shown = (child.queue.name, child.queue.args) if child.queue else ("", None)
-                send(self.app, child, name, hidden.get(child.id, shown or {}), [title], producer=producer)
+                if child.queue is not None:
+                    args = hidden.get(child.id, child.queue.args or {})
+                    send(self.app, child, child.queue.name, args, [title], producer=producer)
                 sent += 1
         except Exception as error:
             give_up(store, batch, sent, Error(type(error).__name__, message_of(error)))

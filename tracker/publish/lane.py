@@ -117,7 +117,6 @@ class Lane:
         end = BLOB_EVENTS
         for place, item in enumerate(self._waiting[:BLOB_EVENTS]):
             if isinstance(item, Step) and item.kept is not None:
-                self._keep(item)
                 end = place + 1
                 break
         taken, self._waiting = self._waiting[:end], self._waiting[end:]
