@@ -213,11 +213,12 @@ local function take_map()
   return map
 end
 
--- run: operation, run, rebase (1 or empty), resumes (1 or empty), first seq, last seq, events, head, its status,
---      parent, created, the step it is at, number of changed steps, then index and value of each, number of log
---      lines and each, number of kept results, then key and value of each.
+-- run: operation, run, its process, then 1 or empty each: rebase, resumes, replay; first seq, last seq, events, head,
+--      its status, parent, created, the step it is at, number of changed steps, then index and value of each, number
+--      of log lines and each, number of kept results, then key and value of each.
 local function put_run()
-  local id, run, rebase, resumes = take(), take(), take() == '1', take() == '1'
+  local id, run, process = take(), take(), take()
+  local rebase, resumes, replay = take() == '1', take() == '1', take() == '1'
   local first, last = tonumber(take()), tonumber(take())
   local events, head, status, parent, created, current = take(), take(), take(), take(), take(), take()
   local steps, lines, results = take_map(), take_list(), take_map()

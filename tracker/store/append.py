@@ -31,6 +31,7 @@ class RunBlob:
 
     With ``rebase`` the state is the run's whole state, and takes the place of events the store never saw.
     ``results`` are kept results of steps, by key; a run that ``resumes`` leaves those of earlier runs in place.
+    ``process`` is whose sign of life stands for the run. A ``replay`` comes from the spool of a process that is gone.
     """
 
     operation: str
@@ -44,9 +45,12 @@ class RunBlob:
     rebase: bool = False
     resumes: bool = False
     results: Sequence[tuple[str, bytes]] = ()
+    process: str = ""
+    replay: bool = False
 
     def arguments(self) -> list[Any]:
-        flat: list[Any] = ["run", self.operation, self.run, "1" if self.rebase else "", "1" if self.resumes else ""]
+        flags = ["1" if flag else "" for flag in (self.rebase, self.resumes, self.replay)]
+        flat: list[Any] = ["run", self.operation, self.run, self.process, *flags]
         flat += [self.events[0].seq, self.events[-1].seq, _encode(self.events)]
         flat += [_encode(self.head), str(self.head.status)] if self.head else ["", ""]
         flat += [self.parent, repr(self.created), _encode(self.current) if self.current else "", len(self.steps)]
