@@ -1,0 +1,1 @@
+"""An offline checker: holds what producers did against what is stored and what watchers saw."""
