@@ -142,8 +142,8 @@ def in_order(name: str, seen: list[Seen]) -> Iterator[Violation]:
         last = revs.get(record.operation, 0)
         if record.rev < last:
             yield Violation("order", f"{name} saw {record.operation} at rev {record.rev} after {last}")
-        if record.what == "event" and record.rev > last + 1:
-            yield Violation("gap", f"{name} saw {record.operation} at rev {record.rev}, next after {last}")
+        if record.rev > last + {"event": 1, "final": 0}.get(record.what, record.rev):
+            yield Violation("gap", f"{name} saw {record.operation} at rev {record.rev} next after {last}")
         revs[record.operation] = record.rev
         for index, status in record.steps.items():
             before = steps.get((record.run, index), "pending")

@@ -42,7 +42,7 @@ def watched() -> list[Seen]:
         Seen("event", "a", 6, *run, "complete"),
         Seen("event", "b", 1, "", "", "queued", {}, counts(queued=1)),
         Seen("final", "a", 6, *run, "complete", dict(DONE)),
-        Seen("final", "b", 12, "", "", "running", {}, counts(complete=1)),
+        Seen("final", "b", 1, "", "", "running", {}, counts(complete=1)),
     ]
 
 
