@@ -19,8 +19,9 @@ from tracker import StepTracker, _sink, event_bus
 from tracker.compose import compose
 from tracker.embedded import Server
 from tracker.model import EventType, Operation, Status, StepStatus
-from tracker.publish import Publisher, lane
+from tracker.publish import Publisher, backlog, lane, waiting
 from tracker.publish import publisher as publishing
+from tracker.publish.outage import LONGEST_PAUSE, pause_after
 from tracker.store import RunBlob, Store
 
 
@@ -206,8 +207,10 @@ def test_a_script_is_unharmed_when_redis_is_not_reachable() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_refused_password_ends_publishing_with_one_line(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """No storm of attempts, and no password in the log."""
+def test_a_refused_password_is_told_in_one_line_and_not_tried_again_soon(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No storm of attempts, no password in the log, and nobody waits for what will not come."""
     wrong = server.url.replace(server.url.split("@")[0], "redis://:wrong-password")
     publisher = Publisher(Store(wrong))
     from tracker import _sink, event_bus
@@ -218,7 +221,9 @@ def test_a_refused_password_ends_publishing_with_one_line(server: Server, caplog
             work("a")
             work("b")
             wait_for(lambda: caplog.records)
-            assert publisher.flush()
+            assert not publisher.flush(60)
+            assert publisher._outage is not None
+            assert publisher._outage.due > 50
     finally:
         event_bus.connect(_sink)
     assert len(caplog.records) == 1
@@ -247,7 +252,7 @@ def test_a_complaint_holds_no_password(caplog: pytest.LogCaptureFixture) -> None
     """Errors of the store are logged by a thread that nobody watches."""
     publisher = Publisher(Store("redis://localhost:6379/0"))
     with caplog.at_level(logging.WARNING, "tracker"):
-        publisher._complain("Redis at redis://:hunter2@cache did not answer")
+        publisher._complain("fault", "Redis at redis://:hunter2@cache did not answer")
     assert "redis://…@cache did not answer; the work goes on" in caplog.text
 
 
@@ -258,25 +263,22 @@ def test_an_outage_is_told_once_and_leaves_nothing_behind(
     publisher._store.client.answer_timeout = 0.1
     with caplog.at_level(logging.WARNING, logger="tracker"), hanging(server):
         work("during")
-        wait_for(lambda: publisher._failures >= 3)
+        wait_for(lambda: publisher._outage and publisher._outage.failures >= 3)
     stored(store, "during")
     assert publisher.flush(10)
     (warning,) = caplog.messages
     assert warning.endswith("; the work goes on")
-    assert publisher._pause() == publishing.FLUSH_EVERY
+    assert publisher._outage is None
 
 
-def test_attempts_grow_further_apart_in_a_long_outage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempts_grow_further_apart_in_a_long_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand workers do not hammer a Redis that is coming back; yet none waits longer than a few seconds."""
-    publisher = Publisher(store)
     monkeypatch.setattr("random.uniform", lambda shortest, longest: longest)
-    pauses = []
-    for publisher._failures in range(1, 11):
-        pauses.append(publisher._pause())
-    growing = [pause for pause in pauses if pause < publishing.LONGEST_PAUSE]
+    pauses = [pause_after(failures) for failures in range(1, 30)]
+    growing = [pause for pause in pauses if pause < LONGEST_PAUSE]
     assert pauses == sorted(pauses)
     assert len(set(growing)) == len(growing) >= 3
-    assert pauses[-1] == publishing.LONGEST_PAUSE
+    assert pauses[-1] == LONGEST_PAUSE
 
 
 def test_after_a_failure_the_address_is_asked_anew(publisher: Publisher, store: Store) -> None:
@@ -287,7 +289,7 @@ def test_after_a_failure_the_address_is_asked_anew(publisher: Publisher, store: 
     redis.replicaof("127.0.0.1", "1")
     try:
         work("during")
-        wait_for(lambda: publisher._failures)
+        wait_for(lambda: publisher._outage)
         wait_for(lambda: [client["id"] for client in redis.client_list()] == [str(redis.client_id())])
     finally:
         redis.replicaof("NO", "ONE")
@@ -308,19 +310,26 @@ def test_a_forked_child_does_not_wait_for_the_publisher_of_its_parent(redis_url:
     assert run_script(code, redis_url, namespace).stdout == "0\n"
 
 
-def test_only_as_many_ended_runs_are_dropped_as_are_too_many(
-    publisher: Publisher, store: Store, server: Server, monkeypatch: pytest.MonkeyPatch
+def test_ended_runs_that_find_no_room_leave_their_last_word_and_the_oldest_not_even_that(
+    publisher: Publisher,
+    store: Store,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The oldest go, and the others are all stored when Redis is back."""
-    monkeypatch.setattr(publishing, "LANE_LIMIT", 5)
+    """The newest are stored whole when Redis is back, others by outcome and last step; what is dropped is said."""
+    monkeypatch.setattr(waiting, "STEPS_LIMIT", 2 * (waiting.STEPS_OF_A_RUN + 3))
+    monkeypatch.setattr(backlog, "WORDS_LIMIT", 3)
     publisher._store.client.answer_timeout = 0.1
-    with hanging(server):
+    with hanging(server), caplog.at_level(logging.WARNING, logger="tracker"):
         for number in range(8):
             work(f"work-{number}")
         wait_for(lambda: publisher.dropped_runs == 3)
-    for number in range(3, 8):
-        stored(store, f"work-{number}")
-    assert publisher.dropped_runs == 3
+    found = [stored(store, f"work-{number}") for number in range(3, 8)]
+    assert [len(each.steps or []) for each in found] == [1, 1, 1, 3, 3]
+    assert {each.status for each in found} == {Status.COMPLETE}
+    assert [operation(store, f"work-{number}") for number in range(3)] == [None] * 3
+    assert sum("dropped" in message for message in caplog.messages) == 1
 
 
 def test_what_cannot_be_sent_costs_only_its_own_run(
@@ -478,7 +487,7 @@ def test_what_comes_after_all_of_a_run_was_stored_leaves_nothing_behind(
     assert publisher.flush(20)
     event_bus.step(EventType.STEP_COMPLETE, step)
     assert publisher.flush(20)
-    assert publisher._lanes == {}
+    assert not publisher._waiting
     found = operation(store, tracker.operation_id or "")
     assert found is not None
     assert [(held.status, held.warned) for held in found.steps or ()] == [("complete", 20)]

@@ -135,7 +135,7 @@ def run(
 def _listen(app: Celery, store: Store, jobs: JobList) -> None:
     signals.worker_ready.connect(jobs.start, weak=False)
     signals.worker_shutting_down.connect(jobs.stop, weak=False)
-    signals.worker_process_shutdown.connect(lambda **_: publish.flush(), weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: publish.settle(), weak=False)
 
     def died(task_id: str, exception: BaseException, **_: Any) -> None:
         if isinstance(exception, WorkerLostError | TimeLimitExceeded):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tracker.publish.publisher import EXIT_WAIT, Publisher
 from tracker.settings import Settings
 from tracker.store import Store
 
-__all__ = ["Publisher", "connect", "flush"]
+__all__ = ["Publisher", "connect", "flush", "settle", "spool_folder"]
 
 _publishers: list[Publisher] = []
 
@@ -24,10 +26,20 @@ def connect(settings: Settings) -> Publisher:
     pool.connection_class(**pool.connection_kwargs)  # Not opened, and not kept.
     import encodings.idna  # noqa: F401  # What the name of the host is read with.
 
-    _publishers[:] = [Publisher(store)]
+    _publishers[:] = [Publisher(store, spool_folder(settings))]
     return _publishers[0]
+
+
+def spool_folder(settings: Settings) -> Path:
+    """Where processes of this namespace keep on disk what Redis does not take."""
+    return settings.state_dir / "spool" / settings.namespace
 
 
 def flush(timeout: float = EXIT_WAIT) -> bool:
     """Wait until every event of this process is stored; ``False`` if that took longer than ``timeout`` seconds."""
     return all(publisher.flush(timeout) for publisher in _publishers)
+
+
+def settle(timeout: float = EXIT_WAIT) -> bool:
+    """This process ends: wait until every event of it is stored or, if Redis is away, on disk."""
+    return all(publisher.settle(timeout) for publisher in _publishers)

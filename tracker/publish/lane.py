@@ -38,6 +38,7 @@ class Lane:
         self._rebase = False
         self._current: StepState | None = None
         self._begun = self._has_end = self._ended = self._given_up = False
+        self._met = self._held = False
 
     def add(self, item: Event | Step) -> None:
         """Take an event, or note that a step has changed."""
@@ -64,9 +65,21 @@ class Lane:
         """Forget what waits: the next blob carries the run's whole state."""
         if self._given_up:
             return
-        self._dropped += sum(isinstance(item, Event) and item.log is not None for item in self._waiting)
+        self._dropped += self.lines
         self._waiting.clear()
         self._rebase = self._begun = True
+
+    def drop_lines(self) -> None:
+        """Forget the log lines that wait; they are counted."""
+        self._dropped += self.lines
+        self._waiting = [item for item in self._waiting if isinstance(item, Step) or item.log is None]
+
+    def last_word(self) -> RunBlob:
+        """All that is kept of an ended run when there is no room for more: its head, and that the rest is missing."""
+        head = self.run.part()
+        gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, head=head, dropped=self._dropped)
+        self._number(gap)
+        return self._blob([gap], head, [], rebase=True)
 
     @property
     def empty(self) -> bool:
@@ -74,9 +87,19 @@ class Lane:
         return not (self._waiting or self.frozen or self._rebase)
 
     @property
+    def lines(self) -> int:
+        """How many log lines wait."""
+        return sum(isinstance(item, Event) and item.log is not None for item in self._waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait, steps that have changed among them."""
+        return len(self._waiting)
+
+    @property
     def done(self) -> bool:
-        """The run has ended and the store knows all of it."""
-        return self._ended and self.empty
+        """The run has ended, and nobody will ask for it again."""
+        return self._ended and self.empty and not self._held
 
     def cut(self) -> RunBlob | None:
         """The next blob to send: the one not answered yet, else a new one, else ``None``."""
@@ -86,6 +109,22 @@ class Lane:
 
     def stored(self) -> None:
         """The store has the frozen blob."""
+        self._met = True
+        self._forget()
+
+    def put_by(self) -> None:
+        """The spool has the frozen blob.
+
+        If the store has had others, they are not in the spool; should it lose them meanwhile, it must be told again.
+        """
+        self._held = self._met
+        self._forget()
+
+    def drained(self) -> None:
+        """The store has everything that was in the spool."""
+        self._met, self._held = True, False
+
+    def _forget(self) -> None:
         for step in self._results.values():
             step.kept = None
         self._results.clear()

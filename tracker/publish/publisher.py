@@ -1,8 +1,8 @@
 """The publisher: one background thread per process that sends events to the store.
 
-It never raises into the tracked work and never blocks it: ``put`` appends to a queue. It has a
-connection and a retry loop of its own; what waits is bounded, and a run whose events had to be
-dropped sends its whole state instead.
+It never raises into the tracked work and never blocks it: ``put`` appends to a queue. It has a connection and a retry
+loop of its own. While the store takes nothing, what waits goes to the spool; without one it is bounded, and a run whose
+events had to be dropped sends its whole state instead.
 """
 
 from __future__ import annotations
@@ -10,28 +10,33 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import random
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
 from tracker.model import Event, EventType
+from tracker.publish.backlog import BLOBS_PER_CALL, Backlog
 from tracker.publish.lane import Lane
+from tracker.publish.outage import Outage, pause_after
+from tracker.publish.spool import SpoolError
+from tracker.publish.waiting import Waiting
 from tracker.redact import TEXT, line
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.store import Answer, RunBlob, Store
-from tracker.store.client import Refused
+from tracker.store import Answer, Item, Store
+from tracker.store.client import Holding, Refused, Rejected
 
 FLUSH_EVERY = 0.005
 """Seconds between two calls of the store under load; the first event after a pause goes at once."""
 
-BLOBS_PER_CALL = 64
-"""Most blobs in one call."""
+SPOOL_EVERY = 0.02
+"""Seconds between two looks at the queue while the store is away."""
 
 GIVE_WAY_EVERY = 64
 """Events sorted before the tracked code may go on; the interpreter itself would let it wait for 5 ms."""
@@ -39,14 +44,8 @@ GIVE_WAY_EVERY = 64
 QUEUE_LIMIT = 20_000
 """Events that may wait for the thread; beyond it a run's events are replaced by its whole state."""
 
-LANE_LIMIT = 5_000
-"""Runs that may wait for the store; beyond it ended runs are dropped, oldest first, and counted."""
-
 EXIT_WAIT = 2.0
 """Seconds that the end of the process waits for the store, once."""
-
-LONGEST_PAUSE = 5.0
-"""Longest pause between attempts to reach the store, in seconds."""
 
 LOG_EVERY = 60.0
 """Seconds between two log lines about the same trouble."""
@@ -58,22 +57,24 @@ Taken = tuple[RunWriter, Event] | Step
 
 
 class Publisher:
-    """Sends the events of this process's runs to ``store``; connected to the event bus as its sink."""
+    """Sends the events of this process's runs to ``store``; connected to the event bus as its sink.
 
-    def __init__(self, store: Store) -> None:
-        self.dropped_runs = 0
+    ``folder`` is where events go while the store takes none.
+    """
+
+    def __init__(self, store: Store, folder: Path | None = None) -> None:
         self._store = store
         self._queue: deque[Taken] = deque()
         self._overflowed: dict[str, RunWriter] = {}
-        self._lanes: dict[str, Lane] = {}
+        self._waiting = Waiting()
+        self._backlog = Backlog(folder, self._complain)
+        self._outage: Outage | None = None
         # Whether the thread looks at the queue by itself; while it rests, or does not run, ``_take`` has more to do.
         self._awake = False
-        self._stopped = False
-        self._failures = 0
-        self._logged = -LOG_EVERY
+        self._logged: dict[str, float] = {}
         # Its put() may be interrupted by a signal handler that calls it again, which an Event would not survive.
         self._wake = SimpleQueue[None]()
-        self._asked = self._answered = 0
+        self._asked = self._answered = self._safe = 0
         self._flushed = threading.Condition()
         # Re-entrant: a signal handler that ends a run may interrupt the very call that starts the thread.
         self._starting = threading.RLock()
@@ -88,7 +89,7 @@ class Publisher:
         """
         self._take(run, (run, event))
         if self._last_moment is not None and event.type == EventType.OPERATION_COMPLETE:
-            self.flush(max(0.0, self._last_moment - elapsed()))
+            self.settle(max(0.0, self._last_moment - elapsed()))
 
     def step(self, step: Step) -> None:
         """Take note that a step has changed; how is read when it is sent."""
@@ -97,20 +98,42 @@ class Publisher:
         else:
             self._take(step._run, step)
 
+    @property
+    def dropped_runs(self) -> int:
+        """How many ended runs found no room while the store was away."""
+        return self._backlog.dropped
+
     def flush(self, timeout: float = EXIT_WAIT) -> bool:
-        """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s."""
-        if self._thread is None or self._stopped or self._pid != os.getpid():
+        """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s.
+
+        Also, at once, if the store refuses everything.
+        """
+        return self._wait(timeout, lambda mine: self._answered >= mine, lambda: self._refused)
+
+    def settle(self, timeout: float = EXIT_WAIT) -> bool:
+        """As ``flush``, for a process that ends: what has found its place in the spool is well there."""
+        if self._last_moment is None:
+            self._last_moment = elapsed() + timeout
+        return self._wait(timeout, lambda mine: max(self._answered, self._safe) >= mine, lambda: False)
+
+    def _wait(self, timeout: float, reached: Callable[[int], bool], given_up: Callable[[], bool]) -> bool:
+        if self._thread is None or self._pid != os.getpid():
             return True
         with self._flushed:
             self._asked += 1
             mine = self._asked
+        if (outage := self._outage) is not None:
+            outage.hurry()
         self._wake.put(None)
         with self._flushed:
-            return self._flushed.wait_for(lambda: self._answered >= mine or self._stopped, timeout)
+            self._flushed.wait_for(lambda: reached(mine) or given_up(), timeout)
+            return reached(mine)
+
+    @property
+    def _refused(self) -> bool:
+        return self._outage is not None and self._outage.hopeless
 
     def _take(self, run: RunWriter, taken: Taken) -> None:
-        if self._stopped:
-            return
         if len(self._queue) < QUEUE_LIMIT:
             self._queue.append(taken)
         else:
@@ -127,144 +150,158 @@ class Publisher:
                 return
             # Known before it runs: whatever interrupts this call, there is never a second one.
             self._thread = threading.Thread(target=self._work, name="tracker-publisher", daemon=True)
-            atexit.register(self._exit)
+            atexit.register(self.settle)
             try:
                 self._thread.start()
             except RuntimeError as error:  # No more threads, or the interpreter is on its way out.
                 self._thread = None
-                atexit.unregister(self._exit)
-                self._complain(f"events wait, as their thread cannot start: {error}")
-
-    def _exit(self) -> None:
-        self._last_moment = elapsed() + EXIT_WAIT
-        self.flush(EXIT_WAIT)
+                atexit.unregister(self.settle)
+                self._complain("thread", f"events wait, as their thread cannot start: {error}")
 
     def _work(self) -> None:
-        while not self._stopped:
+        self._backlog.look()
+        while True:
             try:
                 self._round()
             except Exception:  # A defect of ours; the next round may do better.
-                self._failures = min(self._failures + 1, 10)
-                self._complain("events wait", exc_info=True)
-                self._rest(self._pause())
+                self._complain("defect", "events wait", exc_info=True)
+                self._rest(pause_after(3))
 
     def _round(self) -> None:
         asked = self._asked
-        self._sort()
-        if self._lanes and self._send_due():
-            self._rest(self._pause())
-            return
-        self._answer(asked)
-        self._awake = False
-        if not self._queue:
-            self._rest(None)
-        self._awake = True
+        took_any = self._sort()
+        if self._outage is not None and self._outage.due:
+            self._wait_for_store(self._outage, asked, took_any)
+        elif self._send_due():
+            self._rest(FLUSH_EVERY)
+        else:
+            self._answer(asked, asked)
+            self._sleep(None)
 
-    def _answer(self, asked: int) -> None:
-        """Everything taken before the flush of number ``asked`` was called is stored."""
+    def _wait_for_store(self, outage: Outage, asked: int, took_any: bool) -> None:
+        """Keep safe what waits, until it is time for another attempt."""
+        patient = outage.impatient if self._last_moment is None and not self._waiting.crowded else 0.0
+        if not patient:
+            is_safe = self._put_by()
+            self._answer(self._answered, asked if is_safe or outage.hopeless else self._safe)
+        if took_any:
+            self._rest(SPOOL_EVERY)
+        else:
+            self._sleep(min(patient or outage.due, outage.due))
+
+    def _put_by(self) -> bool:
+        """Write what waits to the spool; whether all of it is there."""
+        try:
+            while cut := self._waiting.cut(BLOBS_PER_CALL):
+                self._backlog.put([blob for _, blob in cut])
+                for lane, _ in cut:
+                    lane.put_by()
+                    self._waiting.told(lane)
+        except SpoolError as error:
+            self._complain("spool", f"events that wait for Redis cannot be kept on disk: {error}")
+            dropped = self._backlog.dropped
+            for blob in self._waiting.squeeze():
+                self._backlog.keep(blob)
+            if self._backlog.dropped > dropped:
+                self._complain("dropped", f"dropped {self._backlog.dropped} ended runs, as too many wait for Redis")
+            return False
+        return True
+
+    def _answer(self, stored: int, safe: int) -> None:
+        """Everything taken before the flush of number ``stored`` was called is stored, before ``safe`` also safe."""
         with self._flushed:
-            self._answered = asked
+            self._answered, self._safe = stored, safe
             self._flushed.notify_all()
 
-    def _pause(self) -> float:
-        """A few milliseconds under load, with growing pauses and full jitter while the store is away."""
-        if not self._failures:
-            return FLUSH_EVERY
-        return random.uniform(0.05, min(LONGEST_PAUSE, 0.1 * 2.0**self._failures))
+    def _sleep(self, seconds: float | None) -> None:
+        """Pause until something is put."""
+        self._awake = False
+        if not self._queue:
+            self._rest(seconds)
+        self._awake = True
 
     def _rest(self, seconds: float | None) -> None:
-        """Pause until woken; while the store is away, ``flush`` may ask for one attempt at once."""
+        """Pause until woken, by whoever waits or because the store answers again."""
         with suppress(Empty):
             self._wake.get(timeout=seconds)
             while True:
                 self._wake.get_nowait()
 
-    def _sort(self) -> None:
-        """Move what was taken into the lanes of its runs."""
-        for count in range(len(self._queue)):
+    def _sort(self) -> bool:
+        """Move what was taken to what waits for its turn; whether there was anything."""
+        number = len(self._queue)
+        for count in range(number):
             taken = self._queue.popleft()
             run, item = taken if isinstance(taken, tuple) else (taken._run, taken)
-            if run.run in self._lanes or run.ended is None or _opens(item):
-                self._lane(run).add(item)  # Else all of the run was told: its whole state, or another thread is late.
+            self._waiting.add(run, item)
             if count % GIVE_WAY_EVERY == 0:
                 time.sleep(0)
         while self._overflowed:
             _, run = self._overflowed.popitem()
-            self._lane(run).rebase()
-        if len(self._lanes) > LANE_LIMIT:
-            self._drop_ended_runs()
-
-    def _lane(self, run: RunWriter) -> Lane:
-        lane = self._lanes.get(run.run)
-        if lane is None:
-            lane = self._lanes[run.run] = Lane(run)
-        return lane
-
-    def _drop_ended_runs(self) -> None:
-        excess = len(self._lanes) - LANE_LIMIT
-        ended = sorted((lane.run.ended, id) for id, lane in self._lanes.items() if lane.run.ended is not None)[:excess]
-        for _, id in ended:
-            del self._lanes[id]
-        self.dropped_runs += len(ended)
-        self._complain(f"dropped {self.dropped_runs} ended runs, as too many wait for the store")
+            self._waiting.rebase(run)
+        return number > 0
 
     def _send_due(self) -> bool:
-        """Send one call's worth; whether anything waited, which others still may."""
-        due = [lane for lane in self._lanes.values() if not lane.empty][:BLOBS_PER_CALL]
+        """Send one call's worth; whether anything waited, which more still may."""
         try:
-            self._send_of(due)
-            return bool(due)
-        except Exception:  # Something cannot be sent; whose it is shows when each goes alone.
-            self._complain("some events cannot be sent", exc_info=True)
-        for lane in due:
-            try:
-                self._send_of([lane])
-            except Exception:
-                lane.give_up()
+            sent = self._send_backlog() if not self._backlog.empty else self._send_new()
+        except StoreUnavailable as error:
+            self._failed(error)
+            return True
+        if self._outage is not None:
+            log.info("tracker: Redis takes events again, after %.0f s", elapsed() - self._outage.since)
+            self._outage = None
+            self._backlog.look()
+        return sent
+
+    def _send_backlog(self) -> bool:
+        """What came first goes first; what has come since waits behind it, in the spool if there is one."""
+        self._waiting.behind(self._backlog.send(self._append))
+        if self._backlog.empty:
+            self._waiting.drained()
         return True
 
-    def _send_of(self, lanes: list[Lane]) -> None:
-        cut = [(lane, blob) for lane in lanes if (blob := lane.cut()) is not None]
-        answers = self._send([blob for _, blob in cut]) if cut else []
-        for (lane, _), answer in zip(cut, answers, strict=False):
+    def _send_new(self) -> bool:
+        cut = self._waiting.cut(BLOBS_PER_CALL)
+        answers = self._append([blob for _, blob in cut]) if cut else []
+        for (lane, _), answer in zip(cut, answers, strict=True):
             _settle(lane, answer)
-        for lane in lanes:  # Also those of which what waited was told before. Others have their turn first now.
-            del self._lanes[lane.run.run]
-            if not lane.done:
-                self._lanes[lane.run.run] = lane
+            self._waiting.told(lane)
+        return bool(cut)
 
-    def _send(self, blobs: list[RunBlob]) -> list[Answer]:
-        """The store's answers; none if it could not be reached, and then the same blobs go again later."""
+    def _append(self, items: Sequence[Item]) -> list[Answer | None]:
+        """The store's answers; ``None`` for what it cannot make sense of. Raises if it takes nothing now."""
         try:
-            answers = self._store.append(blobs)
-        except Refused as error:
-            self._stopped, self._awake = True, False
-            self._answer(self._asked)
-            log.error("tracker: Redis refuses events, so none are published any more: %s", error)
-            return []
-        except StoreUnavailable as error:
-            self._failures = min(self._failures + 1, 10)
-            self._store.client.disconnect()
-            self._complain(str(error))
-            return []
-        self._failures = 0
-        return answers
+            return list(self._store.append(items))
+        except Exception as error:
+            if isinstance(error, StoreUnavailable) and not isinstance(error, Rejected):
+                raise
+            if len(items) == 1:
+                self._complain("rejected", f"some events cannot be sent: {error}", exc_info=True)
+                return [None]
+        return [answer for item in items for answer in self._append([item])]
 
-    def _complain(self, text: str, exc_info: bool = False) -> None:
-        if elapsed() - self._logged >= LOG_EVERY:
-            self._logged = elapsed()
+    def _failed(self, error: StoreUnavailable) -> None:
+        self._store.client.disconnect()
+        if self._outage is None:
+            self._outage = Outage(self._store, lambda: self._wake.put(None))
+        self._outage.failed(error)
+        fault = error.code if isinstance(error, Holding) else type(error).__name__
+        kept = "none are published until that is mended; " if isinstance(error, Refused) else ""
+        self._complain(fault, f"{kept}{error}")
+        self._answer(self._answered, self._safe)
+
+    def _complain(self, fault: str, text: str, exc_info: bool = False) -> None:
+        """One line about it, and then none about the same fault for a while."""
+        if elapsed() - self._logged.get(fault, -LOG_EVERY) >= LOG_EVERY:
+            self._logged[fault] = elapsed()
             log.warning("tracker: %s; the work goes on", line(text, TEXT), exc_info=exc_info)
 
 
-def _opens(item: Event | Step) -> bool:
-    """Whether it may be the first thing taken of a run that has ended: its start, or its end."""
-    if isinstance(item, Step) or item.head is None:
-        return False
-    return item.type == EventType.OPERATION_START or item.head.ended is not None
-
-
-def _settle(lane: Lane, answer: Answer) -> None:
-    if answer.kind == "behind":
+def _settle(lane: Lane, answer: Answer | None) -> None:
+    if answer is None:
+        lane.give_up()
+    elif answer.kind == "behind":
         lane.behind(answer.number)
     else:
         lane.stored()

@@ -3,7 +3,7 @@
 -- KEYS[1]  the feed; every other key is the namespace's prefix plus a suffix, so all share one hash slot.
 -- ARGV     prefix, seconds that ended operations stay (0: for ever), entries the feed keeps, then the changes.
 -- A change starts with its kind; the functions below say what follows. The answer is one pair per change:
---   stored <attempt, or how many> | duplicate <seq> | behind <seq stored> | ignored 0
+--   stored <attempt, or how many> | duplicate <seq> | behind <seq stored> | late 0 | ignored 0
 --
 -- Values are opaque text made by the caller: nothing here parses JSON, and no number passes through cjson.
 -- Ids match [A-Za-z0-9._:-]{1,128}, so they can be written into JSON as they are.
@@ -15,6 +15,7 @@ local ENDED = {complete = true, error = true, cancelled = true, lost = true}
 local TRIM_AT_ONCE = 20
 local LOG_LIMIT = 1000
 local RESULTS_LIMIT = 10000
+local LATE_LIMIT = 10000
 
 local position = 3
 
@@ -213,19 +214,33 @@ local function take_map()
   return map
 end
 
+-- A replayed run that is not known here waits for the recorder: the operation may be in the archive, with newer runs.
+local function keep_late(whole)
+  redis.call('RPUSH', PREFIX .. 'late', whole)
+  local excess = redis.call('LLEN', PREFIX .. 'late') - LATE_LIMIT
+  if excess > 0 then
+    redis.call('LTRIM', PREFIX .. 'late', excess, -1)
+    redis.call('INCRBY', PREFIX .. 'late:dropped', excess)
+  end
+  return {'late', 0}
+end
+
 -- run: operation, run, its process, then 1 or empty each: rebase, resumes, replay; first seq, last seq, events, head,
 --      its status, parent, created, the step it is at, number of changed steps, then index and value of each, number
---      of log lines and each, number of kept results, then key and value of each.
+--      of log lines and each, number of kept results, then key and value of each; the whole blob if it is a replay.
 local function put_run()
   local id, run, process = take(), take(), take()
   local rebase, resumes, replay = take() == '1', take() == '1', take() == '1'
   local first, last = tonumber(take()), tonumber(take())
   local events, head, status, parent, created, current = take(), take(), take(), take(), take(), take()
-  local steps, lines, results = take_map(), take_list(), take_map()
+  local steps, lines, results, whole = take_map(), take_list(), take_map(), take()
   local key = operation_key(id)
-  local known = tonumber(redis.call('HGET', key, 'seq:' .. run) or 0)
+  local seq = redis.call('HGET', key, 'seq:' .. run)
+  if replay and not seq then return keep_late(whole) end
+  local known = tonumber(seq or 0)
   if last <= known then return {'duplicate', known} end
-  if first ~= known + 1 and not rebase then return {'behind', known} end
+  local hole = rebase or replay and first ~= known + 1
+  if first ~= known + 1 and not hole then return {'behind', known} end
   local attempt = redis.call('HGET', key, 'attempt:' .. run) or begin(id, key, run, resumes)
   redis.call('HSETNX', key, 'parent', parent)
   redis.call('HSETNX', key, 'created', created)
@@ -234,7 +249,7 @@ local function put_run()
   write_lines(id, attempt, lines)
   write_results(id, results)
   parent = redis.call('HGET', key, 'parent')
-  announce(id, key, attempt, parent, created, rebase and 1 or last - first + 1, rebase, events)
+  announce(id, key, attempt, parent, created, hole and 1 or last - first + 1, hole, events)
   return {'stored', tonumber(attempt)}
 end
 

@@ -14,6 +14,9 @@ from tracker.model import Event, EventType, QueuePart, RunPart, StepState, Verdi
 from tracker.store.client import Client, NoScript
 from tracker.store.keys import Keys
 
+LATE_BLOB = msgspec.msgpack.Encoder().encode
+"""How a replayed blob waits for the recorder, whole."""
+
 FEED_LIMIT = 10_000
 """Entries the feed keeps; an entry is about 4 kB at most."""
 
@@ -60,6 +63,7 @@ class RunBlob:
         flat += [len(lines), *map(_encode, lines), len(self.results)]
         for result in self.results:
             flat += result
+        flat.append(LATE_BLOB(self) if self.replay else "")
         return flat
 
 

@@ -31,8 +31,44 @@ REFUSALS = (redis.exceptions.NoPermissionError, redis.exceptions.AuthenticationE
 """Errors that no waiting mends: the user or password is wrong, or may not do this."""
 
 
+HOLDING = {
+    "OOM": "it has no memory left; raise its maxmemory, or give it less to keep",
+    "MISCONF": "it cannot write to its disk; make room there and look into its log",
+    "READONLY": "it is a replica; if it stays one, let TRACKER_REDIS_URL lead to the primary",
+    "LOADING": "it is still reading its data from disk",
+    "BUSY": "a script keeps it busy; SCRIPT KILL ends one that only reads",
+    "NOREPLICAS": "it has fewer replicas than its min-replicas-to-write asks for",
+    "MASTERDOWN": "it is a replica that has lost its primary",
+    "CLUSTERDOWN": "its cluster is not complete",
+    "TRYAGAIN": "its cluster is moving keys",
+}
+"""By the code of an error that passes: why Redis stores nothing now, and what to do about it."""
+
+
+CODES: dict[type[Exception], str] = {
+    redis.exceptions.OutOfMemoryError: "OOM",
+    redis.exceptions.ReadOnlyError: "READONLY",
+    redis.exceptions.BusyLoadingError: "LOADING",
+    redis.exceptions.MasterDownError: "MASTERDOWN",
+    redis.exceptions.ClusterDownError: "CLUSTERDOWN",
+    redis.exceptions.TryAgainError: "TRYAGAIN",
+}
+
+
 class Refused(StoreUnavailable):
-    """Redis answered and said no; trying again does not help."""
+    """Redis answered and said no; only a person can mend that."""
+
+
+class Holding(StoreUnavailable):
+    """Redis answered that it can store nothing now. It is well worth asking again; ``code`` says why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Rejected(StoreUnavailable):
+    """Redis answered that this one call makes no sense; another one may."""
 
 
 class Client:
@@ -82,10 +118,18 @@ class Client:
 
     def _translated(self, error: Exception) -> StoreUnavailable:
         address, said = without_password(self.url), line(f"{type(error).__name__}: {error}", TEXT)
-        if isinstance(error, REFUSALS) or str(error).startswith("WRONGTYPE"):
+        if isinstance(error, REFUSALS) or _code(error) == "WRONGTYPE":
             return Refused(f"Redis at {address} refused ({said}); check user, password and permissions")
+        code = _code(error)
+        if code in HOLDING:
+            return Holding(f"Redis at {address} stores nothing now: {HOLDING[code]} ({code})", code)
         if isinstance(error, redis.ResponseError):
-            return StoreUnavailable(f"Redis at {address} cannot do this now ({said})")
+            return Rejected(f"Redis at {address} cannot do this ({said})")
         return StoreUnavailable(
             f"Redis at {address} did not answer ({said}); check that it runs and that TRACKER_REDIS_URL is right"
         )
+
+
+def _code(error: Exception) -> str:
+    """The first word of Redis's answer, which redis-py takes off where it has a class of its own for it."""
+    return CODES.get(type(error)) or str(error).partition(" ")[0]

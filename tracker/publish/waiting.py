@@ -1,0 +1,130 @@
+"""What waits in memory to be sent: one lane per run, each with its turn, all of them within bounds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from tracker.model import Event, EventType
+from tracker.publish.lane import Lane
+from tracker.run import RunWriter
+from tracker.step import Step
+from tracker.store import RunBlob
+
+LINES_LIMIT = 2_000
+"""Log lines that may wait, of all runs together; beyond it they are left out, and counted."""
+
+EVENTS_LIMIT = 8_000
+"""Events that may wait, of all runs together; beyond it the runs with the most are told by their whole state."""
+
+STEPS_LIMIT = 20_000
+"""Steps of ended runs that may be kept for it, and ``STEPS_OF_A_RUN`` for each run; beyond it only heads are kept."""
+
+STEPS_OF_A_RUN = 10
+
+log = logging.getLogger("tracker")
+
+
+class Waiting:
+    """Lanes in the order of their turns."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, Lane] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
+    def add(self, run: RunWriter, item: Event | Step) -> None:
+        """Take an event, or note that a step has changed."""
+        lane = self._lanes.get(run.run)
+        if lane is None:
+            if run.ended is not None and not _opens(item):
+                return  # All of the run was told: its whole state, or another thread is late.
+            lane = self._lanes[run.run] = Lane(run)
+        lane.add(item)
+
+    def rebase(self, run: RunWriter) -> None:
+        """Events of a run were dropped on the way here."""
+        self._lanes.setdefault(run.run, Lane(run)).rebase()
+
+    def behind(self, blobs: Iterable[RunBlob]) -> None:
+        """The store lacks what came before these blobs."""
+        for blob in blobs:
+            if blob.run in self._lanes:
+                self._lanes[blob.run].rebase()
+
+    def cut(self, limit: int) -> list[tuple[Lane, RunBlob]]:
+        """The next blob of as many lanes as that; a lane of which none can be made is given up."""
+        found: list[tuple[Lane, RunBlob]] = []
+        for lane in [lane for lane in self._lanes.values() if not lane.empty]:
+            if len(found) == limit:
+                break
+            try:
+                blob = lane.cut()
+            except Exception:
+                log.warning("tracker: events of a run cannot be sent; the work goes on", exc_info=True)
+                lane.give_up()
+                blob = None
+            if blob is None:  # What waited was told before.
+                self.told(lane)
+            else:
+                found.append((lane, blob))
+        return found
+
+    def told(self, lane: Lane) -> None:
+        """Others have their turn now; a run of which all is told leaves."""
+        self._lanes.pop(lane.run.run, None)
+        if not lane.done:
+            self._lanes[lane.run.run] = lane
+
+    def drained(self) -> None:
+        """The store has everything that was in the spool."""
+        for lane in list(self._lanes.values()):
+            lane.drained()
+            if lane.done:
+                del self._lanes[lane.run.run]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more waits than should be kept in memory."""
+        lanes = self._lanes.values()
+        return sum(lane.waiting for lane in lanes) > EVENTS_LIMIT or bool(_too_many(list(lanes)))
+
+    def squeeze(self) -> list[RunBlob]:
+        """Come within bounds: leave out lines, then single events, then the steps of ended runs, the oldest first.
+
+        Answers the last words of those, which are all there is of them from then on.
+        """
+        lanes = list(self._lanes.values())
+        if sum(lane.lines for lane in lanes) > LINES_LIMIT:
+            for lane in lanes:
+                lane.drop_lines()
+        waiting = sum(lane.waiting for lane in lanes)
+        for lane in sorted(lanes, key=lambda lane: lane.waiting, reverse=True):
+            if waiting <= EVENTS_LIMIT:
+                break
+            waiting -= lane.waiting
+            lane.rebase()
+        return [self._last_word(lane) for lane in _too_many(lanes)]
+
+    def _last_word(self, lane: Lane) -> RunBlob:
+        del self._lanes[lane.run.run]
+        return lane.last_word()
+
+
+def _too_many(lanes: list[Lane]) -> list[Lane]:
+    """Ended runs whose steps find no room, the oldest first."""
+    ended = sorted((lane.run.ended, number) for number, lane in enumerate(lanes) if lane.run.ended is not None)
+    room, found = STEPS_LIMIT, []
+    for _, number in reversed(ended):
+        room -= STEPS_OF_A_RUN + len(lanes[number].run.steps)
+        if room < 0:
+            found.append(lanes[number])
+    return found[::-1]
+
+
+def _opens(item: Event | Step) -> bool:
+    """Whether it may be the first thing taken of a run that has ended: its start, or its end."""
+    if isinstance(item, Step) or item.head is None:
+        return False
+    return item.type == EventType.OPERATION_START or item.head.ended is not None
