@@ -1,0 +1,64 @@
+"""A server that can be broken, on each engine of this machine, and what stands before it and talks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.proxy import FaultProxy
+from tests.faults.servers import BreakableServer, engine_names, engine_of
+from tracker import _sink, event_bus
+from tracker.engines import Engine
+from tracker.publish import Publisher
+from tracker.store import Store
+
+
+@pytest.fixture(params=engine_names())
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Whoever uses it, directly or not, runs once with every server program there is."""
+    return engine_of(request.param)
+
+
+@pytest.fixture
+def server(engine: Engine, tmp_path: Path) -> Iterator[BreakableServer]:
+    """A server of this test that keeps its data when it is killed."""
+    with BreakableServer(tmp_path / "redis", engine=engine) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server: BreakableServer) -> Iterator[FaultProxy]:
+    """Between the server and whoever uses ``proxy.url``."""
+    with FaultProxy(server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def store(server: BreakableServer) -> Iterator[Store]:
+    """A store on the server itself."""
+    store = Store(server.url)
+    yield store
+    store.client.disconnect()
+
+
+@pytest.fixture
+def far_store(proxy: FaultProxy) -> Iterator[Store]:
+    """The same store, reached through the proxy."""
+    store = Store(proxy.url)
+    yield store
+    store.client.disconnect()
+
+
+@pytest.fixture
+def publisher(proxy: FaultProxy) -> Iterator[Publisher]:
+    """A publisher that takes this process's events while the test runs, and sends them through the proxy."""
+    store = Store(proxy.url)
+    publisher = Publisher(store)
+    event_bus.connect(lambda: publisher)
+    yield publisher
+    proxy.heal()
+    publisher.flush()
+    event_bus.connect(_sink)
+    store.client.disconnect()
