@@ -36,6 +36,6 @@ class Lanes:
 
 def blobs(lane: Lane) -> Iterator[RunBlob]:
     """Everything that waits, each blob answered with ``stored``."""
-    while (blob := lane.cut()) is not None:
-        yield blob
+    while cut := lane.cut():
+        yield from cut
         lane.stored()

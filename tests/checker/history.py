@@ -56,8 +56,9 @@ class Stored(msgspec.Struct, omit_defaults=True):
 class Seen(msgspec.Struct, omit_defaults=True):
     """One thing a watcher saw: ``reset``, ``event``, ``state`` (read whole) or ``final`` (what it shows at the end).
 
-    A watcher whose events may be merged on the way writes them down as ``merged``. ``steps`` is what it learned of
-    steps: all of them in a state, the changed one in an event.
+    A watcher whose events may be merged on the way writes them down as ``merged``, and one that shows no steps ends
+    with ``last`` in place of ``final``. ``steps`` is what it learned of steps: all of them in a state, the changed one
+    in an event.
     """
 
     what: str

@@ -52,10 +52,16 @@ def far_store(proxy: FaultProxy) -> Iterator[Store]:
 
 
 @pytest.fixture
-def publisher(proxy: FaultProxy) -> Iterator[Publisher]:
+def spool(tmp_path: Path) -> Path:
+    """The folder in which the publisher keeps what Redis does not take."""
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def publisher(proxy: FaultProxy, spool: Path) -> Iterator[Publisher]:
     """A publisher that takes this process's events while the test runs, and sends them through the proxy."""
     store = Store(proxy.url)
-    publisher = Publisher(store)
+    publisher = Publisher(store, spool)
     event_bus.connect(lambda: publisher)
     yield publisher
     proxy.heal()

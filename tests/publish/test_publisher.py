@@ -487,7 +487,7 @@ def test_what_comes_after_all_of_a_run_was_stored_leaves_nothing_behind(
     assert publisher.flush(20)
     event_bus.step(EventType.STEP_COMPLETE, step)
     assert publisher.flush(20)
-    assert not publisher._waiting
+    assert not publisher._waiting._lanes
     found = operation(store, tracker.operation_id or "")
     assert found is not None
     assert [(held.status, held.warned) for held in found.steps or ()] == [("complete", 20)]

@@ -148,7 +148,7 @@ class Tracking(RuleBasedStateMachine):
     def lose_the_store(self) -> None:
         """The store lacks what it was told: the runs send their whole state."""
         for run, lane in self.lanes.lanes.items():
-            if lane.cut() is not None:
+            if lane.cut():
                 lane.behind(len(self.told.get(run, [])))
                 self.told.setdefault(run, []).extend(self.whole(lane))
 

@@ -14,11 +14,14 @@ from tracker.store import RunBlob
 BLOB_EVENTS = 64
 """Most events in one blob."""
 
-WAITING_LIMIT = 512
+BLOBS_AT_ONCE = 16
+"""Most blobs of one run that are under way at the same time."""
+
+WAITING_LIMIT = 8_192
 """Events that may wait per run; beyond it they are dropped for one rebase with the run's whole state."""
 
-LINES_LIMIT = 256
-"""Events that may wait before log lines are left out, and counted."""
+LINES_LIMIT = 2_000
+"""Log lines that may wait per run; beyond it they are left out, and counted."""
 
 
 class Lane:
@@ -30,9 +33,11 @@ class Lane:
 
     def __init__(self, run: RunWriter) -> None:
         self.run = run
-        self.frozen: RunBlob | None = None
+        self.frozen: list[RunBlob] = []
         self._waiting: list[Event | Step] = []
+        self._lines = 0
         self._results: dict[str, Step] = {}
+        self._new_results: list[tuple[str, bytes]] = []
         self._dropped = 0
         self._seq = 0
         self._rebase = False
@@ -49,29 +54,33 @@ class Lane:
             self.rebase()  # What sends was set up in the midst of the run.
         self._begun = True
         self._has_end = type == EventType.OPERATION_COMPLETE
-        if isinstance(item, Event) and item.log is not None and len(self._waiting) >= LINES_LIMIT:
-            self._dropped += 1
-            return
+        if isinstance(item, Event) and item.log is not None:
+            if self._lines == LINES_LIMIT:
+                self._dropped += 1
+                return
+            self._lines += 1
         self._waiting.append(item)
         if len(self._waiting) > WAITING_LIMIT:
             self.rebase()
 
     def give_up(self) -> None:
         """Something about this run cannot be sent; nothing more is taken of it."""
-        self._given_up, self._rebase, self.frozen = True, False, None
+        self._given_up, self._rebase, self.frozen = True, False, []
         self._waiting.clear()
 
     def rebase(self) -> None:
         """Forget what waits: the next blob carries the run's whole state."""
         if self._given_up:
             return
-        self._dropped += self.lines
+        self._dropped += self._lines
+        self._lines = 0
         self._waiting.clear()
         self._rebase = self._begun = True
 
     def drop_lines(self) -> None:
         """Forget the log lines that wait; they are counted."""
-        self._dropped += self.lines
+        self._dropped += self._lines
+        self._lines = 0
         self._waiting = [item for item in self._waiting if isinstance(item, Step) or item.log is None]
 
     def last_word(self) -> RunBlob:
@@ -89,7 +98,7 @@ class Lane:
     @property
     def lines(self) -> int:
         """How many log lines wait."""
-        return sum(isinstance(item, Event) and item.log is not None for item in self._waiting)
+        return self._lines
 
     @property
     def waiting(self) -> int:
@@ -101,19 +110,24 @@ class Lane:
         """The run has ended, and nobody will ask for it again."""
         return self._ended and self.empty and not self._held
 
-    def cut(self) -> RunBlob | None:
-        """The next blob to send: the one not answered yet, else a new one, else ``None``."""
-        if self.frozen is None:
-            self.frozen = self._whole() if self._rebase else self._next()
+    def cut(self) -> list[RunBlob]:
+        """The next blobs to send: those not answered yet, else new ones, if there is anything to tell."""
+        if not self.frozen and self._rebase:
+            self.frozen.append(self._whole())
+        elif not self.frozen:
+            while len(self.frozen) < BLOBS_AT_ONCE and (blob := self._next()) is not None:
+                self.frozen.append(blob)
+                if blob.results:  # They may be large, and Redis does nothing else during a call.
+                    break
         return self.frozen
 
     def stored(self) -> None:
-        """The store has the frozen blob."""
+        """The store has the frozen blobs."""
         self._met = True
         self._forget()
 
     def put_by(self) -> None:
-        """The spool has the frozen blob.
+        """The spool has the frozen blobs.
 
         If the store has had others, they are not in the spool; should it lose them meanwhile, it must be told again.
         """
@@ -128,11 +142,12 @@ class Lane:
         for step in self._results.values():
             step.kept = None
         self._results.clear()
-        self.frozen = None
+        self.frozen = []
 
     def behind(self, known: int) -> None:
-        """The store lacks events before the frozen blob (it knows ``known``): tell it everything."""
-        self.frozen = None
+        """The store lacks events before the frozen blobs (it knows ``known``): tell it everything."""
+        self.frozen = []
+        self._results.clear()
         self._seq = max(self._seq, known)
         self.rebase()
 
@@ -159,12 +174,14 @@ class Lane:
                 end = place + 1
                 break
         taken, self._waiting = self._waiting[:end], self._waiting[end:]
+        self._lines -= sum(isinstance(item, Event) and item.log is not None for item in taken)
         return taken
 
     def _keep(self, step: Step) -> None:
         """Send its result as well; called after its state was read, for an end is never told without the result."""
-        if step.kept is not None:
+        if step.kept is not None and step.kept[0] not in self._results:
             self._results[step.kept[0]] = step
+            self._new_results.append(step.kept)
 
     def _whole(self) -> RunBlob:
         self._rebase = False
@@ -192,7 +209,8 @@ class Lane:
         self._ended = self._ended or (head is not None and head.ended is not None)
         for step in steps:
             self._note_current(step)
-        run = self.run
+        run, results = self.run, self._new_results
+        self._new_results = []
         return RunBlob(
             run.operation,
             run.run,
@@ -204,7 +222,7 @@ class Lane:
             self._current,
             rebase=rebase,
             resumes=run.resumes,
-            results=[step.kept for step in self._results.values() if step.kept is not None],
+            results=results,
         )
 
     def _events(self, item: Event | Step) -> Iterator[Event]:

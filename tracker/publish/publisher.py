@@ -173,7 +173,7 @@ class Publisher:
         if self._outage is not None and self._outage.due:
             self._wait_for_store(self._outage, asked, took_any)
         elif self._send_due():
-            self._rest(FLUSH_EVERY)
+            self._rest(0 if self._waiting or not self._backlog.empty else FLUSH_EVERY)
         else:
             self._answer(asked, asked)
             self._sleep(None)
@@ -193,7 +193,7 @@ class Publisher:
         """Write what waits to the spool; whether all of it is there."""
         try:
             while cut := self._waiting.cut(BLOBS_PER_CALL):
-                self._backlog.put([blob for _, blob in cut])
+                self._backlog.put([blob for _, blobs in cut for blob in blobs])
                 for lane, _ in cut:
                     lane.put_by()
                     self._waiting.told(lane)
@@ -263,9 +263,9 @@ class Publisher:
 
     def _send_new(self) -> bool:
         cut = self._waiting.cut(BLOBS_PER_CALL)
-        answers = self._append([blob for _, blob in cut]) if cut else []
-        for (lane, _), answer in zip(cut, answers, strict=True):
-            _settle(lane, answer)
+        answers = iter(self._append([blob for _, blobs in cut for blob in blobs]) if cut else [])
+        for lane, blobs in cut:
+            _settle(lane, [next(answers) for _ in blobs])
             self._waiting.told(lane)
         return bool(cut)
 
@@ -298,10 +298,11 @@ class Publisher:
             log.warning("tracker: %s; the work goes on", line(text, TEXT), exc_info=exc_info)
 
 
-def _settle(lane: Lane, answer: Answer | None) -> None:
-    if answer is None:
+def _settle(lane: Lane, answers: list[Answer | None]) -> None:
+    behind = [answer.number for answer in answers if answer is not None and answer.kind == "behind"]
+    if None in answers:
         lane.give_up()
-    elif answer.kind == "behind":
-        lane.behind(answer.number)
+    elif behind:
+        lane.behind(behind[0])
     else:
         lane.stored()

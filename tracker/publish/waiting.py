@@ -32,7 +32,8 @@ class Waiting:
         self._lanes: dict[str, Lane] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._lanes)
+        """Whether there is anything to send."""
+        return any(not lane.empty for lane in self._lanes.values())
 
     def add(self, run: RunWriter, item: Event | Step) -> None:
         """Take an event, or note that a step has changed."""
@@ -53,22 +54,19 @@ class Waiting:
             if blob.run in self._lanes:
                 self._lanes[blob.run].rebase()
 
-    def cut(self, limit: int) -> list[tuple[Lane, RunBlob]]:
-        """The next blob of as many lanes as that; a lane of which none can be made is given up."""
-        found: list[tuple[Lane, RunBlob]] = []
+    def cut(self, limit: int) -> list[tuple[Lane, list[RunBlob]]]:
+        """The next blobs of each lane, about ``limit`` in all; a lane of which none can be made is given up."""
+        found: list[tuple[Lane, list[RunBlob]]] = []
+        room = limit
         for lane in [lane for lane in self._lanes.values() if not lane.empty]:
-            if len(found) == limit:
+            if room <= 0:
                 break
-            try:
-                blob = lane.cut()
-            except Exception:
-                log.warning("tracker: events of a run cannot be sent; the work goes on", exc_info=True)
-                lane.give_up()
-                blob = None
-            if blob is None:  # What waited was told before.
+            blobs = _cut(lane)
+            room -= len(blobs)
+            if blobs:
+                found.append((lane, blobs))
+            else:  # What waited was told before.
                 self.told(lane)
-            else:
-                found.append((lane, blob))
         return found
 
     def told(self, lane: Lane) -> None:
@@ -110,6 +108,15 @@ class Waiting:
     def _last_word(self, lane: Lane) -> RunBlob:
         del self._lanes[lane.run.run]
         return lane.last_word()
+
+
+def _cut(lane: Lane) -> list[RunBlob]:
+    try:
+        return list(lane.cut())
+    except Exception:
+        log.warning("tracker: events of a run cannot be sent; the work goes on", exc_info=True)
+        lane.give_up()
+        return []
 
 
 def _too_many(lanes: list[Lane]) -> list[Lane]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from tracker.model import LogLine, Parts
+from tracker.model import LogLine, Parts, Record
 from tracker.store.append import Answer, Appender, Hold, Item, QueueItem, RunBlob, Seal, Trim, VerdictItem
 from tracker.store.client import Client
 from tracker.store.follow import Change, Follower, Reset, Tick
@@ -64,6 +64,10 @@ class Store:
     def operation(self, id: str) -> Parts | None:
         """One operation with its steps, ``None`` if it is not stored."""
         return self._snapshot.operation(id)
+
+    def record(self, id: str) -> Record | None:
+        """Everything of one operation, to be kept elsewhere; ``None`` if it is not stored."""
+        return self._snapshot.record(id)
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; at most 1,000."""

@@ -301,6 +301,15 @@ end
 local function put_trim() return {'stored', trim()} end
 
 local PUT = {run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal, hold = put_hold, trim = put_trim}
+-- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What
+-- frees memory must be possible all the same.
+local HOUSEKEEPING = {hold = true, trim = true}
+if HOUSEKEEPING[ARGV[4]] then
+  redis.call('UNLINK', PREFIX .. 'nothing')
+else
+  redis.call('SETRANGE', PREFIX .. 'feed:last', 0, '')
+end
+
 local answers = {}
 while position < #ARGV do
   answers[#answers + 1] = PUT[take()]()

@@ -10,7 +10,7 @@ import msgspec
 
 from tracker.compose import status_of
 from tracker.errors import TrackerError
-from tracker.model import Children, LogLine, Parts, QueuePart, RunPart, StepState, Verdict
+from tracker.model import Attempt, Children, LogLine, Parts, QueuePart, Record, RunPart, StepState, Verdict
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
@@ -56,6 +56,21 @@ class Snapshot:
         with self._client.answering() as redis:
             fields = redis.hgetall(self._keys.operation(id))
         return _parts(id, {name.decode(): value for name, value in fields.items()})
+
+    def record(self, id: str) -> Record | None:
+        """Everything of one operation, with all its runs; read in one transaction."""
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=True)
+            pipe.hgetall(self._keys.operation(id))
+            pipe.lrange(self._keys.log(id), 0, -1)
+            pipe.hgetall(self._keys.results(id))
+            found, lines, kept = pipe.execute()
+        fields = {name.decode(): value for name, value in found.items()}
+        parts = _parts(id, fields)
+        if parts is None:
+            return None
+        results = {key.decode(): value for key, value in kept.items()}
+        return Record(parts, _earlier(fields), [_logged(entry) for entry in lines], results)
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first."""
@@ -165,17 +180,34 @@ def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
     )
 
 
+def _earlier(fields: dict[str, Any]) -> list[Attempt]:
+    """The runs before the newest one; of one whose head was never told there is nothing to tell."""
+    heads = {name.removeprefix("head:"): value for name, value in fields.items() if name.startswith("head:") and value}
+    found = [
+        Attempt(int(fields.get(f"attempt:{run}") or 0), _run(head), list(_steps_of(fields, run).values()))
+        for run, head in heads.items()
+    ]
+    return sorted(found, key=lambda attempt: attempt.number)
+
+
 def _logged(entry: bytes) -> LogLine:
     attempt, _, line = entry.partition(b" ")
     return msgspec.structs.replace(_line(line), attempt=int(attempt))
 
 
 def _steps(fields: dict[str, Any], run: str) -> dict[int, StepState]:
+    """All steps of a run, or where a list was read the one it shows."""
+    held = _steps_of(fields, run)
+    if not held and fields.get("current"):
+        step = _step(fields["current"])
+        held[step.index] = step
+    return held
+
+
+def _steps_of(fields: dict[str, Any], run: str) -> dict[int, StepState]:
     prefix = f"step:{run}:"
-    values = [value for name, value in fields.items() if name.startswith(prefix)]
-    if not values and fields.get("current"):
-        values = [fields["current"]]
-    return {step.index: step for step in map(_step, values)}
+    steps = [_step(value) for name, value in fields.items() if name.startswith(prefix)]
+    return {step.index: step for step in sorted(steps, key=lambda step: step.index)}
 
 
 def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
