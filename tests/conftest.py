@@ -13,7 +13,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.lanes import Lanes
+from tests.support import Clock
 from tracker import _sink, event_bus
+from tracker import clock as clocks
 from tracker.bus import BusEvent
 from tracker.embedded import ensure_server
 from tracker.testing import capture_events
@@ -73,6 +75,14 @@ def lanes() -> Iterator[Lanes]:
     event_bus.connect(lambda: made)
     yield made
     event_bus.connect(_sink)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which this process judges silence, standing still but for the test."""
+    clock = Clock()
+    monkeypatch.setattr(clocks, "elapsed", clock)
+    return clock
 
 
 @pytest.fixture

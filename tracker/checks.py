@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tracker.errors import TrackerError
-from tracker.model import ID
+from tracker.ids import ID
 from tracker.redact import line
 
 

@@ -10,6 +10,7 @@ from tracker.model import (
     CurrentStep,
     Error,
     Event,
+    Flag,
     Operation,
     Parts,
     QueuePart,
@@ -24,7 +25,8 @@ def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | N
     """Where an operation stands, from its three parts; ``append.lua`` holds the same rule for its indexes.
 
     A batch is settled by its children, so only a verdict (or a failed dispatch) ends it. Otherwise the
-    newest run decides: its own outcome is final, a verdict speaks only about a run still open.
+    newest run decides: its own outcome is final, a verdict speaks only about a run still open. A verdict
+    ``running`` decides nothing.
     """
     if queue is not None and queue.batch:
         return _batch_status(run, verdict)
@@ -36,7 +38,7 @@ def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | N
 
 
 def _batch_status(run: RunPart | None, verdict: Verdict | None) -> Status:
-    if verdict is not None:
+    if verdict is not None and verdict.status is not Status.RUNNING:
         return verdict.status
     if run is None:
         return Status.QUEUED
@@ -55,6 +57,7 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         title=_title(queue, run),
         status=status,
         created=queue.created if queue else run.created if run else 0.0,
+        flags=_flags(parts) if status is Status.RUNNING else [],
         attempt=parts.attempt,
         run=run.run if run else "",
         rev=parts.rev,
@@ -73,6 +76,12 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         args=queue.args if queue else None,
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
     )
+
+
+def _flags(parts: Parts) -> list[str]:
+    run, verdict = parts.run, parts.verdict
+    judged = verdict.flags if verdict is not None and run is not None and verdict.run == run.run else []
+    return [*judged, *([Flag.DUPLICATE] if parts.duplicate else [])]
 
 
 def _title(queue: QueuePart | None, run: RunPart | None) -> str:
@@ -130,6 +139,8 @@ def apply(parts: Parts, event: Event, rev: int, attempt: int = 0) -> bool:
         parts.queue = event.queue
     if event.verdict is not None:
         parts.verdict = event.verdict
+    if event.duplicate is not None:
+        parts.duplicate = event.duplicate
     if event.head is not None and attempt >= parts.attempt:
         if parts.run is None or parts.run.run != event.head.run:
             parts.steps = {}

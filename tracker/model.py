@@ -6,16 +6,10 @@ WebSocket and in ``--json``; unknown fields are ignored, so that versions may di
 
 from __future__ import annotations
 
-import os
-import re
-import time
 from enum import StrEnum
 from typing import Any
 
 import msgspec
-
-ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-"""What an id chosen by a user may look like."""
 
 NAME_LIMIT = 200
 """Longest name, title, label or detail, in characters."""
@@ -34,6 +28,13 @@ LINE_LIMIT = 2 * 1024
 
 RESULT_LIMIT = 64 * 1024
 """Longest result of a step that is kept for resuming, in bytes of JSON."""
+
+
+class Flag(StrEnum):
+    """What is said of an operation while it runs."""
+
+    UNRESPONSIVE = "unresponsive"
+    DUPLICATE = "duplicate"
 
 
 class StepStatus(StrEnum):
@@ -201,7 +202,7 @@ class RunPart(Value, frozen=True):
 
 
 class Verdict(Value, frozen=True):
-    """What was judged from outside: about which run (empty: about the queued operation), by whom, when."""
+    """What is judged from outside about a run (empty: the queued operation); ``running`` only flags, or withdraws."""
 
     status: Status
     at: float
@@ -209,6 +210,7 @@ class Verdict(Value, frozen=True):
     run: str = ""
     reason: str = ""
     error: Error | None = None
+    flags: list[str] = []
 
 
 class Event(Wire):
@@ -217,6 +219,7 @@ class Event(Wire):
     (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared
     steps that have not begun, told with the event that declares them. ``log`` is a log line; a warning also
     carries the state of its step and of the run. ``dropped`` counts log lines left out before a ``gap``.
+    ``duplicate`` says whether two runs of the operation are alive at once, where that has changed.
     """
 
     type: str
@@ -232,6 +235,7 @@ class Event(Wire):
     pending: list[StepState] = []
     log: LogLine | None = None
     dropped: int = 0
+    duplicate: bool | None = None
 
 
 class Children(Value, frozen=True, omit_defaults=False):
@@ -268,6 +272,7 @@ class Parts(Wire):
     verdict: Verdict | None = None
     steps: dict[int, StepState] = {}
     children: Children = Children()
+    duplicate: bool = False
 
 
 class Attempt(Wire):
@@ -343,16 +348,3 @@ class LiveEvent(Wire, omit_defaults=False):
     step: StepState | None = None
     cursor: str = ""
     log: LogLine | None = None
-
-
-def new_id() -> str:
-    """A fresh operation id: a UUID version 7 (RFC 9562), so ids sort by the time they were made."""
-    stamp, chance = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
-    value = (stamp << 80) | chance & ~(0xF << 76) & ~(0b11 << 62) | 0x7 << 76 | 0b10 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def new_run() -> str:
-    """A fresh run id: 12 random characters, made by the run's writer and never reused."""
-    return os.urandom(6).hex()

@@ -18,6 +18,7 @@ from tracker import clock, context, process
 from tracker.bus import event_bus
 from tracker.errors import TrackerError
 from tracker.fault import Fault, Faults
+from tracker.ids import new_id, new_run
 from tracker.log_lines import LogLines, lines_of
 from tracker.model import (
     END_OF,
@@ -30,8 +31,6 @@ from tracker.model import (
     StepState,
     StepStatus,
     Worker,
-    new_id,
-    new_run,
 )
 from tracker.open_steps import OpenSteps, await_end
 from tracker.outcome import MESSAGE_LIMIT, STEP_OUTCOME, describe, outcome

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from tracker.errors import SettingsError
-from tracker.model import ID
+from tracker.ids import ID
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
 REDIS_OPTIONS = {

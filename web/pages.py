@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, make_response, render_template, send_from_directory
 from werkzeug.exceptions import NotFound
 
-from tracker.model import ID
+from tracker.ids import ID
 from web.site import site
 
 STATIC = Path(__file__).parent / "static"

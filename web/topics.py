@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tracker.compose import compose
-from tracker.model import ID, Operation, Parts
+from tracker.ids import ID
+from tracker.model import Operation, Parts
 from tracker.store import Change, Store
 from web.limits import CHILDREN, TOP_LEVEL
 

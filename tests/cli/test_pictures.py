@@ -25,6 +25,7 @@ texts = st.text(max_size=60)
 operations = st.builds(
     Operation,
     id=st.just("id"), name=texts, title=texts, status=st.sampled_from(Status), created=st.just(NOW),
+    flags=st.lists(texts, max_size=2),
     started=st.none() | st.just(NOW), duration=st.none() | st.floats(0, 1e6),
     step=st.none() | st.builds(CurrentStep, st.integers(1, 9), texts, st.none() | st.just(9), st.none() | st.just(3.0)),
     error=st.none() | st.builds(Error, type=texts, message=texts),
@@ -68,6 +69,14 @@ def test_a_row_tells_status_title_place_and_time() -> None:
     assert "Read: ValueError: no" in row(failed, now=NOW, width=100).plain
     assert row(failed, now=NOW, width=100, symbols=ASCII).plain.startswith("x error")
     assert row(failed, now=NOW, width=20).plain == "✗ A title"
+
+
+def test_flags_stand_before_the_place() -> None:
+    """In words, and they are the last of a row's remarks to be cut."""
+    flagged = operation(step=CurrentStep(2, "Check", 4), flags=["unresponsive", "duplicate"])
+    assert "unresponsive, duplicate  2/4 Check" in row(flagged, now=NOW + 5, width=120).plain
+    assert "unresponsive" in row(flagged, now=NOW + 5, width=60).plain
+    assert operation_line(flagged) == "A title: running, unresponsive, duplicate"
 
 
 def test_silence_is_said() -> None:

@@ -6,12 +6,12 @@ import signal
 from pathlib import Path
 
 from tests.cli.conftest import Run
-from tests.store.making import NOW, batch_of, blob, ended, head, queued, started, step_event
+from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started, step_event
 from tests.support import wait_for
 from tracker.clock import now
 from tracker.embedded import ensure_server
 from tracker.model import Error, Event, EventType, LogLine, RunPart, Status, StepStatus, Verdict
-from tracker.store import RunBlob, Store, VerdictItem
+from tracker.store import RunBlob, Silence, Store, VerdictItem
 
 
 def test_every_transition_is_one_line(tracker: Run, store: Store) -> None:
@@ -129,6 +129,31 @@ def test_a_verdict_from_outside_ends_the_watching(tracker: Run, store: Store) ->
     store.append([VerdictItem("one", Status.RUNNING, Verdict(Status.LOST, now(), "test", run="r1", reason="died"))])
     assert command.code() == 4
     assert "A title: lost" in command.lines[-1]
+
+
+def test_silence_and_life_are_told_as_they_are_judged(tracker: Run, store: Store) -> None:
+    """A line says that the process is silent, and one that it is well again."""
+    store.append([by("p", started("a")), lease("p", "r1")])
+    command = tracker("watch", "a")
+    command.shows("A title: running")
+    verdict = Verdict(Status.RUNNING, NOW, "recorder", run="r1", flags=["unresponsive"])
+    store.append([Silence("p", 1, "a", verdict)])
+    command.shows("A title: running, unresponsive")
+    store.append([lease("p", "r1"), by("p", ended("a"))])
+    assert command.code() == 0
+    said = [line.partition("  ")[2] for line in command.lines]
+    assert said[:3] == ["A title: running", "A title: running, unresponsive", "A title: running"]
+    assert said[3].startswith("A title: complete")
+
+
+def test_ls_and_show_say_that_a_process_is_silent(tracker: Run, store: Store) -> None:
+    """In the status, for pipes and for people."""
+    verdict = Verdict(Status.RUNNING, NOW, "recorder", run="r1", flags=["unresponsive"])
+    store.append([by("p", started("a")), lease("p", "r1"), Silence("p", 1, "a", verdict)])
+    listed, shown = tracker("ls"), tracker("show", "a")
+    assert (listed.code(), shown.code()) == (0, 0)
+    assert listed.lines[0].split("\t")[1] == "running, unresponsive"
+    assert shown.lines[0] == "A title: running, unresponsive"
 
 
 def test_a_redis_that_goes_away_is_told_and_the_watching_goes_on_with_it(tracker: Run, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 import tracker
 from tracker.cli.commands import COMMANDS
 from tracker.cli.commands import tracker as command_line
-from tracker.model import EventType, Status, StepStatus
+from tracker.model import EventType, Flag, Status, StepStatus
 from tracker.settings import Settings
 from web.app import create_app
 from web.problems import KINDS
@@ -83,7 +83,12 @@ def test_no_page_names_a_variable_that_nobody_reads(page: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "heading"),
-    [(Status, "Status of an operation"), (StepStatus, "Status of a step"), (EventType, "Types of events")],
+    [
+        (Status, "Status of an operation"),
+        (Flag, "What is said of a running operation"),
+        (StepStatus, "Status of a step"),
+        (EventType, "Types of events"),
+    ],
 )
 def test_every_status_and_event_type_has_a_row(words: type[StrEnum], heading: str) -> None:
     """The glossary is complete and holds no word of the past."""

@@ -110,8 +110,8 @@ def test_a_flushed_server_holds_nothing(server: BreakableServer, store: Store) -
 @pytest.mark.parametrize(
     ("broken", "mended", "said"),
     [
-        (BreakableServer.fill, BreakableServer.unfill, "OOM|maxmemory"),
-        (BreakableServer.read_only, BreakableServer.writable, "read only replica"),
+        (BreakableServer.fill, BreakableServer.unfill, "OOM"),
+        (BreakableServer.read_only, BreakableServer.writable, "READONLY"),
         (BreakableServer.misconf, BreakableServer.fix, "MISCONF"),
     ],
 )
@@ -154,9 +154,9 @@ def test_a_server_that_reads_its_data_back_answers_loading(engine: Engine, tmp_p
         store.append([queued("a")])
         with server.loading():
             store.client.disconnect()
-            with pytest.raises(StoreUnavailable, match="loading"):
+            with pytest.raises(StoreUnavailable, match="LOADING"):
                 store.ping()
-            with pytest.raises(StoreUnavailable, match="loading"):
+            with pytest.raises(StoreUnavailable, match="LOADING"):
                 store.append([queued("b")])
         store.client.disconnect()
         assert ids(store) == {"a"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.lanes import Lanes, blobs
-from tracker import StepTracker, _sink, event_bus
+from tracker import StepTracker, _sink, event_bus, process
 from tracker.model import Event, EventType, StepStatus
 from tracker.publish.lane import LINES_LIMIT
 from tracker.step import Step
@@ -23,6 +23,34 @@ def test_a_plan_is_told_once_however_often_it_grows(lanes: Lanes) -> None:
     assert sum(len(blob.steps) for blob in told) <= 100 + 2 * 500
     heads = [event.head for blob in told for event in blob.events if event.head is not None]
     assert heads[-1].total == 600
+
+
+def test_a_run_is_open_until_its_last_events_are_under_way(lanes: Lanes) -> None:
+    """Every blob names the process; what the store lacks of an ended run is not the last of it."""
+    with StepTracker("Work", display="quiet"):
+        lane = lanes.only()
+        (first,) = lane.cut()
+        lane.stored()
+        assert lane.open
+    assert lane.open
+    (last,) = lane.cut()
+    assert not lane.open
+    lane.behind(0)
+    assert lane.open
+    (whole,) = lane.cut()
+    assert not lane.open
+    lane.stored()
+    assert not lane.open
+    assert [blob.process for blob in (first, last, whole)] == [process.token()] * 3
+
+
+def test_a_run_of_which_nothing_more_is_sent_is_open_while_it_goes_on(lanes: Lanes) -> None:
+    """Its process is alive, and says so."""
+    with StepTracker("Work", display="quiet"):
+        lane = lanes.only()
+        lane.give_up()
+        assert lane.open
+    assert not lane.open
 
 
 def test_log_lines_are_dropped_first_and_counted(lanes: Lanes) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tracker.model import Event, QueuePart, RunPart, Status, StepState, StepStatus
-from tracker.store import QueueItem, RunBlob, Seal, Store
+from tracker.store import About, Lease, QueueItem, RunBlob, Seal, Store
 
 NOW = 1_800_000_000.0
 
@@ -60,3 +61,13 @@ def batch_of(store: Store, size: int, batch: str = "b") -> list[str]:
     children = [queued(id, parent=batch, index=index) for index, id in enumerate(ids, 1)]
     store.append([queued(batch, batch=True), *children, Seal(batch, size)])
     return ids
+
+
+def by(process: str, blob: RunBlob) -> RunBlob:
+    """The blob as a process sends it that has a lease."""
+    return replace(blob, process=process)
+
+
+def lease(process: str, *runs: str) -> Lease:
+    """A sign of life; without runs, the last one."""
+    return Lease(process, dict.fromkeys(runs, 0), About("node-1", 4711, NOW))

@@ -12,7 +12,14 @@ from tracker.model import Status, Verdict
 from tracker.store import Store
 
 RUNS = [None, Status.RUNNING, Status.COMPLETE, Status.ERROR, Status.CANCELLED, Status.QUEUED]
-VERDICTS = [None, ("", Status.CANCELLED), ("r1", Status.LOST), ("r0", Status.LOST)]
+VERDICTS = [
+    None,
+    ("", Status.CANCELLED),
+    ("r1", Status.LOST),
+    ("r0", Status.LOST),
+    ("r1", Status.RUNNING),
+    ("", Status.RUNNING),
+]
 CASES = list(itertools.product([False, True], RUNS, VERDICTS))
 
 

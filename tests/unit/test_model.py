@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.compose import apply, compose
+from tracker.ids import new_id, new_run
 from tracker.model import (
     ENDED,
     Children,
     Error,
     Event,
+    Flag,
     Operation,
     Parts,
     QueuePart,
@@ -22,8 +24,6 @@ from tracker.model import (
     StepState,
     StepStatus,
     Verdict,
-    new_id,
-    new_run,
 )
 
 QUEUED = QueuePart("job", 10.0, title="job a.txt", labels={"tenant": "acme", "kind": "queue"})
@@ -68,6 +68,19 @@ def test_a_verdict_about_another_run_says_nothing_of_this_one() -> None:
     lost = compose(Parts("a", run=run(), verdict=mine))
     assert (lost.status, lost.ended, lost.error) == (Status.LOST, 20.0, mine.error)
     assert compose(Parts("a", run=run(Status.COMPLETE, ended=21.0), verdict=mine)).status is Status.COMPLETE
+
+
+def test_flags_are_about_the_newest_run_and_only_while_it_runs() -> None:
+    """A silent process may have been another run's, and what has ended is neither silent nor a duplicate."""
+    silent = Verdict(Status.RUNNING, 20.0, "recorder", run="r1", flags=["unresponsive"])
+    parts = Parts("a", run=run(), verdict=silent, duplicate=True)
+    assert compose(parts).flags == [Flag.UNRESPONSIVE, Flag.DUPLICATE]
+    parts.run = run(Status.COMPLETE, ended=21.0)
+    assert compose(parts).flags == []
+    parts.run = msgspec.structs.replace(run(), run="r2")
+    assert compose(parts).flags == [Flag.DUPLICATE]
+    assert apply(parts, Event("operation.update", "a", 22.0, duplicate=False), 1)
+    assert compose(parts).flags == []
 
 
 def test_durations_are_the_run_s_own_and_never_negative() -> None:

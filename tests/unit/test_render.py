@@ -112,6 +112,15 @@ def test_every_status_has_a_picture_with_a_word(status: Status, symbols: object)
     assert status in text.lower() or "Failed" in text
 
 
+def test_what_is_said_of_a_running_operation_stands_beside_its_status() -> None:
+    """Also where its steps would be enough to show that it runs."""
+    steps = [StepState(1, "Read", StepStatus.RUNNING, NOW)]
+    flagged = an_operation(steps=steps, flags=["unresponsive", "duplicate"])
+    assert "◐ running, unresponsive, duplicate" in drawn(flagged)
+    assert "> running, unresponsive" in drawn(flagged, symbols=ASCII)
+    assert "unresponsive" not in drawn(an_operation(steps=steps))
+
+
 def test_hostile_text_is_shown_as_it_stands() -> None:
     """Brackets and tags are characters, in every place where data appears."""
     name = "[/bold] [red]x <script>alert(1)</script>"

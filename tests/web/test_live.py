@@ -12,12 +12,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from tests.store.making import batch_of, ended, head, queued, started, step_event
+from tests.store.making import NOW, batch_of, by, ended, head, lease, queued, started, step_event
 from tests.support import wait_for
 from tests.web.client import Server, serving
 from tracker.embedded import ensure_server
-from tracker.model import Event, RunPart, Status, StepState, StepStatus, new_id
-from tracker.store import RunBlob, Store
+from tracker.ids import new_id
+from tracker.model import Event, RunPart, Status, StepState, StepStatus, Verdict
+from tracker.store import RunBlob, Silence, Store
 
 
 @pytest.fixture
@@ -51,6 +52,23 @@ def test_a_snapshot_comes_first_and_every_change_after_it(server: Server, store:
         assert revs[-1] == 5
         assert [event["step"]["status"] for event in events if event.get("step")][-1] == "complete"
         assert all(event["operation"]["steps"] is None for event in events)
+
+
+def test_silence_loss_and_life_are_told_as_they_are_judged(server: Server, store: Store, op: str) -> None:
+    """Also of an operation that the server had let go of, as it had ended."""
+    run = f"run-{op}"
+    silent = Verdict(Status.RUNNING, NOW, "recorder", run=run, flags=["unresponsive"])
+    store.append([by("p", started(op, run)), lease("p", run)])
+    with server.watch(f"operation:{op}") as watcher:
+        watcher.until("snapshot")
+        store.append([Silence("p", 1, op, silent)])
+        watcher.event(f"operation:{op}", lambda event: event["operation"]["flags"] == ["unresponsive"])
+        store.append([Silence("p", 1, op, Verdict(Status.LOST, NOW, "recorder", run=run, reason="silent"))])
+        watcher.event(f"operation:{op}", lambda event: event["operation"]["status"] == "lost")
+        store.append([lease("p", run)])
+        watcher.event(f"operation:{op}", lambda event: event["operation"]["status"] == "running")
+        last = watcher.events(f"operation:{op}")[-1]["operation"]
+        assert (last["flags"], last["error"], last["ended"]) == ([], None, None)
 
 
 def test_a_new_operation_appears_in_the_list(server: Server, store: Store) -> None:

@@ -68,6 +68,15 @@ def dies() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@job(name="test.lasts")
+def lasts() -> None:
+    """Works until its process is killed."""
+    with StepTracker("Lasts", steps=["One", "Two"]) as tracker:
+        tracker.step("One")
+        flush()
+        signal.pause()
+
+
 @job(name="test.again")
 def again() -> None:
     """Asks Celery to run it once more, and then succeeds."""

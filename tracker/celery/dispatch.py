@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from celery import Task, shared_task
 
 from tracker.celery.jobs import OperationTask
 from tracker.celery.sending import send
-from tracker.clock import now
-from tracker.model import Error, Parts, Status, Verdict
+from tracker.history.batches import give_up, queued_children
+from tracker.model import Error
 from tracker.outcome import message_of
 from tracker.settings import Settings
 from tracker.step_tracker import StepTracker
-from tracker.store import Store, VerdictItem
-
-PAGE = 200
-"""Children read, or given up, at once."""
+from tracker.store import Store
 
 
 @shared_task(name="tracker.dispatch", base=OperationTask, bind=True)
@@ -45,27 +41,3 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
         except Exception as error:
             give_up(store, batch, sent, Error(type(error).__name__, message_of(error)))
             raise
-
-
-def queued_children(store: Store, batch: str) -> Iterator[Parts]:
-    """The children of ``batch`` that are queued, in order."""
-    page: str | None = None
-    while True:
-        found = store.children(batch, page=page, limit=PAGE, status="queued")
-        yield from found.items
-        page = found.next
-        if page is None:
-            return
-
-
-def give_up(store: Store, batch: str, sent: int, error: Error) -> None:
-    """Call those children lost that were never sent, so that none stays queued for ever.
-
-    ``sent`` is how many were, as far as is known: one whose message got out all the same is running as
-    soon as a worker takes it.
-    """
-    verdict = Verdict(Status.LOST, now(), "worker", error=error)
-    unsent = [child for child in queued_children(store, batch) if child.queue and child.queue.index > sent]
-    items = [VerdictItem(child.id, Status.QUEUED, verdict) for child in unsent]
-    for start in range(0, len(items), PAGE):
-        store.append(items[start : start + PAGE])

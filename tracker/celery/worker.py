@@ -14,11 +14,11 @@ from celery import Celery, signals
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from tracker import publish
-from tracker.celery.dispatch import give_up
 from tracker.celery.jobs import JobTask
 from tracker.clock import now
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
+from tracker.history.batches import give_up, sent
 from tracker.model import Error, Parts, Status, Verdict
 from tracker.redact import line
 from tracker.settings import Settings
@@ -85,19 +85,13 @@ def report_death(store: Store, task_id: str, error: BaseException) -> None:
     why = Error(type(error).__name__, line(str(error)), _path(parts))
     store.append([VerdictItem(task_id, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
     if parts.queue is not None and parts.queue.batch:
-        give_up(store, task_id, _sent(parts), why)
+        give_up(store, task_id, sent(parts), why)
 
 
 def _path(parts: Parts) -> list[str]:
     """The operation and the step it was at, by its last word."""
     operation = compose(parts)
     return [operation.title, operation.step.name] if operation.step is not None else [operation.title]
-
-
-def _sent(batch: Parts) -> int:
-    """How many children the dispatch had sent, by its last word."""
-    step = batch.steps.get(1)
-    return int(step.current or 0) if step is not None else 0
 
 
 def run(

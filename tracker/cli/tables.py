@@ -12,7 +12,7 @@ from tracker.clock import now
 from tracker.model import Operation
 from tracker.render.texts import seconds
 from tracker.render.transitions import counts_line, error_lines, operation_line, step_line, title_of
-from tracker.render.words import ago, clean, cleaned
+from tracker.render.words import ago, clean, cleaned, status_words
 
 SHORTEST_ID = 8
 """Fewest characters of an id that a table shows."""
@@ -20,7 +20,7 @@ SHORTEST_ID = 8
 
 def plain_row(operation: Operation) -> str:
     """Id, status, age, duration, name and title, separated by tabs."""
-    fields = [operation.id, operation.status, ago(operation.created, now()), seconds(operation.duration)]
+    fields = [operation.id, status_words(operation), ago(operation.created, now()), seconds(operation.duration)]
     return "\t".join([*fields, clean(operation.name), title_of(operation)])
 
 

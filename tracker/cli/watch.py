@@ -52,7 +52,7 @@ def watch(id: str | None, wait: bool, exit_status: bool, timeout: float | None, 
 def found(store: Store, id: str, *, wait: bool) -> str:
     """The id that ``id`` stands for; with ``wait`` an operation need not exist yet."""
     from tracker.history import History
-    from tracker.model import ID
+    from tracker.ids import ID
 
     try:
         return History(store).find(id)

@@ -21,6 +21,7 @@ from tracker.render.transitions import (
     step_line,
     title_of,
 )
+from tracker.render.words import status_words
 
 COUNTS_EVERY = 5.0
 """Seconds between two lines with a batch's counts or a step's progress, if they moved."""
@@ -77,7 +78,7 @@ class PlainWriter:
         self._output = output
         self._subject = subject
         self._silence = Silence(self._say)
-        self._statuses: dict[str, tuple[str, Status]] = {}
+        self._statuses: dict[str, tuple[str, str]] = {}
         self._steps: dict[tuple[str, str, int], StepStatus] = {}
         self._spoke = elapsed()
         self._moved = elapsed()
@@ -112,7 +113,7 @@ class PlainWriter:
     def _operation(self, operation: Operation, moment: float) -> None:
         """A child's beginning is no news among hundreds; its outcome is."""
         known = self._statuses.get(operation.id)
-        mark = (operation.run, operation.status)
+        mark = (operation.run, status_words(operation))
         if known == mark or (known is None and operation.status is Status.QUEUED and self._is_child(operation)):
             return
         self._statuses[operation.id] = mark

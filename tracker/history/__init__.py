@@ -6,7 +6,8 @@ import msgspec
 
 from tracker.compose import compose
 from tracker.errors import NotFound, TrackerError
-from tracker.model import ID, LogLine, Operation
+from tracker.ids import ID
+from tracker.model import LogLine, Operation
 from tracker.store import JobInfo, Page, Store
 
 PREFIX_SCAN = 1_000

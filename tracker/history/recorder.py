@@ -1,4 +1,4 @@
-"""The recorder: applies retention. One is active per namespace, others stand by and take over.
+"""The recorder: judges silent runs and applies retention. One is active per namespace, others stand by and take over.
 
 Killing it at any moment loses nothing: the next one goes on with what is stored.
 """
@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
-from tracker.model import new_run
+from tracker.history.liveness import Liveness
+from tracker.ids import new_run
 from tracker.store import Hold, Store, Trim
 
 EVERY = 5.0
@@ -26,7 +27,7 @@ log = logging.getLogger("tracker")
 
 
 class Recorder:
-    """Keeps one namespace within its retention.
+    """Judges the silent runs of one namespace, and keeps it within its retention.
 
     >>> recorder = Recorder(Store("redis://localhost:6379/0"))
     >>> recorder.active
@@ -37,6 +38,7 @@ class Recorder:
         self.active = False
         self.trimmed = 0
         self._store = store
+        self._liveness = Liveness(store, late=SILENCE)
         self._tell = tell
         self._told: bool | None = None
         self._token = new_run()
@@ -55,8 +57,12 @@ class Recorder:
             (answer,) = self._store.append([Hold(self._token, SILENCE)])
             self._note(answer.kind == "stored")
             if self.active:
+                self._liveness.turn()
                 self._trim()
+            else:
+                self._liveness.forget()
         except StoreUnavailable as error:
+            self._liveness.forget()
             self.active, self._told = False, None
             self._complain(error)
 

@@ -66,6 +66,11 @@ class Backlog:
         """Nothing waits."""
         return not (self._left or self._own or self._words)
 
+    @property
+    def size(self) -> int:
+        """Bytes of this process that wait on disk."""
+        return self._own.waiting if self._own is not None else 0
+
     def look(self) -> None:
         """Take what processes that are gone have left behind."""
         if self._folder is not None:
@@ -91,18 +96,18 @@ class Backlog:
             self._words.popleft()
             self.dropped += 1
 
-    def send(self, send: Send) -> list[RunBlob]:
-        """Send one call's worth; what of this process's own blobs were told to a store that lacks what was before."""
+    def send(self, send: Send) -> set[str]:
+        """Send one call's worth; of which of this process's own runs the store lacks what was before."""
         if self._left:
             self._send_left(self._left[0], send)
-            return []
+            return set()
         if self._own is not None:
             return self._send_own(self._own, send)
         words = list(self._words)[:BLOBS_PER_CALL]
         send(words)
         for _ in words:
             self._words.popleft()
-        return []
+        return set()
 
     def _send_left(self, left: Left, send: Send) -> None:
         blobs = [replace(blob, replay=True) for blob in left.spool.peek(BLOBS_PER_CALL)]
@@ -117,18 +122,18 @@ class Backlog:
         self._left.popleft()
         self._remove(left.spool)
 
-    def _send_own(self, own: Spool, send: Send) -> list[RunBlob]:
+    def _send_own(self, own: Spool, send: Send) -> set[str]:
         blobs = own.peek(BLOBS_PER_CALL)
         if not blobs:
             self._own = None
             self._remove(own)
-            return []
+            return set()
         answers = send(blobs)
         behind = [replace(blob, rebase=True) for blob, answer in zip(blobs, answers, strict=True) if _is_behind(answer)]
         if behind:
             send(behind)  # Its lines and results are worth having; what else is missing, the run itself still knows.
         own.taken()
-        return behind
+        return {blob.run for blob in behind}
 
     def _remove(self, spool: Spool) -> None:
         if spool.waiting or spool.unreadable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tracker import process
 from tracker.bus import event_of, news
 from tracker.clock import now
 from tracker.model import STEP_ENDED, Event, EventType, RunPart, StepState, StepStatus
@@ -44,6 +45,9 @@ class Lane:
         self._current: StepState | None = None
         self._begun = self._has_end = self._ended = self._given_up = False
         self._met = self._held = False
+        self._spooled_seq = 0
+        self.stored_seq = 0
+        """The last seq that the store has told it has."""
 
     def add(self, item: Event | Step) -> None:
         """Take an event, or note that a step has changed."""
@@ -110,6 +114,13 @@ class Lane:
         """The run has ended, and nobody will ask for it again."""
         return self._ended and self.empty and not self._held
 
+    @property
+    def open(self) -> bool:
+        """The run goes on, or more of it waits than what is under way."""
+        if self._given_up:
+            return self.run.ended is None
+        return bool(not self._ended or self._waiting or self._rebase)
+
     def cut(self) -> list[RunBlob]:
         """The next blobs to send: those not answered yet, else new ones, if there is anything to tell."""
         if not self.frozen and self._rebase:
@@ -123,7 +134,7 @@ class Lane:
 
     def stored(self) -> None:
         """The store has the frozen blobs."""
-        self._met = True
+        self._met, self.stored_seq = True, self._seq
         self._forget()
 
     def put_by(self) -> None:
@@ -131,12 +142,13 @@ class Lane:
 
         If the store has had others, they are not in the spool; should it lose them meanwhile, it must be told again.
         """
-        self._held = self._met
+        self._held, self._spooled_seq = self._met, self._seq
         self._forget()
 
     def drained(self) -> None:
         """The store has everything that was in the spool."""
         self._met, self._held = True, False
+        self.stored_seq = max(self.stored_seq, self._spooled_seq)
 
     def _forget(self) -> None:
         for step in self._results.values():
@@ -148,7 +160,7 @@ class Lane:
         """The store lacks events before the frozen blobs (it knows ``known``): tell it everything."""
         self.frozen = []
         self._results.clear()
-        self._seq = max(self._seq, known)
+        self._seq, self.stored_seq = max(self._seq, known), known
         self.rebase()
 
     def _next(self) -> RunBlob | None:
@@ -223,6 +235,7 @@ class Lane:
             rebase=rebase,
             resumes=run.resumes,
             results=results,
+            process=process.token(),
         )
 
     def _events(self, item: Event | Step) -> Iterator[Event]:

@@ -23,13 +23,14 @@ from tracker.errors import StoreUnavailable
 from tracker.model import Event, EventType
 from tracker.publish.backlog import BLOBS_PER_CALL, Backlog
 from tracker.publish.lane import Lane
+from tracker.publish.lease import LeaseKeeper
 from tracker.publish.outage import Outage, pause_after
 from tracker.publish.spool import SpoolError
 from tracker.publish.waiting import Waiting
 from tracker.redact import TEXT, line
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.store import Answer, Item, Store
+from tracker.store import Answer, Item, RunBlob, Store
 from tracker.store.client import Holding, Refused, Rejected
 
 FLUSH_EVERY = 0.005
@@ -69,6 +70,7 @@ class Publisher:
         self._waiting = Waiting()
         self._backlog = Backlog(folder, self._complain)
         self._outage: Outage | None = None
+        self._lease = LeaseKeeper()
         # Whether the thread looks at the queue by itself; while it rests, or does not run, ``_take`` has more to do.
         self._awake = False
         self._logged: dict[str, float] = {}
@@ -176,7 +178,7 @@ class Publisher:
             self._rest(0 if self._waiting or not self._backlog.empty else FLUSH_EVERY)
         else:
             self._answer(asked, asked)
-            self._sleep(None)
+            self._sleep(self._lease.pause())
 
     def _wait_for_store(self, outage: Outage, asked: int, took_any: bool) -> None:
         """Keep safe what waits, until it is time for another attempt."""
@@ -256,18 +258,29 @@ class Publisher:
 
     def _send_backlog(self) -> bool:
         """What came first goes first; what has come since waits behind it, in the spool if there is one."""
-        self._waiting.behind(self._backlog.send(self._append))
+        self._waiting.forgotten(self._backlog.send(self._append))
         if self._backlog.empty:
             self._waiting.drained()
+        self._send_lease([])
         return True
 
     def _send_new(self) -> bool:
         cut = self._waiting.cut(BLOBS_PER_CALL)
-        answers = iter(self._append([blob for _, blobs in cut for blob in blobs]) if cut else [])
+        answers = iter(self._send_lease([blob for _, blobs in cut for blob in blobs]))
         for lane, blobs in cut:
             _settle(lane, [next(answers) for _ in blobs])
             self._waiting.told(lane)
-        return bool(cut)
+        return bool(cut) or self._lease.waits
+
+    def _send_lease(self, blobs: list[RunBlob]) -> list[Answer | None]:
+        """Send blobs, and with them the sign of life if it is due; the answers to the blobs."""
+        lease = self._lease.due(self._waiting.lanes, dropped=self.dropped_runs, spool=self._backlog.size)
+        answers = self._append([*blobs, *lease]) if blobs or lease else []
+        for answer in answers[len(blobs) :]:
+            if answer is not None:
+                self._lease.answered(answer)
+                self._waiting.forgotten(answer.runs)
+        return answers[: len(blobs)]
 
     def _append(self, items: Sequence[Item]) -> list[Answer | None]:
         """The store's answers; ``None`` for what it cannot make sense of. Raises if it takes nothing now."""

@@ -25,7 +25,7 @@ try:
 except ImportError:  # Where a file cannot be locked, none is begun.
     fcntl = None  # type: ignore[assignment]
 
-from tracker.model import new_run
+from tracker.ids import new_run
 from tracker.store import RunBlob
 
 FILE_LIMIT = 64 * 2**20

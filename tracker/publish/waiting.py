@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tracker.model import Event, EventType
 from tracker.publish.lane import Lane
@@ -35,6 +35,11 @@ class Waiting:
         """Whether there is anything to send."""
         return any(not lane.empty for lane in self._lanes.values())
 
+    @property
+    def lanes(self) -> Collection[Lane]:
+        """All of them: each run that goes on has one."""
+        return self._lanes.values()
+
     def add(self, run: RunWriter, item: Event | Step) -> None:
         """Take an event, or note that a step has changed."""
         lane = self._lanes.get(run.run)
@@ -48,11 +53,11 @@ class Waiting:
         """Events of a run were dropped on the way here."""
         self._lanes.setdefault(run.run, Lane(run)).rebase()
 
-    def behind(self, blobs: Iterable[RunBlob]) -> None:
-        """The store lacks what came before these blobs."""
-        for blob in blobs:
-            if blob.run in self._lanes:
-                self._lanes[blob.run].rebase()
+    def forgotten(self, runs: Iterable[str]) -> None:
+        """The store has less of these runs than it had, or than it should."""
+        for run in runs:
+            if run in self._lanes:
+                self._lanes[run].rebase()
 
     def cut(self, limit: int) -> list[tuple[Lane, list[RunBlob]]]:
         """The next blobs of each lane, about ``limit`` in all; a lane of which none can be made is given up."""

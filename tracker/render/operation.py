@@ -35,15 +35,16 @@ def render_operation(
     """
     parts: list[RenderableType] = [header(operation.title)]
     ended = texts.ended(operation)
-    room = None if height is None else max(2, height - _FRAME - 1 - (len(texts.summary(operation)) + 3) * ended)
+    below = len(texts.summary(operation)) + 3 if ended else bool(operation.flags)
+    room = None if height is None else max(2, height - _FRAME - 1 - below)
     if operation.steps:
         parts.append(step_rows(operation, now, symbols, room))
     if operation.children.total:
         parts.append(childrenline(operation.children, symbols))
     if ended:
         parts.append(summary_panel(operation, symbols))
-    elif operation.status is not Status.RUNNING or not (operation.steps or operation.children.total):
-        parts.append(status_text(operation.status, symbols))
+    elif operation.status is not Status.RUNNING or operation.flags or not (operation.steps or operation.children.total):
+        parts.append(status_line(operation, symbols))
     return Group(*parts)
 
 
@@ -64,6 +65,12 @@ def summary_panel(operation: Operation, symbols: Symbols = UNICODE) -> Renderabl
 def status_text(status: str, symbols: Symbols, word: str = "") -> Text:
     """Symbol and word."""
     return Text(f"{symbols.mark(status)} {word or status}", style=STYLES.get(status, ""), no_wrap=True)
+
+
+def status_line(operation: Operation, symbols: Symbols) -> Text:
+    """Symbol and word, and the flags after it: ``◐ running, unresponsive``."""
+    line = status_text(operation.status, symbols)
+    return line.append("".join(f", {flag}" for flag in operation.flags), "yellow")
 
 
 def childrenline(children: Children, symbols: Symbols) -> Text:

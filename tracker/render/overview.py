@@ -105,7 +105,12 @@ def _time(operation: Operation, now: float) -> str:
 
 
 def _where(operation: Operation) -> Text:
-    """What a row tells beside the title: a batch's counts, an error with its step, or the step it is at."""
+    """What a row tells beside the title: flags, then a batch's counts, an error with its step, or the step it is at."""
+    flags = Text(", ".join(map(clean, operation.flags)), "yellow")
+    return Text("  ").join(text for text in (flags, _place(operation)) if text.plain)
+
+
+def _place(operation: Operation) -> Text:
     if operation.children.total:
         return _counts_in_brief(operation)
     if operation.error is not None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tracker.model import ENDED, STEP_ENDED, LogLine, Operation, Status, StepState
 from tracker.render.texts import label, over_time, seconds
-from tracker.render.words import clean, progress_words
+from tracker.render.words import clean, progress_words, status_words
 
 FAILURES = 10
 """Most failed children that are named at the end."""
@@ -17,7 +17,7 @@ FAILURES = 10
 
 def operation_line(operation: Operation) -> str:
     """``Process notes.txt: error after 2.2s at "Check encoding": UnicodeDecodeError: …``."""
-    line = f"{title_of(operation)}: {operation.status}"
+    line = f"{title_of(operation)}: {status_words(operation)}"
     if operation.status not in ENDED:
         return line + (f" (attempt {operation.attempt})" if operation.attempt > 1 else "")
     line += _after(operation.status is Status.COMPLETE, operation.duration)

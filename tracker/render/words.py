@@ -46,7 +46,13 @@ def cleaned(operation: Operation) -> Operation:
         path=[clean(part) for part in operation.error.path],
         log=[clean(line) for line in operation.error.log],
     )
-    return replace(operation, title=clean(operation.title or operation.name), steps=steps, error=error)
+    title, flags = clean(operation.title or operation.name), [clean(flag) for flag in operation.flags]
+    return replace(operation, title=title, flags=flags, steps=steps, error=error)
+
+
+def status_words(operation: Operation) -> str:
+    """``running``, or ``running, unresponsive`` with what else is said of it."""
+    return ", ".join([operation.status, *map(clean, operation.flags)])
 
 
 def _harmless(character: str) -> str:

@@ -10,25 +10,43 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from tracker.model import LogLine, Parts, Record
-from tracker.store.append import Answer, Appender, Hold, Item, QueueItem, RunBlob, Seal, Trim, VerdictItem
+from tracker.store.append import (
+    Answer,
+    Appender,
+    Hold,
+    Item,
+    Lease,
+    QueueItem,
+    RunBlob,
+    Seal,
+    Silence,
+    Trim,
+    VerdictItem,
+)
 from tracker.store.client import Client
 from tracker.store.follow import Change, Follower, Reset, Tick
 from tracker.store.jobs import JobInfo, Jobs
 from tracker.store.keys import Keys
+from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.snapshot import Page, Snapshot
 from tracker.store.view import View
 
 __all__ = [
+    "About",
     "Answer",
     "Change",
     "Hold",
     "Item",
     "JobInfo",
+    "Lease",
+    "LeaseInfo",
+    "LiveRun",
     "Page",
     "QueueItem",
     "Reset",
     "RunBlob",
     "Seal",
+    "Silence",
     "Store",
     "Tick",
     "Trim",
@@ -50,6 +68,7 @@ class Store:
         self.appender = Appender(self.client, self.keys, live_days)
         self._snapshot = Snapshot(self.client, self.keys)
         self._jobs = Jobs(self.client, self.keys)
+        self._leases = Leases(self.client, self.keys)
 
     def ping(self) -> None:
         """Return if Redis answers."""
@@ -98,6 +117,14 @@ class Store:
     def jobs(self) -> list[JobInfo]:
         """Every published job with the number of live workers that run it."""
         return self._jobs.all()
+
+    def leases(self) -> list[LeaseInfo]:
+        """Every process that executes tracked runs and has not said that it ends, the longest silent first."""
+        return self._leases.all()
+
+    def live_runs(self) -> Iterator[LiveRun]:
+        """Every run that has begun and neither ended nor been lost, as far as is known."""
+        return self._leases.runs()
 
     def follow(
         self, *, operation: str | None = None, stop: threading.Event | None = None

@@ -3,7 +3,8 @@
 -- KEYS[1]  the feed; every other key is the namespace's prefix plus a suffix, so all share one hash slot.
 -- ARGV     prefix, seconds that ended operations stay (0: for ever), entries the feed keeps, then the changes.
 -- A change starts with its kind; the functions below say what follows. The answer is one pair per change:
---   stored <attempt, or how many> | duplicate <seq> | behind <seq stored> | late 0 | ignored 0
+--   stored <attempt, how many, or the time in microseconds> | duplicate <seq> | behind <seq stored> | late 0 |
+--   ignored 0; behind the time of a lease come the runs of which less is stored than their process knows it has told
 --
 -- Values are opaque text made by the caller: nothing here parses JSON, and no number passes through cjson.
 -- Ids match [A-Za-z0-9._:-]{1,128}, so they can be written into JSON as they are.
@@ -16,6 +17,8 @@ local TRIM_AT_ONCE = 20
 local LOG_LIMIT = 1000
 local RESULTS_LIMIT = 10000
 local LATE_LIMIT = 10000
+local LEASE_LIFE = 86400
+local JUDGED_LIFE = 7 * 86400
 
 local position = 3
 
@@ -29,10 +32,15 @@ local function now()
   return string.format('%s.%06d', time[1], tonumber(time[2]))
 end
 
+local LIVE_RUNS = PREFIX .. 'live'
+local LEASES = PREFIX .. 'leases'
+
 local function operation_key(id) return PREFIX .. 'op:' .. id end
 local function children_key(id) return PREFIX .. 'children:' .. id end
 local function log_key(id) return PREFIX .. 'log:' .. id end
 local function results_key(id) return PREFIX .. 'results:' .. id end
+local function lease_key(process) return PREFIX .. 'lease:' .. process end
+local function judged_key(process) return PREFIX .. 'judged:' .. process end
 
 -- Stored first, published last: a watcher never sees what is not stored.
 local function emit(id, rev, attempt, parent, counts, hole, events)
@@ -49,12 +57,13 @@ local function emit(id, rev, attempt, parent, counts, hole, events)
   if parent ~= '' then redis.call('PUBLISH', PREFIX .. 'events:' .. parent, text) end
 end
 
--- The same rule as status_of in tracker/compose.py; a test holds the two together.
+-- The same rule as status_of in tracker/compose.py; a test holds the two together. A verdict `running` decides
+-- nothing about a batch: it only flags its dispatch, or takes an earlier verdict back.
 local function status_of(key)
   local field = redis.call('HMGET', key, 'batch', 'run', 'run_status', 'verdict_status', 'verdict_run')
   local batch, run, run_status, verdict, about = field[1], field[2], field[3], field[4], field[5] or ''
   if batch then
-    if verdict then return verdict end
+    if verdict and verdict ~= 'running' then return verdict end
     if not run then return 'queued' end
     if run_status == 'error' or run_status == 'cancelled' then return run_status end
     return 'running'
@@ -81,7 +90,17 @@ local function counts_of(parent)
   return counts
 end
 
+-- Runs that are still alive then are older ones, which decide nothing.
+local function forget_live(key)
+  if tonumber(redis.call('HGET', key, 'alive') or 0) == 0 then return end
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    local run = string.match(name, '^attempt:(.+)$')
+    if run then redis.call('HDEL', LIVE_RUNS, run) end
+  end
+end
+
 local function forget(id)
+  forget_live(operation_key(id))
   redis.call('UNLINK', operation_key(id), children_key(id), log_key(id), results_key(id))
   for _, status in ipairs(STATUSES) do redis.call('UNLINK', children_key(id) .. ':' .. status) end
   redis.call('ZREM', PREFIX .. 'index', id)
@@ -135,25 +154,42 @@ local function number_of(parent, status)
   return redis.call('SCARD', children_key(parent) .. ':' .. status)
 end
 
--- A sealed batch whose last child has ended gets its verdict in the call that settled that child.
-local function settle_batch(id)
-  local key = operation_key(id)
-  local field = redis.call('HMGET', key, 'sealed', 'verdict_status', 'attempt')
-  if not field[1] or field[2] then return end
-  if number_of(id, 'queued') + number_of(id, 'running') > 0 then return end
-  local failed = number_of(id, 'error') + number_of(id, 'lost') + number_of(id, 'cancelled')
-  local status, at = failed == 0 and 'complete' or 'error', now()
-  local verdict = '{"status":"' .. status .. '","at":' .. at .. ',"by":"children"'
-  if failed > 0 then
-    local message = failed .. ' of ' .. field[1] .. ' did not complete'
-    verdict = verdict .. ',"error":{"type":"BatchError","message":"' .. message .. '"}'
-  end
-  verdict = verdict .. '}'
-  redis.call('HSET', key, 'verdict', verdict, 'verdict_status', status, 'verdict_run', '')
+local function write_verdict(key, part, status, run, by)
+  redis.call('HSET', key, 'verdict', part, 'verdict_status', status, 'verdict_run', run, 'verdict_by', by)
+end
+
+local function verdict_event(id, run, at, part)
+  local about = run ~= '' and ',"run":"' .. run .. '"' or ''
+  local event = '{"type":"operation.verdict","operation":"' .. id .. '"' .. about .. ',"ts":' .. at
+  return '[' .. event .. ',"verdict":' .. part .. '}]'
+end
+
+local function judge_batch(id, key, status, attempt, more)
+  local at = now()
+  local part = '{"status":"' .. status .. '","at":' .. at .. ',"by":"children"' .. more .. '}'
+  write_verdict(key, part, status, '', 'children')
   local rev = redis.call('HINCRBY', key, 'rev', 1)
   settle(id, key, '', 0)
-  local event = '[{"type":"operation.verdict","operation":"' .. id .. '","ts":' .. at .. ',"verdict":' .. verdict .. '}]'
-  emit(id, rev, field[3] or 0, '', nil, false, event)
+  emit(id, rev, attempt, '', nil, false, verdict_event(id, '', at, part))
+end
+
+-- A sealed batch whose last child has ended gets its verdict in the call that settled that child. Children that were
+-- lost may live after all: then it is taken back, or made anew.
+local function settle_batch(id)
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'sealed', 'verdict_status', 'verdict_by', 'attempt', 'failed')
+  local total, decided, attempt = field[1], field[2] and field[2] ~= 'running', field[4] or 0
+  if not total or (decided and field[3] ~= 'children') then return end
+  if number_of(id, 'queued') + number_of(id, 'running') > 0 then
+    if decided then judge_batch(id, key, 'running', attempt, '') end
+    return
+  end
+  local failed = number_of(id, 'error') + number_of(id, 'lost') + number_of(id, 'cancelled')
+  if decided and tonumber(field[5]) == failed then return end
+  redis.call('HSET', key, 'failed', failed)
+  if failed == 0 then return judge_batch(id, key, 'complete', attempt, '') end
+  local message = failed .. ' of ' .. total .. ' did not complete'
+  judge_batch(id, key, 'error', attempt, ',"error":{"type":"BatchError","message":"' .. message .. '"}')
 end
 
 local function announce(id, key, attempt, parent, score, count, hole, events)
@@ -163,9 +199,54 @@ local function announce(id, key, attempt, parent, score, count, hole, events)
   if counts then settle_batch(parent) end
 end
 
+-- Two runs of an operation that are alive at once are told of: one of them does work that the other does too.
+local function count_alive(id, key, change)
+  local count = redis.call('HINCRBY', key, 'alive', change)
+  if math.max(count, count - change) < 2 then return end
+  local field, at = redis.call('HMGET', key, 'parent', 'attempt'), now()
+  local event = '{"type":"operation.update","operation":"' .. id .. '","ts":' .. at
+  event = event .. ',"duplicate":' .. tostring(count > 1) .. '}'
+  announce(id, key, field[2] or 0, field[1] or '', 0, 1, false, '[' .. event .. ']')
+end
+
+-- A run without a process gives no sign of life, so nobody could say when it is alive no more.
+local function live(id, key, run, process)
+  if process == '' then return end
+  if redis.call('HSETNX', LIVE_RUNS, run, id .. ' ' .. process) == 1 then count_alive(id, key, 1) end
+end
+
+-- Answers the process that ran it, if it was alive.
+local function cease(id, key, run)
+  local owner, process = string.match(redis.call('HGET', LIVE_RUNS, run) or '', '^(%S+) (%S+)$')
+  if owner ~= id then return nil end
+  redis.call('HDEL', LIVE_RUNS, run)
+  count_alive(id, key, -1)
+  return process
+end
+
+-- A run has ended, or its death was reported: no silence of it means anything any more.
+local function finish(id, key, run, process)
+  process = cease(id, key, run) or process
+  if redis.call('HDEL', key, 'silent:' .. run) == 1 then redis.call('HDEL', judged_key(process), run) end
+end
+
+-- A sign of life withdraws what was judged of a run's silence, unless somebody else has judged since.
+local function revive(id, key, run, process)
+  redis.call('HDEL', judged_key(process), run)
+  if redis.call('HDEL', key, 'silent:' .. run) == 0 then return end
+  live(id, key, run, process)
+  local field = redis.call('HMGET', key, 'verdict_run', 'verdict_by', 'parent', 'attempt')
+  if field[1] ~= run or field[2] ~= 'recorder' then return end
+  local at = now()
+  local part = '{"status":"running","at":' .. at .. ',"by":"life","run":"' .. run .. '"}'
+  write_verdict(key, part, 'running', run, 'life')
+  announce(id, key, field[4], field[3] or '', 0, 1, false, verdict_event(id, run, at, part))
+  settle_batch(id)
+end
+
 -- First sight of a run: it becomes the newest, the one before is kept beside it. Unless it resumes, what steps
 -- of earlier runs have kept is worth nothing any more.
-local function begin(id, key, run, resumes)
+local function begin(id, key, run, process, resumes)
   if not resumes then redis.call('UNLINK', results_key(id)) end
   local newest = redis.call('HGET', key, 'run')
   if newest then
@@ -175,6 +256,7 @@ local function begin(id, key, run, resumes)
   local attempt = redis.call('HINCRBY', key, 'attempt', 1)
   redis.call('HSET', key, 'run', run, 'run_status', 'running', 'attempt:' .. run, attempt)
   redis.call('HDEL', key, 'current')
+  live(id, key, run, process)
   return attempt
 end
 
@@ -235,19 +317,24 @@ local function put_run()
   local events, head, status, parent, created, current = take(), take(), take(), take(), take(), take()
   local steps, lines, results, whole = take_map(), take_list(), take_map(), take()
   local key = operation_key(id)
-  local seq = redis.call('HGET', key, 'seq:' .. run)
-  if replay and not seq then return keep_late(whole) end
-  local known = tonumber(seq or 0)
+  local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run)
+  local known, silent = tonumber(field[1] or 0), field[3]
+  if replay and not field[1] then return keep_late(whole) end
   if last <= known then return {'duplicate', known} end
   local hole = rebase or replay and first ~= known + 1
   if first ~= known + 1 and not hole then return {'behind', known} end
-  local attempt = redis.call('HGET', key, 'attempt:' .. run) or begin(id, key, run, resumes)
+  local attempt = field[2] or begin(id, key, run, process, resumes)
   redis.call('HSETNX', key, 'parent', parent)
   redis.call('HSETNX', key, 'created', created)
   redis.call('HSET', key, 'seq:' .. run, last)
   write_run(key, run, head, status, current, steps)
   write_lines(id, attempt, lines)
   write_results(id, results)
+  if head ~= '' and status ~= 'running' then
+    finish(id, key, run, process)
+  elseif silent and not replay then
+    revive(id, key, run, process)
+  end
   parent = redis.call('HGET', key, 'parent')
   announce(id, key, attempt, parent, created, hole and 1 or last - first + 1, hole, events)
   return {'stored', tonumber(attempt)}
@@ -271,7 +358,8 @@ local function put_verdict()
   local key = operation_key(id)
   local field = redis.call('HMGET', key, 'run', 'status', 'parent', 'attempt')
   if (field[1] or '') ~= run or field[2] ~= expected then return {'ignored', 0} end
-  redis.call('HSET', key, 'verdict', part, 'verdict_status', status, 'verdict_run', run)
+  write_verdict(key, part, status, run, '')
+  if status == 'lost' and run ~= '' then finish(id, key, run, '') end
   announce(id, key, field[4] or 0, field[3] or '', 0, 1, false, events)
   return {'stored', tonumber(field[4] or 0)}
 end
@@ -297,10 +385,75 @@ local function put_hold()
   return {'stored', 0}
 end
 
+-- Runs of which less is stored than was: this Redis has lost data. Their processes may have nothing to tell for long.
+local function forgotten(runs)
+  local found = {}
+  for run, told in string.gmatch(runs, '(%S+) (%d+)') do
+    local id = string.match(redis.call('HGET', LIVE_RUNS, run) or '', '^%S+')
+    local seq = id and redis.call('HGET', operation_key(id), 'seq:' .. run)
+    if tonumber(seq or 0) < tonumber(told) then found[#found + 1] = run end
+  end
+  return found
+end
+
+-- lease: process, runs it executes, each with the last seq it knows to be stored (blanks between; none: it gives the
+--        lease back), what it says of itself. Answers the time, by which the process knows how far off its clock is.
+local function put_lease()
+  local process, runs, about = take(), take(), take()
+  local key, at = lease_key(process), now()
+  if runs == '' then
+    redis.call('UNLINK', key)
+    redis.call('ZREM', LEASES, process)
+    return {'stored', at * 1000000}
+  end
+  redis.call('HINCRBY', key, 'count', 1)
+  redis.call('HSET', key, 'seen', at, 'runs', runs, 'about', about)
+  redis.call('EXPIRE', key, LEASE_LIFE)
+  redis.call('ZADD', LEASES, at, process)
+  redis.call('ZREMRANGEBYSCORE', LEASES, '-inf', at - LEASE_LIFE)
+  redis.call('EXPIRE', LEASES, LEASE_LIFE)
+  if redis.call('EXISTS', judged_key(process)) == 1 then
+    for run in string.gmatch(runs, '(%S+) %d+') do
+      local id = redis.call('HGET', judged_key(process), run)
+      if id then revive(id, operation_key(id), run, process) end
+    end
+  end
+  return {'stored', at * 1000000, unpack(forgotten(runs))}
+end
+
+-- silence: process, what its lease must still count (empty: it has none), run, operation, status judged, part, events.
+-- Of a run that does not decide its operation, only the loss is noted: it is alive no more.
+local function put_silence()
+  local process, count, run, id, status, part, events = take(), take(), take(), take(), take(), take(), take()
+  local key, word = operation_key(id), status == 'lost' and 'lost' or 'unresponsive'
+  if (redis.call('HGET', lease_key(process), 'count') or '') ~= count then return {'ignored', 0} end
+  if redis.call('HGET', LIVE_RUNS, run) ~= id .. ' ' .. process then return {'ignored', 0} end
+  local field = redis.call('HMGET', key, 'run', 'status', 'silent:' .. run, 'parent', 'attempt')
+  if not field[1] then
+    redis.call('HDEL', LIVE_RUNS, run)
+    return {'ignored', 0}
+  end
+  if field[3] == word then return {'duplicate', 0} end
+  local decides = field[1] == run and field[2] == 'running'
+  if word ~= 'lost' and not decides then return {'ignored', 0} end
+  redis.call('HSET', key, 'silent:' .. run, word)
+  redis.call('HSET', judged_key(process), run, id)
+  redis.call('EXPIRE', judged_key(process), JUDGED_LIFE)
+  if word == 'lost' then cease(id, key, run) end
+  if decides then
+    write_verdict(key, part, status, run, 'recorder')
+    announce(id, key, field[5], field[4] or '', 0, 1, false, events)
+  end
+  return {'stored', tonumber(field[5])}
+end
+
 -- trim: removes some of the operations whose time in Redis is over; answers how many.
 local function put_trim() return {'stored', trim()} end
 
-local PUT = {run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal, hold = put_hold, trim = put_trim}
+local PUT = {
+  run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal,
+  hold = put_hold, lease = put_lease, silence = put_silence, trim = put_trim,
+}
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What
 -- frees memory must be possible all the same.
 local HOUSEKEEPING = {hold = true, trim = true}

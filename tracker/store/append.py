@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 from tracker.model import Event, EventType, QueuePart, RunPart, StepState, Verdict
 from tracker.store.client import Client, NoScript
 from tracker.store.keys import Keys
+from tracker.store.leases import About
 
 LATE_BLOB = msgspec.msgpack.Encoder().encode
 """How a replayed blob waits for the recorder, whole."""
@@ -120,6 +121,43 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A process is alive and executes ``runs``, each with the last seq it knows to be stored; without any it gives its
+    lease back.
+
+    The answer's number is Redis's time, in microseconds since the epoch, and its runs those of which less is stored.
+    """
+
+    process: str
+    runs: Mapping[str, int]
+    about: About
+
+    def arguments(self) -> list[Any]:
+        runs = " ".join(f"{run} {seq}" for run, seq in self.runs.items())
+        return ["lease", self.process, runs, _encode(self.about)]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A judgement about a run whose process gives no sign of life: ``unresponsive``, or lost.
+
+    Stored only while the process's lease still counts ``count`` (``None``: it has none) and the run counts as alive.
+    """
+
+    process: str
+    count: int | None
+    operation: str
+    verdict: Verdict
+
+    def arguments(self) -> list[Any]:
+        verdict = self.verdict
+        event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
+        count = "" if self.count is None else self.count
+        about = [self.process, count, verdict.run, self.operation, str(verdict.status)]
+        return ["silence", *about, _encode(verdict), _encode([event])]
+
+
+@dataclass(frozen=True, slots=True)
 class Trim:
     """Remove some of the ended operations whose time in Redis is over; the answer's number says how many."""
 
@@ -127,20 +165,21 @@ class Trim:
         return ["trim"]
 
 
-Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Trim
+Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Lease | Silence | Trim
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the store did with an item.
 
-    ``stored`` (number: the run's attempt, or how many were trimmed), ``duplicate`` (known already),
-    ``behind`` (number: the last seq it knows; events are missing before this blob) or ``ignored`` (a
-    verdict that came too late, a place that is taken).
+    ``stored`` (number: the run's attempt, how many were trimmed, or the time), ``duplicate`` (known already),
+    ``behind`` (number: the last seq it knows; events are missing before this blob), ``late`` (a replay that waits for
+    the recorder) or ``ignored`` (a verdict that came too late, a place that is taken).
     """
 
     kind: str
     number: int
+    runs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -160,7 +199,10 @@ class Appender:
         arguments = list(self._head)
         for item in items:
             arguments += item.arguments()
-        return [Answer(kind.decode(), int(number)) for kind, number in self._call(arguments)]
+        return [
+            Answer(kind.decode(), int(number), tuple(run.decode() for run in runs))
+            for kind, number, *runs in self._call(arguments)
+        ]
 
     def _call(self, arguments: list[Any]) -> list[Any]:
         redis = self.client.redis

@@ -48,6 +48,20 @@ class Keys:
         """Set of the job names one worker runs; it expires when the worker says no more."""
         return f"{self.prefix}worker:{worker}:jobs"
 
+    @property
+    def live(self) -> str:
+        """Hash of the runs that are alive as far as is known, with operation and process."""
+        return self.prefix + "live"
+
+    @property
+    def leases(self) -> str:
+        """Sorted set of the processes that hold a lease, by Redis's time of its last renewal."""
+        return self.prefix + "leases"
+
+    def lease(self, process: str) -> str:
+        """Hash with the counter of one process's renewals, when the last was, and what it said."""
+        return f"{self.prefix}lease:{process}"
+
     def operation(self, id: str) -> str:
         """Hash with the parts, steps and numbers of one operation."""
         return f"{self.prefix}op:{id}"

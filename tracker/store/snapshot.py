@@ -14,7 +14,7 @@ from tracker.model import Attempt, Children, LogLine, Parts, QueuePart, Record, 
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
-HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current")
+HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current", "alive")
 """Fields of an operation's hash that a list needs."""
 
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -177,6 +177,7 @@ def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
         verdict=_verdict(verdict) if verdict else None,
         steps=_steps(fields, run),
         children=_children(children) if children else Children(),
+        duplicate=int(fields.get("alive") or 0) > 1,
     )
 
 

@@ -1,0 +1,42 @@
+"""What becomes of the children that a batch's dispatch leaves behind when it ends before all are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracker.clock import now
+from tracker.model import Error, Parts, Status, Verdict
+from tracker.store import Store, VerdictItem
+
+PAGE = 200
+"""Children read, or given up, at once."""
+
+
+def queued_children(store: Store, batch: str) -> Iterator[Parts]:
+    """The children of ``batch`` that are queued, in order."""
+    page: str | None = None
+    while True:
+        found = store.children(batch, page=page, limit=PAGE, status="queued")
+        yield from found.items
+        page = found.next
+        if page is None:
+            return
+
+
+def sent(batch: Parts) -> int:
+    """How many children the dispatch had sent, by its last word."""
+    step = batch.steps.get(1)
+    return int(step.current or 0) if step is not None else 0
+
+
+def give_up(store: Store, batch: str, sent: int, error: Error, by: str = "worker") -> None:
+    """Call those children lost that were never sent, so that none stays queued for ever.
+
+    ``sent`` is how many were, as far as is known: one whose message got out all the same is running as
+    soon as a worker takes it.
+    """
+    verdict = Verdict(Status.LOST, now(), by, error=error)
+    unsent = [child for child in queued_children(store, batch) if child.queue and child.queue.index > sent]
+    items = [VerdictItem(child.id, Status.QUEUED, verdict) for child in unsent]
+    for start in range(0, len(items), PAGE):
+        store.append(items[start : start + PAGE])

@@ -1,0 +1,104 @@
+"""Judges runs whose process gives no sign of life: first ``unresponsive``, then ``lost``.
+
+Time is the judge's own monotonic clock, and only counts while it hears of Redis without interruption: two machines'
+clocks are never compared, and after an outage everybody has the whole time again. The store checks every judgement
+once more, and withdraws it by itself when the run lives.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from tracker import clock
+from tracker.history.batches import give_up, sent
+from tracker.model import Error, Flag, Status, Verdict
+from tracker.store import LeaseInfo, LiveRun, Silence, Store
+
+UNRESPONSIVE_AFTER = 30.0
+"""Seconds without a sign of life after which a run is called unresponsive."""
+
+LOST_AFTER = 300.0
+"""Seconds without a sign of life after which a run is called lost."""
+
+AT_ONCE = 100
+"""Judgements in one call, so that nobody else waits for Redis."""
+
+
+class _Mark(msgspec.Struct):
+    """Since when a run has given no sign: what its lease counted then, and what was judged since."""
+
+    count: int | None
+    since: float
+    judged: Status | None = None
+
+
+class Liveness:
+    """Judges the runs of one namespace. ``late`` is after how many seconds a turn comes too late to trust the clock."""
+
+    def __init__(self, store: Store, late: float) -> None:
+        self._store = store
+        self._late = late
+        self._marks: dict[str, _Mark] = {}
+        self._turned: float | None = None
+
+    def forget(self) -> None:
+        """Nothing was observed for a while: every run has the whole time again."""
+        self._marks.clear()
+        self._turned = None
+
+    def turn(self) -> None:
+        """Look at every live run once, and judge those that were silent too long; raises ``StoreUnavailable``."""
+        started = clock.elapsed()
+        if self._turned is not None and started - self._turned > self._late:
+            self.forget()
+        self._turned = started
+        runs = list(self._store.live_runs())
+        leases = {lease.process: lease for lease in self._store.leases()} if runs else {}
+        self._marks = {run.run: self._mark(run, leases.get(run.process)) for run in runs}
+        due = [item for run in runs if (item := self._judgement(run, leases.get(run.process))) is not None]
+        for start in range(0, len(due), AT_ONCE):
+            self._judge(due[start : start + AT_ONCE])
+
+    def _mark(self, run: LiveRun, lease: LeaseInfo | None) -> _Mark:
+        """The run's mark; a new one if its process has counted on since, or has only now ceased to list it."""
+        sign = lease.count if lease is not None and run.run in lease.runs else None
+        mark = self._marks.get(run.run)
+        if mark is None or sign != mark.count:
+            return _Mark(sign, clock.elapsed())
+        return mark
+
+    def _judgement(self, run: LiveRun, lease: LeaseInfo | None) -> Silence | None:
+        mark = self._marks[run.run]
+        silent = clock.elapsed() - mark.since
+        status = Status.LOST if silent >= LOST_AFTER else Status.RUNNING
+        if silent < UNRESPONSIVE_AFTER or mark.judged is status:
+            return None
+        flags = [] if status is Status.LOST else [Flag.UNRESPONSIVE.value]
+        at = clock.now()
+        reason = _reason(run, lease, at - silent)
+        verdict = Verdict(status, at, "recorder", run=run.run, reason=reason, flags=flags)
+        return Silence(run.process, lease.count if lease is not None else None, run.operation, verdict)
+
+    def _judge(self, items: list[Silence]) -> None:
+        """What the store refuses is judged again next time, if it still is due then."""
+        for item, answer in zip(items, self._store.append(items), strict=True):
+            if answer.kind != "ignored":
+                self._marks[item.verdict.run].judged = item.verdict.status
+            if answer.kind == "stored" and item.verdict.status is Status.LOST:
+                self._give_up_children(item.operation, item.verdict)
+
+    def _give_up_children(self, id: str, verdict: Verdict) -> None:
+        """With a batch's dispatch, what it had not sent is lost as well."""
+        parts = self._store.operation(id)
+        if parts is not None and parts.queue is not None and parts.queue.batch and parts.verdict == verdict:
+            why = Error(str(Status.LOST), f"it was not sent to a worker: {verdict.reason}")
+            give_up(self._store, id, sent(parts), why, verdict.by)
+
+
+def _reason(run: LiveRun, lease: LeaseInfo | None, since: float) -> str:
+    if lease is not None and run.run not in lease.runs and lease.age < UNRESPONSIVE_AFTER:
+        return "its process goes on without it"
+    moment = lease.seen if lease is not None else since
+    return f"no sign of life since {time.strftime('%H:%M:%S', time.gmtime(moment))} UTC"

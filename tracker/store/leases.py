@@ -1,0 +1,98 @@
+"""Signs of life: which processes execute tracked runs, when each was last heard of, and which runs are alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from tracker.model import Value
+from tracker.store.client import Client
+from tracker.store.keys import Keys
+
+PAGE = 500
+"""Leases, or live runs, read at once."""
+
+
+class About(Value, frozen=True):
+    """What a process says of itself with every sign of life.
+
+    ``started`` is since when it tracks, in UTC seconds of its own clock; ``offset`` how many seconds Redis's clock is
+    ahead of that, ``None`` while unknown. ``spool`` is what waits on its disk, in bytes; ``dropped`` counts runs of
+    which it could not store the end.
+    """
+
+    host: str
+    pid: int
+    started: float
+    release: str = ""
+    offset: float | None = None
+    spool: int = 0
+    dropped: int = 0
+
+
+class LeaseInfo(Value, frozen=True, omit_defaults=False):
+    """A process that executes tracked runs. ``seen`` (UTC seconds) and ``age`` (seconds) are by Redis's clock."""
+
+    process: str
+    count: int
+    seen: float
+    age: float
+    runs: list[str]
+    about: About
+
+
+class LiveRun(Value, frozen=True):
+    """A run that has begun and not ended, as far as is known."""
+
+    run: str
+    operation: str
+    process: str
+
+
+_about = msgspec.json.Decoder(About).decode
+
+
+class Leases:
+    """Reads the leases and live runs of one namespace."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def all(self) -> list[LeaseInfo]:
+        """Every lease, the longest silent first."""
+        with self._client.answering() as redis:
+            processes = [name.decode() for name in redis.zrange(self._keys.leases, 0, -1)]
+            pages = [processes[start : start + PAGE] for start in range(0, len(processes), PAGE)]
+            return [lease for page in pages for lease in self._page(redis, page)]
+
+    def _page(self, redis: Any, processes: list[str]) -> Iterator[LeaseInfo]:
+        pipe = redis.pipeline(transaction=False)
+        pipe.time()
+        for process in processes:
+            pipe.hmget(self._keys.lease(process), "count", "seen", "runs", "about")
+        (seconds, microseconds), *rows = pipe.execute()
+        now = seconds + microseconds / 1_000_000
+        for process, row in zip(processes, rows, strict=True):
+            if None not in row:  # Else it was given back meanwhile.
+                yield _lease(process, row, now)
+
+    def runs(self) -> Iterator[LiveRun]:
+        """Every live run, read in pages; one that begins or ends meanwhile may be among them or not."""
+        cursor = 0
+        while True:
+            with self._client.answering() as redis:
+                cursor, page = redis.hscan(self._keys.live, cursor, count=PAGE)
+            for run, owner in page.items():
+                operation, _, process = owner.decode().partition(" ")
+                yield LiveRun(run.decode(), operation, process)
+            if cursor == 0:
+                return
+
+
+def _lease(process: str, row: list[bytes], now: float) -> LeaseInfo:
+    count, seen, runs, about = row
+    moment = float(seen)
+    return LeaseInfo(process, int(count), moment, max(0.0, now - moment), runs.decode().split()[::2], _about(about))
