@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.following import Following
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer, engine_names, engine_of
 from tracker import _sink, event_bus
 from tracker.engines import Engine
 from tracker.publish import Publisher
-from tracker.store import Store
+from tracker.store import Store, follow
+
+Follow = Callable[..., Following]
 
 
 @pytest.fixture(params=engine_names())
@@ -68,3 +71,26 @@ def publisher(proxy: FaultProxy, spool: Path) -> Iterator[Publisher]:
     publisher.flush()
     event_bus.connect(_sink)
     store.client.disconnect()
+
+
+@pytest.fixture
+def following(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Follow]:
+    """Starts followers, and stops them after the test; they look up often, so that stopping takes no time."""
+    monkeypatch.setattr(follow, "TICK", 0.1)
+    made: list[Following] = []
+
+    def start(through: Store = store, operation: str | None = None) -> Following:
+        made.append(Following(through, operation))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.ask_to_stop()
+    for one in made:
+        one.join()
+
+
+@pytest.fixture
+def quick_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Followers compare themselves with the store at once when they hear nothing."""
+    monkeypatch.setattr(follow, "COMPARE_EVERY", 0.05)

@@ -87,7 +87,7 @@ class BreakableServer:
         return self._child.pid
 
     @property
-    def admin(self) -> redis.Redis:
+    def admin(self) -> Any:
         """A client that may do everything, on one connection that it keeps."""
         return self._admin
 

@@ -49,6 +49,12 @@ def step_event(operation: str, seq: int, index: int = 1, status: StepStatus = St
     return RunBlob(operation, "r1", [event], "", NOW, None, [step], step)
 
 
+def whole(operation: str, seq: int, run: str = "r1") -> RunBlob:
+    """What a publisher sends when the store does not know the events before: the run's whole state."""
+    gap = Event("gap", operation, NOW, run, seq, head=head(run))
+    return RunBlob(operation, run, [gap], "", NOW, head(run), rebase=True)
+
+
 def queued(operation: str, *, parent: str = "", index: int = 0, batch: bool = False, name: str = "job") -> QueueItem:
     """An operation as its sender queues it."""
     part = QueuePart(name, NOW, title="A title", queue="q", parent=parent, index=index, batch=batch, args={"n": index})
