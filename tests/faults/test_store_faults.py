@@ -21,6 +21,7 @@ from tests.support import wait_for
 from tracker import StepTracker, event_bus
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
+from tracker.history.recorder import Recorder
 from tracker.model import Event, LogLine, RunPart, Status, Verdict
 from tracker.publish import Publisher
 from tracker.store import Answer, Hold, Item, RunBlob, Seal, Store, Trim, VerdictItem
@@ -150,7 +151,7 @@ def write_steps(url: str, id: str, number: int) -> None:
 # ---- a server that takes no writes ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("known", [True], ids=["known"])
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
 def test_a_full_redis_publishes_nothing_that_is_not_stored(
     server: BreakableServer, store: Store, following: Follow, known: bool
 ) -> None:
@@ -194,6 +195,19 @@ def test_what_is_tracked_while_redis_is_full_is_stored_once_it_is_not(
     assert [step.name for step in stored(store)["import"].steps or []] == steps
     wait_for(lambda: watcher.seen == stored(store))
     assert watcher.revs("import") == list(range(1, watcher.rev("import") + 1))
+
+
+def test_a_full_redis_is_still_trimmed(server: BreakableServer, store: Store) -> None:
+    """What takes no memory is possible, above all what frees some."""
+    recorder = Recorder(store)
+    store.append([started("a"), ended("a")])
+    recorder.turn()
+    store.client.redis.zadd(store.keys.prefix + "ended", {"a": 1})
+    server.fill()
+    recorder.turn()
+    server.unfill()
+    assert (recorder.active, recorder.trimmed) == (True, 1)
+    assert stored(store) == {}
 
 
 @pytest.mark.parametrize(
