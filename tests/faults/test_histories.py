@@ -8,8 +8,9 @@ from tests.faults.conftest import Follow
 from tests.faults.following import stored
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
-from tests.store.making import started, step_event
+from tests.store.making import ended, started, step_event, whole
 from tests.support import wait_for
+from tracker.cli.subjects import One
 from tracker.model import StepStatus
 from tracker.store import Store
 
@@ -109,3 +110,62 @@ def test_a_feed_that_is_gone_with_what_was_not_heard_is_one_reset(
 def lose_feed(store: Store, how: str) -> None:
     redis = store.client.redis
     assert redis.delete(store.keys.feed) if how == "delete" else redis.xtrim(store.keys.feed, 0)
+
+
+@pytest.mark.usefixtures("quick_compare")
+def test_a_flush_is_a_reset_for_who_follows_one_operation(
+    server: BreakableServer, store: Store, following: Follow
+) -> None:
+    """It is gone, and whoever waits for its end has to learn that."""
+    store.append([started("a")])
+    watcher = following(operation="a")
+    wait_for(lambda: watcher.rev("a") == 1)
+    server.flush()
+    wait_for(lambda: len(watcher.resets) == 2)
+    assert watcher.seen == {}
+
+
+def test_an_operation_told_anew_after_a_flush_is_seen_by_who_follows_it(
+    server: BreakableServer, store: Store, following: Follow
+) -> None:
+    """Its numbers begin again, and what they tell is the truth from then on."""
+    watcher = following(operation="a")
+    wait_for(lambda: watcher.resets)
+    store.append([started("a"), *(step_event("a", seq) for seq in range(2, 10))])
+    wait_for(lambda: watcher.rev("a") == 9)
+    server.flush()
+    store.append([whole("a", 10)])
+    store.append([ended("a", seq=11)])
+    wait_for(lambda: watcher.seen == stored(store))
+    assert watcher.rev("a") == 2
+
+
+def test_an_operation_whose_keys_were_lost_is_seen_when_it_is_told_anew(store: Store, following: Follow) -> None:
+    """The feed is whole, so nobody resets; but this one operation has a new history."""
+    watcher = following()
+    store.append([started("a"), *(step_event("a", seq) for seq in range(2, 10))])
+    wait_for(lambda: watcher.rev("a") == 9)
+    store.client.redis.delete(store.keys.operation("a"))
+    store.append([whole("a", 10)])
+    store.append([ended("a", seq=11)])
+    wait_for(lambda: watcher.rev("a") == 2)
+    assert watcher.seen == stored(store)
+
+
+def test_who_watches_one_operation_holds_nothing_of_a_history_that_is_over(
+    server: BreakableServer, store: Store
+) -> None:
+    """What ``tracker watch`` loads at a reset is all it holds, be it older than what it held, or nothing."""
+    subject = One(store, "a")
+    store.append([started("a")])
+    server.save()
+    store.append([ended("a")])
+    subject.load()
+    assert subject.over()
+    server.roll_back()
+    store.client.disconnect()
+    subject.load()
+    assert subject.operation() == stored(store)["a"]
+    server.flush()
+    subject.load()
+    assert subject.operation() is None

@@ -62,10 +62,11 @@ class One:
 
     def load(self) -> None:
         parts = self._store.operation(self._id)
+        self._view.parts.clear()
+        self._shown.clear()
         if parts is None:
             return
         self._view.put(parts)
-        self._shown.clear()
         if parts.children.total and self._every_child:
             self._load_children(None)
         elif parts.children.total:

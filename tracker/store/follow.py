@@ -176,17 +176,21 @@ class Follower:
         if self._operation is None:
             yield from self._close_hole(redis, self._feed_last(redis))
             return
-        versions = self._stored_versions(redis)
-        if versions != self._versions:
-            self._versions = versions
+        versions, known = self._stored_versions(redis), self._versions
+        self._versions = versions
+        if versions[0] < known[0] or versions[1] < known[1]:
+            self._last = self._feed_last(redis)
+            yield Reset("the operation was removed, or is told anew", self._last)
+        elif versions != known:
             yield Change(self._last, self._operation, versions[0], 0, "", [], hole=True)
 
     def _note_versions(self, change: Change) -> None:
+        """Never back: that the store went back shows when it is compared with the highest ones heard."""
         rev, children = self._versions
         if change.operation == self._operation:
-            rev = change.rev
+            rev = max(rev, change.rev)
         if change.parent == self._operation and change.children is not None:
-            children = change.children.version
+            children = max(children, change.children.version)
         self._versions = (rev, children)
 
     def _stored_versions(self, redis: Any) -> tuple[int, int]:

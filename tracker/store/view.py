@@ -80,7 +80,8 @@ def _at(cursor: str, news: list[LiveEvent]) -> list[LiveEvent]:
 
 
 def _is_news(parts: Parts, held: Parts) -> bool:
-    return parts.rev > held.rev or _newer(parts.children, held.children)
+    """What the store holds now may also be older: then its history is another one than what is held."""
+    return parts.rev != held.rev or _newer(parts.children, held.children)
 
 
 def _newer(children: Children, held: Children) -> bool:
