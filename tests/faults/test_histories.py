@@ -13,6 +13,7 @@ from tests.support import wait_for
 from tracker.cli.subjects import One
 from tracker.model import StepStatus
 from tracker.store import Store
+from tracker.store.follow import Follower
 
 
 def test_followers_go_on_or_reset_when_redis_comes_back_as_it_was(
@@ -169,3 +170,22 @@ def test_who_watches_one_operation_holds_nothing_of_a_history_that_is_over(
     server.flush()
     subject.load()
     assert subject.operation() is None
+
+
+def test_the_first_change_ever_is_no_reset_for_who_joins_at_that_moment(
+    store: Store, following: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names no entry before it, like the first one of a new history, and is in the snapshot already."""
+    plain = Follower._feed_last
+
+    def write_first(follower: Follower, redis: object) -> str:
+        monkeypatch.setattr(Follower, "_feed_last", plain)
+        store.append([started("a"), step_event("a", 2)])
+        return plain(follower, redis)
+
+    monkeypatch.setattr(Follower, "_feed_last", write_first)
+    watcher = following()
+    wait_for(lambda: watcher.resets)
+    store.append([ended("a", seq=3)])
+    wait_for(lambda: watcher.rev("a") == 3)
+    assert watcher.resets == ["start"]

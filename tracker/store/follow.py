@@ -139,9 +139,11 @@ class Follower:
         entry, before, body = data.split(b" ", 2)
         cursor, previous = entry.decode(), before.decode()
         if self._operation is None and previous != self._last:
-            # Heard already, between subscribing and reading where the feed ends; a new history begins at 0-0.
-            if previous == "0-0" or _later(cursor, self._last):
+            # Else heard already, between subscribing and reading where the feed ends, or the first of a new history.
+            if _later(cursor, self._last):
                 yield from self._close_hole(redis, cursor)
+            elif previous == "0-0":
+                yield from self._close_hole(redis, self._feed_last(redis))
             return
         yield self._read(cursor, body)
 
