@@ -13,14 +13,15 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support import Clock, wait_for
-from tracker import StepTracker, event_bus, process
+from tracker import StepTracker, _sink, event_bus, process
 from tracker.compose import compose
 from tracker.embedded import Server
+from tracker.errors import StoreUnavailable
 from tracker.history.liveness import LOST_AFTER, UNRESPONSIVE_AFTER
 from tracker.history.recorder import Recorder
 from tracker.model import Operation, Status
 from tracker.publish import Publisher, lease, outage
-from tracker.store import LeaseInfo, Store
+from tracker.store import Answer, LeaseInfo, Store
 
 SCRIPT = (
     "import os, sys\n"
@@ -290,6 +291,46 @@ def test_a_lease_outlives_an_outage_of_redis(
         assert publisher.flush(10)
     assert publisher.flush(10)
     assert store.leases() == []
+
+
+def test_a_run_that_began_and_ended_in_an_outage_leaves_the_publisher_at_rest(
+    publisher: Publisher, store: Store, server: Server
+) -> None:
+    """The lease that never got through is not waited for."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with StepTracker("Work", id="a", display="quiet"):
+            wait_for(lambda: publisher._outage)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert publisher.flush(10)
+    assert publisher._lease.pause() is None
+    assert not publisher._lease.waits
+    assert store.leases() == []
+
+
+def test_a_renewal_that_fails_is_tried_again_after_a_pause(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if nothing else waits to be sent."""
+    monkeypatch.setattr(Publisher, "_start", lambda _: None)
+    publisher = Publisher(store)
+    event_bus.connect(lambda: publisher)
+
+    def fails(items: object) -> list[Answer]:
+        raise StoreUnavailable("away")
+
+    with StepTracker("Work", id="a", display="quiet"):
+        publisher._sort()
+        assert publisher._send_due()
+        assert not publisher._send_due()
+        monkeypatch.setattr(lease, "LEASE_EVERY", 0.0)
+        publisher._lease._renew_at = 0.0
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "append", fails)
+            assert publisher._send_due()
+            assert publisher._outage is not None
+        assert not publisher._send_due()
+        assert only_lease(store).count == 2
+    event_bus.connect(_sink)
 
 
 def test_a_store_that_lost_everything_gets_lease_and_run_again(publisher: Publisher, store: Store, quick: None) -> None:

@@ -222,6 +222,22 @@ def test_many_runs_of_a_machine_that_is_gone_are_lost_in_one_turn(store: Store, 
     assert (batch.status, batch.children.lost) == (Status.ERROR, len(ids))
 
 
+def test_a_lost_dispatch_takes_nothing_from_the_one_that_goes_on(store: Store, clock: Clock) -> None:
+    """The children are the newer one's to send."""
+    (child,) = batch_of(store, 1)
+    store.append([by("p", started("b", "rb")), by("q", started("b", "rc"))])
+    recorder = Recorder(store)
+
+    def turn() -> None:
+        store.append([lease("q", "rc")])
+        recorder.turn()
+
+    turn()
+    clock.pass_by(LOST_AFTER, turn)
+    assert [run.run for run in store.live_runs()] == ["rc"]
+    assert seen(store, child)[0] is Status.QUEUED
+
+
 def test_a_run_that_ends_is_forgotten(store: Store, clock: Clock) -> None:
     """Its process may be gone afterwards."""
     open_run(store)

@@ -26,12 +26,11 @@ AT_ONCE = 100
 """Judgements in one call, so that nobody else waits for Redis."""
 
 
-class _Mark(msgspec.Struct):
-    """Since when a run has given no sign: what its lease counted then, and what was judged since."""
+class _Mark(msgspec.Struct, frozen=True):
+    """Since when a run has given no sign, and what its lease has counted since then; ``None``: it is not listed."""
 
     count: int | None
     since: float
-    judged: Status | None = None
 
 
 class Liveness:
@@ -70,22 +69,19 @@ class Liveness:
         return mark
 
     def _judgement(self, run: LiveRun, lease: LeaseInfo | None) -> Silence | None:
-        mark = self._marks[run.run]
-        silent = clock.elapsed() - mark.since
-        status = Status.LOST if silent >= LOST_AFTER else Status.RUNNING
-        if silent < UNRESPONSIVE_AFTER or mark.judged is status:
+        silent = clock.elapsed() - self._marks[run.run].since
+        if silent < UNRESPONSIVE_AFTER:
             return None
-        flags = [] if status is Status.LOST else [Flag.UNRESPONSIVE.value]
+        lost = silent >= LOST_AFTER
+        status, flags = (Status.LOST, []) if lost else (Status.RUNNING, [Flag.UNRESPONSIVE.value])
         at = clock.now()
         reason = _reason(run, lease, at - silent)
         verdict = Verdict(status, at, "recorder", run=run.run, reason=reason, flags=flags)
         return Silence(run.process, lease.count if lease is not None else None, run.operation, verdict)
 
     def _judge(self, items: list[Silence]) -> None:
-        """What the store refuses is judged again next time, if it still is due then."""
+        """Every turn anew, as long as it is due: the store knows what it has been told before."""
         for item, answer in zip(items, self._store.append(items), strict=True):
-            if answer.kind != "ignored":
-                self._marks[item.verdict.run].judged = item.verdict.status
             if answer.kind == "stored" and item.verdict.status is Status.LOST:
                 self._give_up_children(item.operation, item.verdict)
 

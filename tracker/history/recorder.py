@@ -59,8 +59,6 @@ class Recorder:
             if self.active:
                 self._liveness.turn()
                 self._trim()
-            else:
-                self._liveness.forget()
         except StoreUnavailable as error:
             self._liveness.forget()
             self.active, self._told = False, None
