@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.lanes import Lanes
 from tests.support import Clock, wait_for
 from tracker import StepTracker, _sink, event_bus, process
 from tracker.compose import compose
@@ -307,6 +308,18 @@ def test_a_run_that_began_and_ended_in_an_outage_leaves_the_publisher_at_rest(
     assert publisher._lease.pause() is None
     assert not publisher._lease.waits
     assert store.leases() == []
+
+
+def test_a_lease_for_a_run_that_cannot_be_sent_is_not_waited_for(lanes: Lanes) -> None:
+    """Nothing of the run is stored, so nobody will ask whether it is alive."""
+    keeper = lease.LeaseKeeper()
+    with StepTracker("Work", display="quiet"):
+        lane = lanes.only()
+        assert [len(item.runs) for item in keeper.due([lane])] == [1]
+        assert keeper.waits
+        lane.give_up()
+    assert keeper.due([lane]) == []
+    assert not keeper.waits
 
 
 def test_a_renewal_that_fails_is_tried_again_after_a_pause(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

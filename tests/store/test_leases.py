@@ -352,6 +352,13 @@ def test_the_newest_of_two_runs_may_be_unresponsive_as_well(store: Store) -> Non
     assert seen(store, "a") == (Status.RUNNING, ["unresponsive", "duplicate"])
 
 
+def test_an_older_run_that_lives_again_says_nothing_of_the_newest(store: Store) -> None:
+    """Which stays as unresponsive as it was."""
+    two_runs(store)
+    store.append([lost("a", "r1"), silence("a", "r2", process="q"), lease("p", "r1")])
+    assert seen(store, "a") == (Status.RUNNING, ["unresponsive", "duplicate"])
+
+
 def test_a_new_run_of_a_silent_operation_is_not_called_unresponsive(store: Store) -> None:
     """The flag is about the run before."""
     open_run(store)
