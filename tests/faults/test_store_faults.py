@@ -16,7 +16,7 @@ from tests.faults.following import stored
 from tests.faults.picks import Every
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
-from tests.store.making import NOW, batch_of, ended, head, queued, started, step_event, whole
+from tests.store.making import NOW, batch_of, by, ended, head, lease, queued, started, step_event, whole
 from tests.support import wait_for
 from tracker import StepTracker, event_bus
 from tracker.compose import compose
@@ -24,7 +24,7 @@ from tracker.errors import StoreUnavailable
 from tracker.history.recorder import Recorder
 from tracker.model import Event, LogLine, RunPart, Status, Verdict
 from tracker.publish import Publisher
-from tracker.store import Answer, Hold, Item, RunBlob, Seal, Store, Trim, VerdictItem
+from tracker.store import Answer, Hold, Item, RunBlob, Seal, Silence, Store, Trim, VerdictItem
 
 EVENTS = 1_000
 """As many as an operation's log keeps, so that one line too many pushes out the first."""
@@ -271,7 +271,13 @@ def touch_everything(store: Store) -> None:
     store.append([replace(started("results"), results=kept), started("results", "r2"), whole("logs", 9)])
     lost = Verdict(Status.LOST, NOW, "worker", run="r1")
     store.append([VerdictItem(first, Status.RUNNING, lost), started(second, parent="b"), ended(second, parent="b")])
+    open_run = [by("p", started("open")), lease("p", "r1")]
+    silence = Silence("p", 1, "open", Verdict(Status.LOST, NOW, "recorder", run="r1"))
+    store.append([*open_run, silence, lease("p", "r1"), lease("p")])
+    store.append([replace(started("gone"), replay=True)])
     store.client.redis.zadd(store.keys.prefix + "ended", {"b": 1})
     assert store.append([Trim()]) == [Answer("stored", 1)]
-    kinds = {type(item) for item in (whole("x", 1), queued("x"), Seal("x", 1), lost, Hold("x", 1), Trim())}
-    assert kinds - {Verdict} | {VerdictItem} == set(get_args(Item)), "a new kind of item belongs in here, too"
+    used = (whole("x", 1), queued("x"), Seal("x", 1), Hold("x", 1), Trim(), lease("x"), silence)
+    assert {type(item) for item in used} | {VerdictItem} == set(get_args(Item)), (
+        "a new kind of item belongs in here, too"
+    )

@@ -67,6 +67,11 @@ class Backlog:
         return not (self._left or self._own or self._words)
 
     @property
+    def writes(self) -> bool:
+        """Whether there is a spool at all."""
+        return self._folder is not None
+
+    @property
     def size(self) -> int:
         """Bytes of this process that wait on disk."""
         return self._own.waiting if self._own is not None else 0
@@ -78,8 +83,7 @@ class Backlog:
 
     def put(self, blobs: Sequence[RunBlob]) -> None:
         """Write blobs to this process's file; raises ``SpoolError``, and soon afterwards without having tried."""
-        if self._folder is None:
-            raise SpoolError("there is no folder for it")
+        assert self._folder is not None
         if elapsed() < self._not_before:
             raise SpoolError("it could not be written a moment ago")
         try:

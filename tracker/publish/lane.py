@@ -88,7 +88,9 @@ class Lane:
         self._waiting = [item for item in self._waiting if isinstance(item, Step) or item.log is None]
 
     def last_word(self) -> RunBlob:
-        """All that is kept of an ended run when there is no room for more: its head, and that the rest is missing."""
+        """All that is kept of an ended run when there is no room for more: its head, and the step that lists show."""
+        for step in self._known():
+            self._note_current(step.state())
         head = self.run.part()
         gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, head=head, dropped=self._dropped)
         self._number(gap)

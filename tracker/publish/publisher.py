@@ -194,20 +194,22 @@ class Publisher:
     def _put_by(self) -> bool:
         """Write what waits to the spool; whether all of it is there."""
         try:
-            while cut := self._waiting.cut(BLOBS_PER_CALL):
+            while self._backlog.writes and (cut := self._waiting.cut(BLOBS_PER_CALL)):
                 self._backlog.put([blob for _, blobs in cut for blob in blobs])
                 for lane, _ in cut:
                     lane.put_by()
                     self._waiting.told(lane)
         except SpoolError as error:
             self._complain("spool", f"events that wait for Redis cannot be kept on disk: {error}")
-            dropped = self._backlog.dropped
-            for blob in self._waiting.squeeze():
-                self._backlog.keep(blob)
-            if self._backlog.dropped > dropped:
-                self._complain("dropped", f"dropped {self._backlog.dropped} ended runs, as too many wait for Redis")
-            return False
-        return True
+        self._squeeze()
+        return not self._waiting
+
+    def _squeeze(self) -> None:
+        dropped = self._backlog.dropped
+        for blob in self._waiting.squeeze():
+            self._backlog.keep(blob)
+        if self._backlog.dropped > dropped:
+            self._complain("dropped", f"dropped {self._backlog.dropped} ended runs, as too many wait for Redis")
 
     def _answer(self, stored: int, safe: int) -> None:
         """Everything taken before the flush of number ``stored`` was called is stored, before ``safe`` also safe."""
