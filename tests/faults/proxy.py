@@ -88,6 +88,7 @@ class FaultProxy:
         self.replies_dropped = 0
         self.requests_dropped = 0
         self.cuts = 0
+        self.swallowed = 0
         self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
         self._changed = threading.Condition()
         self._links: set[_Link] = set()
@@ -230,6 +231,7 @@ class FaultProxy:
         """From a connection's first byte to its last; the only place that closes its sockets."""
         try:
             if self._black_hole:
+                link.spoilt = True
                 self._drain(link)
             elif self._dial(link):
                 self._relay(link)
@@ -251,9 +253,9 @@ class FaultProxy:
         return True
 
     def _drain(self, link: _Link) -> None:
-        link.spoilt = True
-        while link.read(link.client):
-            pass
+        while data := link.read(link.client):
+            with self._changed:
+                self._lose(link, data)
 
     def _relay(self, link: _Link) -> None:
         answers = threading.Thread(target=self._pass_answers, args=(link,), name="fault-proxy", daemon=True)
@@ -300,7 +302,7 @@ class FaultProxy:
                 self._changed.wait_for(link.ended.is_set, self._delay)
             self._changed.wait_for(lambda: self._stalled != side or link.ended.is_set())
             if self._black_hole:
-                link.spoilt = True
+                self._lose(link, data)
                 return True
             allowed = self._take_budget(len(data), side)
         if not link.write(target, data[:allowed]):
@@ -312,6 +314,10 @@ class FaultProxy:
             self.cuts += 1
         link.end(reset=self.ending == "reset")
         return False
+
+    def _lose(self, link: _Link, data: bytes) -> None:
+        link.spoilt = True
+        self.swallowed += len(data)
 
     def _take_budget(self, size: int, side: Side) -> int:
         """How many of so many bytes may pass; the cut itself ends the fault."""

@@ -228,6 +228,8 @@ def test_a_black_hole_takes_everything_and_gives_nothing(
     for each in (wire, new):
         each.sendall(b"INCR done\r\n")
         assert is_silent(each)
+    said = len(f"AUTH {urlsplit(proxy.url).password}\r\n") + 2 * len("INCR done\r\n")
+    wait_for(lambda: proxy.swallowed == said)
     proxy.heal()
     assert [read_line(wire), read_line(new)] == [b"", b""]
     assert server.admin.get("done") is None

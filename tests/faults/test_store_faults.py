@@ -102,6 +102,31 @@ def test_a_tracked_block_is_stored_once_though_replies_are_lost(
     assert [line.text for line in store.logs("import")] == [f"line {number}" for number in range(20)]
 
 
+def test_a_request_that_arrives_after_its_repetition_changes_nothing(
+    server: BreakableServer, store: Store, far_store: Store, proxy: FaultProxy, following: Follow
+) -> None:
+    """A network may hold a request until long after the caller has given up and sent it again another way."""
+    watcher = following()
+    wait_for(lambda: watcher.resets)
+    far_store.append([started("a")])
+    proxy.stall("server")
+    with pytest.raises(StoreUnavailable, match="Timeout"):
+        far_store.append([step_event("a", 2)])
+    store.append([step_event("a", 2)])
+    store.append([ended("a", seq=3)])
+    held, calls = stored(store), appends(server)
+    proxy.heal()
+    wait_for(lambda: appends(server) > calls)
+    assert stored(store) == held
+    wait_for(lambda: watcher.rev("a") == 3)
+    assert watcher.revs("a") == [1, 2, 3]
+    assert store.client.redis.xlen(store.keys.feed) == 3
+
+
+def appends(server: BreakableServer) -> int:
+    return int(server.admin.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+
 # ---- messages that are not heard -----------------------------------------------------------------
 
 
