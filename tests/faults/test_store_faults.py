@@ -306,3 +306,18 @@ def touch_everything(store: Store) -> None:
     assert {type(item) for item in used} | {VerdictItem} == set(get_args(Item)), (
         "a new kind of item belongs in here, too"
     )
+
+
+def test_who_may_not_publish_stores_all_of_a_call_and_followers_find_it(
+    server: BreakableServer, store: Store, following: Follow, quick_compare: None
+) -> None:
+    """A batch whose last child ends in that call is settled; new users of Redis have no rights to channels."""
+    watcher = following()
+    ids = batch_of(store, 2)
+    server.admin.execute_command("ACL", "SETUSER", "default", "resetchannels")
+    ends = [blob for id in ids for blob in (started(id, parent="b"), ended(id, parent="b"))]
+    assert [answer.kind for answer in store.append(ends)] == ["stored"] * 4
+    assert stored(store)["b"].status is Status.COMPLETE
+    assert [answer.kind for answer in store.append(ends)] == ["duplicate"] * 4
+    server.allow()
+    wait_for(lambda: watcher.seen.get("b") == stored(store)["b"])

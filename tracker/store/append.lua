@@ -42,7 +42,8 @@ local function results_key(id) return PREFIX .. 'results:' .. id end
 local function lease_key(process) return PREFIX .. 'lease:' .. process end
 local function judged_key(process) return PREFIX .. 'judged:' .. process end
 
--- Stored first, published last: a watcher never sees what is not stored.
+-- Stored first, published last: a watcher never sees what is not stored. One that may store and not publish must not
+-- stop here, with half of the call done: followers find what they were not told.
 local function emit(id, rev, attempt, parent, counts, hole, events)
   local message = '{"op":"' .. id .. '","rev":' .. rev .. ',"attempt":' .. attempt .. ',"parent":"' .. parent .. '"'
   if counts then message = message .. ',"counts":' .. counts end
@@ -52,9 +53,9 @@ local function emit(id, rev, attempt, parent, counts, hole, events)
   local entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)
   redis.call('SET', PREFIX .. 'feed:last', entry)
   local text = entry .. ' ' .. previous .. ' ' .. message
-  redis.call('PUBLISH', PREFIX .. 'events', text)
-  redis.call('PUBLISH', PREFIX .. 'events:' .. id, text)
-  if parent ~= '' then redis.call('PUBLISH', PREFIX .. 'events:' .. parent, text) end
+  redis.pcall('PUBLISH', PREFIX .. 'events', text)
+  redis.pcall('PUBLISH', PREFIX .. 'events:' .. id, text)
+  if parent ~= '' then redis.pcall('PUBLISH', PREFIX .. 'events:' .. parent, text) end
 end
 
 -- The same rule as status_of in tracker/compose.py; a test holds the two together. A verdict `running` decides

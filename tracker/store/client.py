@@ -7,6 +7,7 @@ block for minutes; whoever calls here has a retry loop of its own that knows wha
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -118,9 +119,9 @@ class Client:
 
     def _translated(self, error: Exception) -> StoreUnavailable:
         address, said = without_password(self.url), line(f"{type(error).__name__}: {error}", TEXT)
-        if isinstance(error, REFUSALS) or _code(error) == "WRONGTYPE":
-            return Refused(f"Redis at {address} refused ({said}); check user, password and permissions")
         code = _code(error)
+        if isinstance(error, REFUSALS) or code in ("NOPERM", "WRONGTYPE"):
+            return Refused(f"Redis at {address} refused ({said}); check user, password and permissions")
         if code in HOLDING:
             return Holding(f"Redis at {address} stores nothing now: {HOLDING[code]} ({code})", code)
         if isinstance(error, redis.ResponseError):
@@ -131,5 +132,10 @@ class Client:
 
 
 def _code(error: Exception) -> str:
-    """The first word of Redis's answer, which redis-py takes off where it has a class of its own for it."""
-    return CODES.get(type(error)) or str(error).partition(" ")[0]
+    """The first word of Redis's answer, which redis-py takes off where it has a class of its own for it.
+
+    Redis 6.2 wraps what goes wrong inside a script: "Error running script (…): … -READONLY You can't write …".
+    """
+    known = CODES.get(type(error))
+    inside = re.search(r"-([A-Z]+) ", str(error)) if str(error).startswith("Error running script") else None
+    return known or (inside[1] if inside else str(error).partition(" ")[0])
