@@ -68,6 +68,8 @@ class Settings:
     """``TRACKER_DATA_ROOT``: what file jobs may read; the current folder if not set."""
     live_days: int = 7
     """``TRACKER_LIVE_DAYS``: how long finished operations stay in Redis, in days."""
+    redis_budget: int = 256 * 2**20
+    """``TRACKER_REDIS_BUDGET``: bytes that finished operations may take in Redis; 0: any."""
     release: str = ""
     """``TRACKER_RELEASE``: version of the tracked code, stored with every run."""
 
@@ -84,6 +86,7 @@ class Settings:
             base_path=_base_path(environ.get("TRACKER_BASE_PATH", "")),
             data_root=Path(environ.get("TRACKER_DATA_ROOT") or ".").expanduser(),
             live_days=_days("TRACKER_LIVE_DAYS", environ.get("TRACKER_LIVE_DAYS"), 7),
+            redis_budget=_bytes("TRACKER_REDIS_BUDGET", environ.get("TRACKER_REDIS_BUDGET"), 256 * 2**20),
             release=environ.get("TRACKER_RELEASE", ""),
         )
 
@@ -190,6 +193,16 @@ def _days(name: str, value: str | None, default: int) -> int:
     if not value.isdigit():
         raise SettingsError(f"{name} is {value!r}; write a whole number of days")
     return int(value)
+
+
+def _bytes(name: str, value: str | None, default: int) -> int:
+    """A size such as ``64MiB``, ``1GiB`` or a plain number of bytes."""
+    if not value:
+        return default
+    match = re.fullmatch(r"([0-9]+) ?(KiB|MiB|GiB)?", value)
+    if match is None:
+        raise SettingsError(f"{name} is {value!r}; write it as 64MiB, 1GiB, or a whole number of bytes")
+    return int(match[1]) * {None: 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[match[2]]
 
 
 def _default_state_dir(environ: Mapping[str, str]) -> Path:

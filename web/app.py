@@ -45,7 +45,7 @@ def _site(settings: Settings, limits: Limits) -> Site:
         raise SettingsError(
             "TRACKER_REDIS_URL is not set; set it, for example to redis://localhost:6379/0, or start `tracker up`"
         )
-    store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
+    store = Store.of(settings)
     return Site(
         settings=settings,
         limits=limits,

@@ -24,7 +24,7 @@ from tracker.errors import StoreUnavailable
 from tracker.history.recorder import Recorder
 from tracker.model import Event, LogLine, RunPart, Status, Verdict
 from tracker.publish import Publisher
-from tracker.store import Answer, Hold, Item, RunBlob, Seal, Silence, Store, Trim, VerdictItem
+from tracker.store import Answer, Hold, Item, Leave, RunBlob, Seal, Silence, Store, Trim, VerdictItem
 
 EVENTS = 1_000
 """As many as an operation's log keeps, so that one line too many pushes out the first."""
@@ -301,7 +301,8 @@ def touch_everything(store: Store) -> None:
     store.append([*open_run, silence, lease("p", "r1"), lease("p")])
     store.append([replace(started("gone"), replay=True)])
     store.client.redis.zadd(store.keys.prefix + "ended", {"b": 1})
-    assert store.append([Trim()]) == [Answer("stored", 1)]
+    assert store.append([Trim()]) == [Answer("stored", 3)]
+    store.append([started("left"), ended("left"), Leave("left", 2, 0)])
     used = (whole("x", 1), queued("x"), Seal("x", 1), Hold("x", 1), Trim(), lease("x"), silence)
     assert {type(item) for item in used} | {VerdictItem} == set(get_args(Item)), (
         "a new kind of item belongs in here, too"

@@ -147,16 +147,6 @@ def test_every_key_of_a_namespace_lies_in_one_hash_slot(store: Store) -> None:
     assert all(key.startswith(f"tracker:{tag}:") for key in keys)
 
 
-def test_ended_operations_leave_redis_after_their_time(redis_url: str, namespace: str) -> None:
-    """An ended operation has a time to live, a running one has none."""
-    store = Store(redis_url, namespace, live_days=3)
-    store.append([started("a"), started("b"), ended("b")])
-    redis = store.client.redis
-    assert redis.ttl(store.keys.operation("a")) == -1
-    assert 0 < redis.ttl(store.keys.operation("b")) <= 3 * 86400
-    store.client.disconnect()
-
-
 def test_pages_of_a_list_neither_miss_nor_repeat(store: Store) -> None:
     """Operations of the same instant are told apart by id, and new ones do not move a page."""
     ids = {f"op-{index:02}" for index in range(25)}

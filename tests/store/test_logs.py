@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.store.making import NOW
 from tracker.history import History
 from tracker.model import Event, EventType, LogLine, RunPart, Status
-from tracker.store import RunBlob, Store
+from tracker.store import Answer, Leave, RunBlob, Store
 
 
 def lines(run: str, first: int, *texts: str, resumes: bool = False, results: dict[str, bytes] | None = None) -> RunBlob:
@@ -48,13 +48,12 @@ def test_results_stay_for_a_run_that_resumes_and_go_with_one_that_does_not(store
 
 
 def test_lines_and_results_leave_with_their_operation(store: Store) -> None:
-    """They expire with it, and not before it has ended."""
+    """And not before."""
     redis, keys = store.client.redis, (store.keys.operation("a"), store.keys.log("a"), store.keys.results("a"))
     store.append([lines("r1", 1, "x", results={"key": b"1"})])
-    assert [redis.ttl(key) for key in keys] == [-1, -1, -1]
     head = RunPart("r1", "job", "A title", NOW, NOW, Status.COMPLETE, ended=NOW)
     event = Event(EventType.OPERATION_COMPLETE, "a", NOW, "r1", 2, head=head)
     store.append([RunBlob("a", "r1", [event], "", NOW, head)])
-    assert all(redis.ttl(key) > 0 for key in keys)
-    store.append([lines("r2", 1, "y", resumes=True)])
-    assert [redis.ttl(key) for key in keys] == [-1, -1, -1]
+    assert redis.exists(*keys) == 3
+    assert store.append([Leave("a", 2, 0)]) == [Answer("stored", 0)]
+    assert redis.exists(*keys) == 0

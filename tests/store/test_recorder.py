@@ -28,7 +28,7 @@ def test_ended_operations_leave_redis_after_their_days_and_running_ones_never(st
         age(store, id, 7.1)
     recorder = Recorder(store)
     recorder.turn()
-    assert recorder.trimmed == 2
+    assert recorder.trimmed == 32
     assert {parts.id for parts in store.operations().items} == {"young", "running"}
     left = [key.decode() for key in store.client.redis.keys(f"{store.keys.prefix}*")]
     assert not [key for key in left if key.endswith((":b", ":old")) or ":children:b" in key]

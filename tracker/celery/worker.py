@@ -109,7 +109,7 @@ def run(
     os.environ["TRACKER_REDIS_URL"] = settings.redis_url or ""
     module, _, name = app_path.partition(":")
     app: Celery = getattr(import_module(module), name)
-    store = Store(settings.redis_url or "", settings.namespace, live_days=settings.live_days)
+    store = Store.of(settings)
     node = hostname or f"worker-{os.getpid()}@{socket.gethostname()}"
     _listen(app, store, JobList(app, store, settings, node))
     worker = app.Worker(

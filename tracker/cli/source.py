@@ -35,7 +35,7 @@ def open_store(found: Settings) -> Store:
     """A store that has answered once; raises ``StoreUnavailable``."""
     from tracker.store import Store
 
-    store = Store(found.redis_url or "", found.namespace, live_days=found.live_days)
+    store = Store.of(found)
     store.ping()
     return store
 

@@ -21,7 +21,7 @@ def connect(settings: Settings) -> Publisher:
     """
     if settings.redis_url is None:
         raise ValueError("settings.redis_url is not set")
-    store = Store(settings.redis_url, settings.namespace, live_days=settings.live_days)
+    store = Store.of(settings)
     pool = store.client.redis.connection_pool
     pool.connection_class(**pool.connection_kwargs)  # Not opened, and not kept.
     import encodings.idna  # noqa: F401  # What the name of the host is read with.

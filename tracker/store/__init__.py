@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from tracker.model import LogLine, Parts, Record
+from tracker.model import LogLine, Parts
+from tracker.settings import Settings
 from tracker.store.append import (
     Answer,
     Appender,
     Hold,
     Item,
     Lease,
+    Leave,
     QueueItem,
     RunBlob,
     Seal,
@@ -28,6 +30,7 @@ from tracker.store.follow import Change, Follower, Reset, Tick
 from tracker.store.jobs import JobInfo, Jobs
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
+from tracker.store.leaving import Leaving, Place
 from tracker.store.snapshot import Page, Snapshot
 from tracker.store.view import View
 
@@ -40,8 +43,10 @@ __all__ = [
     "JobInfo",
     "Lease",
     "LeaseInfo",
+    "Leave",
     "LiveRun",
     "Page",
+    "Place",
     "QueueItem",
     "Reset",
     "RunBlob",
@@ -62,13 +67,20 @@ class Store:
     'tracker:{default}:feed'
     """
 
-    def __init__(self, url: str, namespace: str = "default", *, live_days: int = 7) -> None:
+    def __init__(self, url: str, namespace: str = "default", *, live_days: int = 7, budget: int = 0) -> None:
         self.client = Client(url)
         self.keys = Keys(namespace)
-        self.appender = Appender(self.client, self.keys, live_days)
+        self.appender = Appender(self.client, self.keys, live_days, budget)
         self._snapshot = Snapshot(self.client, self.keys)
         self._jobs = Jobs(self.client, self.keys)
         self._leases = Leases(self.client, self.keys)
+        self.leaving = Leaving(self.client, self.keys)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Store:
+        """The store that the settings name."""
+        days, budget = settings.live_days, settings.redis_budget
+        return cls(settings.redis_url or "", settings.namespace, live_days=days, budget=budget)
 
     def ping(self) -> None:
         """Return if Redis answers."""
@@ -83,10 +95,6 @@ class Store:
     def operation(self, id: str) -> Parts | None:
         """One operation with its steps, ``None`` if it is not stored."""
         return self._snapshot.operation(id)
-
-    def record(self, id: str) -> Record | None:
-        """Everything of one operation, to be kept elsewhere; ``None`` if it is not stored."""
-        return self._snapshot.record(id)
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; at most 1,000."""

@@ -1,7 +1,8 @@
 -- The one write path: takes many changes in a call, stores each, then publishes it.
 --
 -- KEYS[1]  the feed; every other key is the namespace's prefix plus a suffix, so all share one hash slot.
--- ARGV     prefix, seconds that ended operations stay (0: for ever), entries the feed keeps, then the changes.
+-- ARGV     prefix, seconds that ended operations stay (0: for ever), bytes they may take (0: any), entries the feed keeps,
+--          then the changes.
 -- A change starts with its kind; the functions below say what follows. The answer is one pair per change:
 --   stored <attempt, how many, or the time in microseconds> | duplicate <seq> | behind <seq stored> | late 0 |
 --   ignored 0; behind the time of a lease come the runs of which less is stored than their process knows it has told
@@ -10,7 +11,7 @@
 -- Ids match [A-Za-z0-9._:-]{1,128}, so they can be written into JSON as they are.
 
 local FEED = KEYS[1]
-local PREFIX, LIVE, FEED_LIMIT = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local PREFIX, LIVE, BUDGET, FEED_LIMIT = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local STATUSES = {'queued', 'running', 'complete', 'error', 'cancelled', 'lost'}
 local ENDED = {complete = true, error = true, cancelled = true, lost = true}
 local TRIM_AT_ONCE = 20
@@ -20,7 +21,7 @@ local LATE_LIMIT = 10000
 local LEASE_LIFE = 86400
 local JUDGED_LIFE = 7 * 86400
 
-local position = 3
+local position = 4
 
 local function take()
   position = position + 1
@@ -100,31 +101,80 @@ local function forget_live(key)
   end
 end
 
+local function number_of(parent, status)
+  return redis.call('SCARD', children_key(parent) .. ':' .. status)
+end
+
+-- What an ended operation takes is counted: running ones never leave, so their bytes say nothing.
+local function charge(id, key, ended)
+  local before, bytes = tonumber(redis.call('HGET', key, 'bytes') or 0), 0
+  if ended then
+    for _, owned in ipairs({key, log_key(id), results_key(id)}) do
+      bytes = bytes + (redis.call('MEMORY', 'USAGE', owned) or 0)
+    end
+  end
+  if bytes == before then return end
+  redis.call('HSET', key, 'bytes', bytes)
+  redis.call('INCRBY', PREFIX .. 'bytes', bytes - before)
+end
+
 local function forget(id)
-  forget_live(operation_key(id))
-  redis.call('UNLINK', operation_key(id), children_key(id), log_key(id), results_key(id))
+  local key = operation_key(id)
+  forget_live(key)
+  charge(id, key, false)
+  redis.call('UNLINK', key, children_key(id), log_key(id), results_key(id))
   for _, status in ipairs(STATUSES) do redis.call('UNLINK', children_key(id) .. ':' .. status) end
   redis.call('ZREM', PREFIX .. 'index', id)
   redis.call('ZREM', PREFIX .. 'ended', id)
 end
 
--- Answers how many operations left, so that a caller knows whether to go on.
-local function trim()
-  if LIVE == 0 then return 0 end
-  local limit = tonumber(now()) - LIVE
-  local old = redis.call('ZRANGEBYSCORE', PREFIX .. 'ended', '-inf', limit, 'LIMIT', 0, TRIM_AT_ONCE)
-  for _, id in ipairs(old) do forget(id) end
-  return #old
+-- Removes an ended operation after all below it, at most `room` operations in all; answers how many. Nothing that runs
+-- leaves, nor what it runs for.
+local function shed(id, room)
+  if number_of(id, 'queued') + number_of(id, 'running') > 0 then return 0 end
+  local gone = 0
+  for _, child in ipairs(redis.call('ZRANGE', children_key(id), 0, room - 1)) do
+    gone = gone + shed(child, room - gone)
+    if redis.call('EXISTS', operation_key(child)) == 0 then redis.call('ZREM', children_key(id), child) end
+    if gone >= room then return gone end
+  end
+  if redis.call('ZCARD', children_key(id)) > 0 then return gone end
+  if redis.call('EXISTS', operation_key(id)) == 1 then gone = gone + 1 end
+  forget(id)
+  return gone
 end
 
-local function retain(id, key, status, parent)
-  if ENDED[status] then
-    if LIVE > 0 then
-      for _, owned in ipairs({key, log_key(id), results_key(id)}) do redis.call('EXPIRE', owned, LIVE) end
+local function is_due(score)
+  if LIVE > 0 and tonumber(score) <= now() - LIVE then return true end
+  return BUDGET > 0 and tonumber(redis.call('GET', PREFIX .. 'bytes') or 0) > BUDGET
+end
+
+-- The oldest ended operations leave when their time is over, or when all of them take too much. Answers how many, so
+-- that a caller knows whether to go on.
+local function trim()
+  local gone = 0
+  while gone < TRIM_AT_ONCE do
+    local oldest = redis.call('ZRANGE', PREFIX .. 'ended', 0, 0, 'WITHSCORES')
+    if not oldest[1] or not is_due(oldest[2]) then break end
+    local left = shed(oldest[1], TRIM_AT_ONCE - gone)
+    gone = gone + left
+    if left == 0 then
+      -- Something below it runs: it will be looked at again when others were.
+      redis.call('ZADD', PREFIX .. 'ended', now(), oldest[1])
+      break
     end
-    if parent == '' then redis.call('ZADD', PREFIX .. 'ended', now(), id) end
+  end
+  if gone > 0 then redis.call('INCRBY', PREFIX .. 'trimmed', gone) end
+  return gone
+end
+
+-- Operations leave with what they belong to: those below another one are not listed as ended while that one is known.
+local function retain(id, key, status, parent)
+  charge(id, key, ENDED[status])
+  local alone = parent == '' or redis.call('HEXISTS', operation_key(parent), 'status') == 0
+  if ENDED[status] and alone then
+    redis.call('ZADD', PREFIX .. 'ended', now(), id)
   else
-    for _, owned in ipairs({key, log_key(id), results_key(id)}) do redis.call('PERSIST', owned) end
     redis.call('ZREM', PREFIX .. 'ended', id)
   end
 end
@@ -132,10 +182,12 @@ end
 local function enter(id, parent, score)
   if parent ~= '' then
     redis.call('ZADD', children_key(parent), score, id)
+    -- It may have been here before, and left for the archive.
+    for _, status in ipairs(STATUSES) do redis.call('SREM', children_key(parent) .. ':' .. status, id) end
   else
     redis.call('ZADD', PREFIX .. 'index', score, id)
-    trim()
   end
+  trim()
 end
 
 -- Brings the indexes in line with the parts just written; answers the parent's new counts if they moved.
@@ -149,10 +201,6 @@ local function settle(id, key, parent, score)
   if before then redis.call('SREM', children_key(parent) .. ':' .. before, id) end
   redis.call('SADD', children_key(parent) .. ':' .. status, id)
   return counts_of(parent)
-end
-
-local function number_of(parent, status)
-  return redis.call('SCARD', children_key(parent) .. ':' .. status)
 end
 
 local function write_verdict(key, part, status, run, by)
@@ -373,15 +421,17 @@ local function put_seal()
   return {'stored', 0}
 end
 
--- hold: token of a recorder, milliseconds it may be silent (0: it lets go); ignored while another one holds.
+-- hold: token of a recorder, milliseconds it may be silent (0: it lets go), where its archive is (opaque); ignored
+--       while another one holds.
 local function put_hold()
-  local token, life = take(), take()
+  local token, life, archive = take(), take(), take()
   local holder = redis.call('GET', PREFIX .. 'recorder')
   if holder and holder ~= token then return {'ignored', 0} end
   if life == '0' then
     redis.call('DEL', PREFIX .. 'recorder')
   else
     redis.call('SET', PREFIX .. 'recorder', token, 'PX', life)
+    if archive ~= '' then redis.call('SET', PREFIX .. 'archive', archive) end
   end
   return {'stored', 0}
 end
@@ -448,17 +498,35 @@ local function put_silence()
   return {'stored', tonumber(field[5])}
 end
 
+-- A child of an operation that is not here leaves nothing in the sets that were begun for it.
+local function orphan(id, parent, status)
+  if parent == '' or redis.call('HEXISTS', operation_key(parent), 'status') == 1 then return end
+  redis.call('ZREM', children_key(parent), id)
+  redis.call('SREM', children_key(parent) .. ':' .. status, id)
+  if redis.call('ZCARD', children_key(parent)) == 0 then redis.call('UNLINK', operation_key(parent)) end
+end
+
+-- leave: operation, its rev, the version of its children's counts; it is in the archive as it was then.
+local function put_leave()
+  local id, rev, version = take(), take(), take()
+  local field = redis.call('HMGET', operation_key(id), 'rev', 'children_version', 'parent', 'status')
+  if field[1] ~= rev or (field[2] or '0') ~= version or not ENDED[field[4]] then return {'ignored', 0} end
+  forget(id)
+  orphan(id, field[3] or '', field[4])
+  return {'stored', 0}
+end
+
 -- trim: removes some of the operations whose time in Redis is over; answers how many.
 local function put_trim() return {'stored', trim()} end
 
 local PUT = {
   run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal,
-  hold = put_hold, lease = put_lease, silence = put_silence, trim = put_trim,
+  hold = put_hold, lease = put_lease, silence = put_silence, leave = put_leave, trim = put_trim,
 }
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What
 -- frees memory must be possible all the same.
-local HOUSEKEEPING = {hold = true, trim = true}
-if HOUSEKEEPING[ARGV[4]] then
+local HOUSEKEEPING = {hold = true, leave = true, trim = true}
+if HOUSEKEEPING[ARGV[5]] then
   redis.call('UNLINK', PREFIX .. 'nothing')
 else
   redis.call('SETRANGE', PREFIX .. 'feed:last', 0, '')

@@ -14,6 +14,7 @@ from tracker.model import Event, EventType, QueuePart, RunPart, StepState, Verdi
 from tracker.store.client import Client, NoScript
 from tracker.store.keys import Keys
 from tracker.store.leases import About
+from tracker.store.leaving import Place
 
 LATE_BLOB = msgspec.msgpack.Encoder().encode
 """How a replayed blob waits for the recorder, whole."""
@@ -111,13 +112,17 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A recorder takes or keeps the namespace's one active place; ``ignored`` while another one has it."""
+    """A recorder takes or keeps the namespace's one active place; ``ignored`` while another one has it.
+
+    ``archive`` is where it keeps what has left Redis, so that readers know whether theirs is the same.
+    """
 
     token: str
     seconds: float
+    archive: Place | None = None
 
     def arguments(self) -> list[Any]:
-        return ["hold", self.token, int(self.seconds * 1000)]
+        return ["hold", self.token, int(self.seconds * 1000), _encode(self.archive) if self.archive else ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +163,26 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """An operation leaves Redis, as it was when it was archived; ``ignored`` if it has changed since."""
+
+    operation: str
+    rev: int
+    version: int
+
+    def arguments(self) -> list[Any]:
+        return ["leave", self.operation, self.rev, self.version]
+
+
+@dataclass(frozen=True, slots=True)
 class Trim:
-    """Remove some of the ended operations whose time in Redis is over; the answer's number says how many."""
+    """Remove some of the ended operations that are too old, or too many; the answer's number says how many."""
 
     def arguments(self) -> list[Any]:
         return ["trim"]
 
 
-Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Lease | Silence | Trim
+Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Lease | Silence | Leave | Trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +206,11 @@ class Appender:
     client: Client
     keys: Keys
     live_days: int = 7
+    budget: int = 0
     _head: list[Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._head = [self.keys.prefix, self.live_days * 86400, FEED_LIMIT]
+        self._head = [self.keys.prefix, self.live_days * 86400, self.budget, FEED_LIMIT]
 
     def __call__(self, items: Sequence[Item]) -> list[Answer]:
         """Store and publish; raises redis-py's errors as they are, for a caller that tells them apart."""

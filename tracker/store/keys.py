@@ -35,6 +35,26 @@ class Keys:
         return self.prefix + "index"
 
     @property
+    def ended(self) -> str:
+        """Sorted set of the ended operations that are below no other one here, by the time of their end."""
+        return self.prefix + "ended"
+
+    @property
+    def recorder(self) -> str:
+        """Token of the active recorder; it expires when that says no more."""
+        return self.prefix + "recorder"
+
+    @property
+    def archive(self) -> str:
+        """Where the last active recorder keeps its archive."""
+        return self.prefix + "archive"
+
+    @property
+    def late(self) -> str:
+        """List of replayed blobs of runs that are not known here."""
+        return self.prefix + "late"
+
+    @property
     def jobs(self) -> str:
         """Hash of published jobs by name."""
         return self.prefix + "jobs"

@@ -57,21 +57,6 @@ class Snapshot:
             fields = redis.hgetall(self._keys.operation(id))
         return _parts(id, {name.decode(): value for name, value in fields.items()})
 
-    def record(self, id: str) -> Record | None:
-        """Everything of one operation, with all its runs; read in one transaction."""
-        with self._client.answering() as redis:
-            pipe = redis.pipeline(transaction=True)
-            pipe.hgetall(self._keys.operation(id))
-            pipe.lrange(self._keys.log(id), 0, -1)
-            pipe.hgetall(self._keys.results(id))
-            found, lines, kept = pipe.execute()
-        fields = {name.decode(): value for name, value in found.items()}
-        parts = _parts(id, fields)
-        if parts is None:
-            return None
-        results = {key.decode(): value for key, value in kept.items()}
-        return Record(parts, _earlier(fields), [_logged(entry) for entry in lines], results)
-
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first."""
         with self._client.answering() as redis:
@@ -179,6 +164,16 @@ def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
         children=_children(children) if children else Children(),
         duplicate=int(fields.get("alive") or 0) > 1,
     )
+
+
+def record_of(id: str, found: dict[bytes, bytes], lines: list[bytes], kept: dict[bytes, bytes]) -> Record | None:
+    """Everything of one operation, from its hash, its log and its results; ``None`` if nobody has spoken of it yet."""
+    fields = {name.decode(): value for name, value in found.items()}
+    parts = _parts(id, fields)
+    if parts is None:
+        return None
+    results = {key.decode(): value for key, value in kept.items()}
+    return Record(parts, _earlier(fields), [_logged(entry) for entry in lines], results)
 
 
 def _earlier(fields: dict[str, Any]) -> list[Attempt]:

@@ -1,0 +1,163 @@
+"""Operations leave Redis: archived ones as they were archived, and the oldest ended ones when there are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.store.making import batch_of, ended, queued, started
+from tracker.compose import compose
+from tracker.model import Children, Status
+from tracker.store import Answer, Leave, Store, Trim
+
+
+@pytest.fixture
+def small(redis_url: str, namespace: str) -> Iterator[Store]:
+    """A store whose ended operations may take 20,000 bytes."""
+    store = Store(redis_url, namespace, budget=20_000)
+    yield store
+    store.client.disconnect()
+
+
+def done(id: str, parent: str = "") -> list[object]:
+    return [started(id, parent=parent), ended(id, parent=parent)]
+
+
+def held(store: Store) -> set[str]:
+    return {parts.id for parts in store.operations(limit=500).items}
+
+
+def keys_of(store: Store, *parts: str) -> list[str]:
+    """Keys that have anything to do with these ids."""
+    found = [key.decode() for key in store.client.redis.keys(f"{store.keys.prefix}*")]
+    return [key for key in found if any(part in key.removeprefix(store.keys.prefix).split(":") for part in parts)]
+
+
+def counted(store: Store) -> int:
+    return int(store.client.redis.get(store.keys.prefix + "bytes") or 0)
+
+
+def test_an_operation_that_changed_since_it_was_read_stays(store: Store) -> None:
+    """Neither a newer rev nor newer counts of children are lost."""
+    store.append([started("a"), ended("a"), started("a", "r2"), ended("a", run="r2")])
+    assert store.append([Leave("a", 2, 0)]) == [Answer("ignored", 0)]
+    assert held(store) == {"a"}
+    batch_of(store, 1)
+    store.append([*done("b.1", "b")])
+    version = store.operation("b").children.version  # type: ignore[union-attr]
+    assert store.append([Leave("b", 2, version - 1)]) == [Answer("ignored", 0)]
+    assert held(store) == {"a", "b"}
+
+
+def test_what_runs_never_leaves(store: Store) -> None:
+    """Whoever asks."""
+    store.append([started("a")])
+    assert store.append([Leave("a", 1, 0)]) == [Answer("ignored", 0)]
+    assert held(store) == {"a"}
+
+
+def test_an_archived_operation_leaves_nothing_behind(store: Store) -> None:
+    """Its children went before it, and it counts them until it goes itself."""
+    for id in batch_of(store, 3):
+        store.append(done(id, "b"))
+    before = counted(store)
+    assert before > 0
+    for id in ("b.1", "b.2", "b.3"):
+        assert store.append([Leave(id, 3, 0)]) == [Answer("stored", 0)]
+    batch = store.operation("b")
+    assert batch is not None
+    assert batch.children.complete == 3
+    assert store.append([Leave("b", batch.rev, batch.children.version)]) == [Answer("stored", 0)]
+    assert keys_of(store, "b", "b.1", "b.2", "b.3") == []
+    assert counted(store) == 0
+
+
+def test_a_child_that_runs_again_after_it_left_is_counted_once(store: Store) -> None:
+    """Under the status it has now."""
+    batch_of(store, 2)
+    store.append([*done("b.1", "b"), Leave("b.1", 3, 0)])
+    store.append([started("b.1", "again", parent="b")])
+    batch = store.operation("b")
+    assert batch is not None
+    assert (batch.children.total, batch.children.running, batch.children.queued) == (2, 1, 1)
+
+
+def test_a_child_whose_parent_has_left_goes_without_a_trace(store: Store) -> None:
+    """Nothing of a parent that is in the archive comes back with it."""
+    batch_of(store, 1)
+    store.append([*done("b.1", "b"), Leave("b.1", 3, 0)])
+    batch = store.operation("b")
+    assert batch is not None
+    store.append([Leave("b", batch.rev, batch.children.version)])
+    store.append([started("b.1", "again", parent="b"), ended("b.1", run="again", parent="b")])
+    assert store.operation("b") is None
+    assert list(store.leaving.ended(0, 0, 10)) == ["b.1"]
+    assert store.append([Leave("b.1", 2, 0)]) == [Answer("stored", 0)]
+    assert keys_of(store, "b", "b.1") == []
+
+
+def test_the_oldest_leave_when_all_take_too_much_and_running_ones_never(small: Store) -> None:
+    """They are counted, and what is left fits, but for the one that came last."""
+    small.append([started("running")])
+    for number in range(60):
+        small.append(done(f"op-{number:02}"))
+    left = held(small)
+    assert "running" in left
+    assert sorted(left - {"running"}) == [f"op-{number:02}" for number in range(60 - len(left) + 1, 60)]
+    assert 0 < len(left) < 60
+    assert counted(small) - 20_000 < small.client.redis.memory_usage(small.keys.operation("op-59"))
+    trimmed = int(small.client.redis.get(small.keys.prefix + "trimmed"))
+    assert trimmed == 61 - len(left)
+
+
+def test_a_family_leaves_a_few_at_a_time_and_no_part_of_it_while_some_of_it_runs(small: Store) -> None:
+    """However large it is, no call takes long."""
+    ids = batch_of(small, 100)
+    for id in ids[1:]:
+        small.append(done(id, "b"))
+    assert small.append([Trim()]) == [Answer("stored", 0)]
+    batch = small.operation("b")
+    assert batch is not None
+    assert (batch.children.total, batch.children.complete) == (100, 99)
+    small.append(done(ids[0], "b"))
+    while (answer := small.append([Trim()])[0]).number:
+        assert answer.number <= 20
+    assert counted(small) <= 20_000
+    while held(small):
+        batch = small.operation("b")
+        assert batch is None or compose(batch).children.total == 100
+        small.client.redis.set(small.keys.prefix + "bytes", 10**9)
+        small.append([Trim()])
+    assert keys_of(small, "b", *ids) == []
+
+
+def test_what_is_counted_is_what_ended_operations_take(store: Store) -> None:
+    """One that runs again is not among them."""
+    store.append(done("a"))
+    usage = store.client.redis.memory_usage(store.keys.operation("a"))
+    assert counted(store) == pytest.approx(usage, rel=0.2)
+    store.append([started("a", "r2")])
+    assert counted(store) == 0
+    store.append([ended("a", Status.ERROR, "r2")])
+    assert counted(store) > usage
+
+
+def test_ended_ones_are_listed_the_oldest_first_and_only_without_those_above_them(store: Store) -> None:
+    """A child leaves with its parent."""
+    store.append([queued("p"), *done("first"), *done("child", "p"), *done("second")])
+    assert store.leaving.ended(0, 0, 10) == ["first", "second"]
+    assert store.leaving.ended(0, 1, 10) == ["second"]
+    assert store.leaving.ended(3600, 0, 10) == []
+    family = [[record.parts.id for record in page] for page in store.leaving.family("p")]
+    assert family == [["child"], ["p"]]
+
+
+def test_a_phantom_never_shows(store: Store) -> None:
+    """A child may be stored before its parent, whose counts begin with it."""
+    store.append(done("child", "p"))
+    assert store.operation("p") is None
+    store.append([started("p")])
+    parts = store.operation("p")
+    assert parts is not None
+    assert parts.children == Children(total=1, complete=1, version=2)

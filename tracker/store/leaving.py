@@ -1,0 +1,114 @@
+"""What leaves Redis for the archive: ended operations with all that belongs to them, and replays that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from tracker.model import Record, Value
+from tracker.store.client import Client
+from tracker.store.keys import Keys
+from tracker.store.snapshot import record_of
+
+PAGE = 500
+"""Operations read at once."""
+
+
+class Place(Value, frozen=True):
+    """Where a recorder keeps its archive: the archive's own id, and for people the machine and the address."""
+
+    identity: str
+    host: str
+    address: str
+
+
+_place = msgspec.json.Decoder(Place).decode
+
+
+class Leaving:
+    """Reads of one namespace for its recorder."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def ended(self, seconds: float, skip: int, limit: int) -> list[str]:
+        """Operations below no other one that ended at least so many seconds ago by Redis's clock, oldest first."""
+        with self._client.answering() as redis:
+            now, micros = redis.time()
+            until = now + micros / 1_000_000 - seconds
+            found = redis.zrangebyscore(self._keys.ended, "-inf", until, start=skip, num=limit)
+        return [id.decode() for id in found]
+
+    def family(self, id: str) -> Iterator[list[Record]]:
+        """An operation and all below it, in pages, children before their parents."""
+        records = self.records([id])
+        if records and records[0].parts.children.total:
+            for ids in self._children(id):
+                yield from self._families(ids)
+        yield records
+
+    def _families(self, ids: list[str]) -> Iterator[list[Record]]:
+        records = self.records(ids)
+        for record in records:
+            if record.parts.children.total:
+                yield from self.family(record.parts.id)
+        yield [record for record in records if not record.parts.children.total]
+
+    def _children(self, id: str) -> Iterator[list[str]]:
+        start = 0
+        while True:
+            with self._client.answering() as redis:
+                found = redis.zrange(self._keys.children(id), start, start + PAGE - 1)
+            if found:
+                yield [child.decode() for child in found]
+            if len(found) < PAGE:
+                return
+            start += PAGE
+
+    def records(self, ids: Sequence[str]) -> list[Record]:
+        """Everything of those operations that are here, each read in one transaction."""
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for id in ids:
+                pipe.hgetall(self._keys.operation(id))
+                pipe.lrange(self._keys.log(id), 0, -1)
+                pipe.hgetall(self._keys.results(id))
+            rows = pipe.execute()
+        read = (record_of(id, *rows[at * 3 : at * 3 + 3]) for at, id in enumerate(ids))
+        return [record for record in read if record is not None]
+
+    def archive(self) -> Place | None:
+        """Where the last active recorder keeps its archive."""
+        with self._client.answering() as redis:
+            place = redis.get(self._keys.archive)
+        return _place(place) if place else None
+
+    def recorder_is_active(self) -> bool:
+        """Whether one holds its place."""
+        with self._client.answering() as redis:
+            return bool(redis.exists(self._keys.recorder))
+
+    def here(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[bool, bool]]:
+        """For each operation and run: whether the operation is known here, and whether the run is."""
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for id, run in pairs:
+                pipe.hmget(self._keys.operation(id), "status", f"seq:{run}")
+            rows: list[list[Any]] = pipe.execute()
+        return [(row[0] is not None, row[1] is not None) for row in rows]
+
+    def late(self, limit: int) -> list[bytes]:
+        """The oldest replayed blobs that wait, as they were told."""
+        with self._client.answering() as redis:
+            return list(redis.lrange(self._keys.late, 0, limit - 1))
+
+    def drop_late(self, blobs: Sequence[bytes]) -> None:
+        """They are taken care of; those that others have removed meanwhile are not missed."""
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for blob in blobs:
+                pipe.lrem(self._keys.late, 1, blob)
+            pipe.execute()
