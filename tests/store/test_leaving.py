@@ -136,7 +136,7 @@ def test_what_is_counted_is_what_ended_operations_take(store: Store) -> None:
     """One that runs again is not among them."""
     store.append(done("a"))
     usage = store.client.redis.memory_usage(store.keys.operation("a"))
-    assert counted(store) == pytest.approx(usage, rel=0.2)
+    assert counted(store) == pytest.approx(usage, rel=0.5)
     store.append([started("a", "r2")])
     assert counted(store) == 0
     store.append([ended("a", Status.ERROR, "r2")])
