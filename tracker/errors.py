@@ -3,6 +3,7 @@
     TrackerError                 misuse of the API, or the root of what follows
     ├── SettingsError            a TRACKER_* variable or option cannot be used
     ├── StoreUnavailable         Redis did not answer
+    ├── ArchiveUnavailable       the database of finished operations cannot be used
     ├── BrokerUnavailable        the message could not be handed to the broker
     ├── NotFound                 no such operation
     ├── UnknownJob               no worker has ever published a job of that name
@@ -33,6 +34,10 @@ class SettingsError(TrackerError):
 
 class StoreUnavailable(TrackerError):
     """Redis did not answer within its time limit; the message says which address was tried."""
+
+
+class ArchiveUnavailable(TrackerError):
+    """The archive cannot be opened, read or written; the message says which file, why, and what to do."""
 
 
 class BrokerUnavailable(TrackerError):

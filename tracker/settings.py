@@ -68,6 +68,10 @@ class Settings:
     """``TRACKER_DATA_ROOT``: what file jobs may read; the current folder if not set."""
     live_days: int = 7
     """``TRACKER_LIVE_DAYS``: how long finished operations stay in Redis, in days."""
+    archive_url: str | None = field(default=None, repr=False)
+    """``TRACKER_ARCHIVE_URL``: the database of finished operations; a file in the state folder if not set."""
+    archive_days: int = 90
+    """``TRACKER_ARCHIVE_DAYS``: how long finished operations stay in the archive, in days; 0 keeps them."""
     redis_budget: int = 256 * 2**20
     """``TRACKER_REDIS_BUDGET``: bytes that finished operations may take in Redis; 0: any."""
     release: str = ""
@@ -86,6 +90,8 @@ class Settings:
             base_path=_base_path(environ.get("TRACKER_BASE_PATH", "")),
             data_root=Path(environ.get("TRACKER_DATA_ROOT") or ".").expanduser(),
             live_days=_days("TRACKER_LIVE_DAYS", environ.get("TRACKER_LIVE_DAYS"), 7),
+            archive_url=_archive_url(environ.get("TRACKER_ARCHIVE_URL")),
+            archive_days=_days("TRACKER_ARCHIVE_DAYS", environ.get("TRACKER_ARCHIVE_DAYS"), 90),
             redis_budget=_bytes("TRACKER_REDIS_BUDGET", environ.get("TRACKER_REDIS_BUDGET"), 256 * 2**20),
             release=environ.get("TRACKER_RELEASE", ""),
         )
@@ -98,6 +104,11 @@ class Settings:
         if self.redis_url and self.redis_url.startswith("unix://"):
             return "redis+socket://" + self.redis_url.removeprefix("unix://")
         return self.redis_url
+
+    @property
+    def archive(self) -> str:
+        """The SQLAlchemy URL of the archive: the one given, else that of a file in the state folder."""
+        return self.archive_url or f"sqlite:///{self.state_dir.absolute() / 'archive.sqlite3'}"
 
     @property
     def host_and_port(self) -> tuple[str, int]:
@@ -162,6 +173,15 @@ def _wrong_option(url: SplitResult) -> str:
         if not re.fullmatch(known[name], given):
             return f"has a value of the option {name} that cannot be used"
     return ""
+
+
+def _archive_url(value: str | None) -> str | None:
+    """The URL, if it names a SQLite file. No refusal quotes any part of it, for another database's has a password."""
+    if value and (not re.fullmatch("sqlite:///.*[^/]", value) or value.endswith(":memory:")):
+        raise SettingsError(
+            "TRACKER_ARCHIVE_URL names no SQLite file; write it as sqlite:////var/lib/tracker/archive.sqlite3"
+        )
+    return value or None
 
 
 def _namespace(value: str) -> str:

@@ -32,6 +32,11 @@ def test_an_empty_environment_is_a_usable_one() -> None:
         ("TRACKER_BIND", "127.0.0.1:99999"),
         ("TRACKER_BASE_PATH", "/a?b"),
         ("TRACKER_LIVE_DAYS", "soon"),
+        ("TRACKER_ARCHIVE_DAYS", "-1"),
+        ("TRACKER_ARCHIVE_URL", "archive.sqlite3"),
+        ("TRACKER_ARCHIVE_URL", "sqlite://"),
+        ("TRACKER_ARCHIVE_URL", "sqlite:///"),
+        ("TRACKER_ARCHIVE_URL", "sqlite:///:memory:"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
@@ -54,6 +59,23 @@ def test_the_broker_may_be_another_server() -> None:
     """Events stay where they are."""
     settings = Settings.from_env({"TRACKER_REDIS_URL": "redis://a", "TRACKER_BROKER_URL": "amqp://b"})
     assert (settings.redis_url, settings.broker) == ("redis://a", "amqp://b")
+
+
+def test_the_archive_is_a_file_of_the_state_folder_unless_it_is_named() -> None:
+    """However the folder is written, its URL has an absolute path."""
+    assert Settings.from_env({"TRACKER_STATE_DIR": "/srv/state"}).archive == "sqlite:////srv/state/archive.sqlite3"
+    there = Path("state").absolute()
+    assert Settings.from_env({"TRACKER_STATE_DIR": "state"}).archive == f"sqlite:///{there}/archive.sqlite3"
+    named = Settings.from_env({"TRACKER_ARCHIVE_URL": "sqlite:////srv/done.sqlite3", "TRACKER_ARCHIVE_DAYS": "0"})
+    assert (named.archive, named.archive_days) == ("sqlite:////srv/done.sqlite3", 0)
+
+
+def test_another_database_is_refused_without_a_word_of_its_url() -> None:
+    """Its password stands there."""
+    with pytest.raises(SettingsError, match="TRACKER_ARCHIVE_URL") as refused:
+        Settings.from_env({"TRACKER_ARCHIVE_URL": "postgresql://ada:hunter2@db/tracker"})
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in repr(Settings(archive_url="sqlite:////hunter2"))
 
 
 def test_no_password_shows_in_what_is_printed() -> None:

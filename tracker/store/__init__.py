@@ -30,13 +30,14 @@ from tracker.store.follow import Change, Follower, Reset, Tick
 from tracker.store.jobs import JobInfo, Jobs
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
-from tracker.store.leaving import Leaving, Place
+from tracker.store.leaving import ArchiveInfo, Leaving
 from tracker.store.snapshot import Page, Snapshot
 from tracker.store.view import View
 
 __all__ = [
     "About",
     "Answer",
+    "ArchiveInfo",
     "Change",
     "Hold",
     "Item",
@@ -46,7 +47,6 @@ __all__ = [
     "Leave",
     "LiveRun",
     "Page",
-    "Place",
     "QueueItem",
     "Reset",
     "RunBlob",

@@ -14,7 +14,7 @@ from tracker.model import Event, EventType, QueuePart, RunPart, StepState, Verdi
 from tracker.store.client import Client, NoScript
 from tracker.store.keys import Keys
 from tracker.store.leases import About
-from tracker.store.leaving import Place
+from tracker.store.leaving import ArchiveInfo
 
 LATE_BLOB = msgspec.msgpack.Encoder().encode
 """How a replayed blob waits for the recorder, whole."""
@@ -119,7 +119,7 @@ class Hold:
 
     token: str
     seconds: float
-    archive: Place | None = None
+    archive: ArchiveInfo | None = None
 
     def arguments(self) -> list[Any]:
         return ["hold", self.token, int(self.seconds * 1000), _encode(self.archive) if self.archive else ""]

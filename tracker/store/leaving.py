@@ -16,7 +16,7 @@ PAGE = 500
 """Operations read at once."""
 
 
-class Place(Value, frozen=True):
+class ArchiveInfo(Value, frozen=True):
     """Where a recorder keeps its archive: the archive's own id, and for people the machine and the address."""
 
     identity: str
@@ -24,7 +24,7 @@ class Place(Value, frozen=True):
     address: str
 
 
-_place = msgspec.json.Decoder(Place).decode
+_place = msgspec.json.Decoder(ArchiveInfo).decode
 
 
 class Leaving:
@@ -80,7 +80,7 @@ class Leaving:
         read = (record_of(id, *rows[at * 3 : at * 3 + 3]) for at, id in enumerate(ids))
         return [record for record in read if record is not None]
 
-    def archive(self) -> Place | None:
+    def archive(self) -> ArchiveInfo | None:
         """Where the last active recorder keeps its archive."""
         with self._client.answering() as redis:
             place = redis.get(self._keys.archive)

@@ -1,0 +1,142 @@
+"""The archive: finished operations in an SQL database; the only package that imports sqlalchemy.
+
+Knows nothing of Redis. What is written twice is stored once, a run's outcome is never replaced, and a write that is
+interrupted leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import select
+
+from tracker.archive import listing, migrations, stats, writing
+from tracker.archive.database import Database
+from tracker.archive.listing import Place
+from tracker.archive.reading import Reader
+from tracker.archive.stats import StepDurations
+from tracker.archive.tables import meta
+from tracker.archive.texts import Texts
+from tracker.ids import ID
+from tracker.model import Attempt, LogLine, Parts, Record, Status
+
+__all__ = ["Archive", "Place", "StepDurations"]
+
+
+class Archive:
+    """The archive of one namespace. Opens its file at first use; every call may raise ``ArchiveUnavailable``.
+
+    May be shared by threads, and used on in a forked child.
+
+    >>> archive = Archive("sqlite:////var/lib/tracker/archive.sqlite3", "billing")
+    >>> archive.namespace
+    'billing'
+    """
+
+    def __init__(self, url: str, namespace: str = "default") -> None:
+        self.namespace = namespace
+        self._database = Database(url, migrations.bring_up)
+        self._texts = Texts()
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """A random id made with the database: another one means that this is another archive."""
+        if not self._identity:
+            with self._database.reading() as connection:
+                self._identity = connection.scalars(select(meta.c.value).where(meta.c.key == "identity")).one()
+        return self._identity
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Store what the records know beyond what is stored; all of them, or in case of an error none."""
+        if not records:
+            return
+        with self._database.writing() as connection:
+            writing.write(connection, self._texts, self.namespace, records, self._database.decoding)
+
+    def operation(self, id: str) -> Parts | None:
+        """One operation with the steps of its newest run, ``None`` if it is not here."""
+        with self._reader() as reader:
+            return next(iter(reader.heads(reader.find([id]), whole=True).values()), None)
+
+    def attempts(self, id: str) -> list[Attempt]:
+        """All runs of an operation with their steps, oldest first."""
+        with self._reader() as reader:
+            found = reader.heads(reader.find([id]))
+            return [attempt for op, parts in found.items() for attempt in reader.attempts(op, parts)]
+
+    def heads(self, ids: Sequence[str]) -> dict[str, Parts]:
+        """Those of the operations that are here, each with the one step that lists show."""
+        with self._reader() as reader:
+            return {parts.id: parts for parts in reader.heads(reader.find(ids)).values()}
+
+    def top_level(
+        self, *, after: Place | None = None, limit: int = 50, status: str | None = None, name: str | None = None
+    ) -> list[Parts]:
+        """Top-level operations after a time of making and an id, newest first, as ``heads``."""
+        with self._reader() as reader:
+            return listing.top_level(reader, after, limit, status, name)
+
+    def children(
+        self, parent: str, *, after: Place | None = None, limit: int = 50, status: str | None = None
+    ) -> list[Parts]:
+        """Children of an operation after a place, in the order they were queued, as ``heads``."""
+        with self._reader() as reader:
+            return listing.children(reader, parent, after, limit, status)
+
+    def logs(self, id: str) -> list[LogLine]:
+        """All log lines of an operation, by attempt, oldest first."""
+        with self._reader() as reader:
+            return [line for op in reader.find([id]) for line in reader.logs(op)]
+
+    def results(self, id: str) -> dict[str, bytes]:
+        """What steps of an operation have kept for a later attempt, by key."""
+        with self._reader() as reader:
+            return {key: value for op in reader.find([id]) for key, value in reader.results(op).items()}
+
+    def durations(self, name: str, last: int = stats.KEPT) -> dict[str, StepDurations]:
+        """How long the steps of the last successful runs of a name took, by name of the step; of at most 1,000 runs."""
+        with self._reader() as reader:
+            return stats.durations(reader, name, last)
+
+    def outcomes(self, name: str, since: float = 0.0) -> dict[int, dict[Status, int]]:
+        """How many runs of a name ended how, by day (days since 1970, UTC), from the day of ``since`` on."""
+        with self._reader() as reader:
+            return stats.outcomes(reader, name, since)
+
+    def remove(self, before: float, limit: int = 500) -> int:
+        """Remove the oldest top-level operations that ended before ``before`` (UTC seconds), with all below them.
+
+        Goes on until ``limit`` operations are gone, and finishes the family it is at. The answer is how many are gone;
+        0 says that there is nothing left to remove, and that the counts of those days have gone as well.
+        """
+        with self._database.writing() as connection:
+            namespace = Reader(connection, self._texts, self.namespace).namespace
+            gone = writing.remove(connection, namespace, before, limit)
+            if not gone:
+                stats.forget(connection, namespace, before)
+            return gone
+
+    def erase(self, id: str) -> bool:
+        """Remove one operation and all below it, also from the file's free space; whether it was here."""
+        if not ID.fullmatch(id):
+            return False
+        with self._database.writing() as connection:
+            namespace = Reader(connection, self._texts, self.namespace).namespace
+            found = writing.find_key(connection, namespace, id)
+            if found is None:
+                return False
+            writing.remove_family(connection, namespace, *found)
+        self._database.flush()
+        return True
+
+    def close(self) -> None:
+        """Close the file; the next call opens it again, or another one that was put in its place."""
+        self._database.close()
+        self._texts, self._identity = Texts(), ""
+
+    @contextmanager
+    def _reader(self) -> Iterator[Reader]:
+        with self._database.reading() as connection:
+            yield Reader(connection, self._texts, self.namespace)

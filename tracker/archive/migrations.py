@@ -1,0 +1,61 @@
+"""The layout of the file: made once, brought forward by numbered steps, never backward."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Engine, insert, inspect, select, update
+
+from tracker.archive.database import WRITES
+from tracker.archive.tables import meta, metadata, operations
+from tracker.errors import ArchiveUnavailable
+
+Step = Callable[[Connection], None]
+
+STEPS: Sequence[Step] = ()
+"""The step at place n brings layout n + 1 to n + 2. A step says in its own SQL what it does, for the tables move on."""
+
+
+def bring_up(engine: Engine) -> None:
+    """Make the tables, or bring them to this version, in one transaction that waits for those of other processes.
+
+    Raises ``ArchiveUnavailable`` if the file is of a newer version.
+    """
+    with engine.begin() as connection:
+        if _version(connection) == _newest():
+            return
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        _bring_up(connection, _version(connection))
+
+
+def _newest() -> int:
+    return len(STEPS) + 1
+
+
+def _version(connection: Connection) -> int:
+    """The layout of the file; 0 if it is empty. Raises ``ArchiveUnavailable`` if it is somebody else's."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return 0
+    if meta.name not in tables or operations.name not in tables:
+        raise ArchiveUnavailable(
+            "the archive's file is a database of another program; set TRACKER_ARCHIVE_URL to another file"
+        )
+    return int(connection.execute(select(meta.c.value).where(meta.c.key == "version")).scalar_one())
+
+
+def _bring_up(connection: Connection, version: int) -> None:
+    if version > _newest():
+        raise ArchiveUnavailable(
+            f"the archive has layout {version}, made by a newer version of steptracker, and this one knows layouts "
+            f"up to {_newest()}; upgrade steptracker, or set TRACKER_ARCHIVE_URL to another file"
+        )
+    if version == 0:
+        metadata.create_all(connection)
+        rows = {"version": str(_newest()), "identity": uuid.uuid4().hex}
+        connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
+        return
+    for step in STEPS[version - 1 :]:
+        step(connection)
+    connection.execute(update(meta).where(meta.c.key == "version").values(value=str(_newest())))

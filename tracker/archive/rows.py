@@ -1,0 +1,177 @@
+"""One operation as the rows that hold it, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from tracker.archive.codec import (
+    STATUSES,
+    Book,
+    Number,
+    put_outside,
+    put_run,
+    put_steps,
+    take_outside,
+    take_run,
+    take_steps,
+)
+from tracker.archive.merging import runs_of
+from tracker.archive.packing import pack, pack_id, trimmed, unpack, unpack_id
+from tracker.archive.texts import Numbering
+from tracker.compose import compose
+from tracker.model import Attempt, Error, LogLine, Operation, Parts, QueuePart, Record, RunPart, StepState, Verdict
+
+Row = dict[str, Any]
+Judged = TypeVar("Judged", RunPart, Verdict | None)
+
+OPERATION = 0
+"""The number under which ``extras`` holds what belongs to the operation and not to one of its runs."""
+
+
+class Rows(NamedTuple):
+    """The rows of one operation, by table."""
+
+    operation: Row
+    attempts: list[Row]
+    extras: list[Row]
+
+
+class Details(NamedTuple):
+    """What is large, and wanted even in lists: arguments as JSON, and what an error left behind."""
+
+    args: str | None = None
+    traceback: str = ""
+    log: Sequence[str] = ()
+
+
+def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Rows:
+    """The rows of a record; ``op`` is to be the operation's number."""
+    parts = record.parts
+    shown = compose(parts, steps=False)
+    book = Book(number_of, number_of.known, queue=parts.queue, parent=shown.parent)
+    runs = runs_of(record)
+    newest = runs[-1] if parts.run else None
+    outside = put_outside(parts.queue, parts.verdict, parts.children, book)
+    operation: Row = {
+        "op": op,
+        "namespace": namespace,
+        "key": pack_id(parts.id),
+        "parent": pack_id(shown.parent) if shown.parent else None,
+        "status": STATUSES.index(shown.status),
+        "name": number_of.of_name(shown.name),
+        "score": _score(parts, shown),
+        "ended": float(math.ceil(shown.ended)) if shown.ended is not None else None,
+        "rev": parts.rev,
+        "attempt": newest.number if newest else parts.attempt,
+        "outside": pack(outside) if outside else None,
+    }
+    current = shown.step.index if shown.step else None
+    attempts = [_attempt_row(op, run, book, current if run is newest else None) for run in runs]
+    return Rows(operation, attempts, _extra_rows(op, record, runs))
+
+
+def _score(parts: Parts, shown: Operation) -> float:
+    """The place in its list: of queued children their index, of all others the time of their making."""
+    index = parts.queue.index if parts.queue and shown.parent else 0
+    return float(index) if index else shown.created
+
+
+def _attempt_row(op: int, attempt: Attempt, book: Book, current: int | None) -> Row:
+    head = put_run(attempt.run, book)
+    shown = [step for step in attempt.steps if step.index == current]
+    others = [step for step in attempt.steps if step.index != current]
+    return {
+        "op": op,
+        "number": attempt.number,
+        "head": pack(head),
+        "current": pack(put_steps(shown, attempt.run.started, book)) if shown else None,
+        "steps": pack(put_steps(others, attempt.run.started, book)) if others else None,
+    }
+
+
+def _extra_rows(op: int, record: Record, runs: list[Attempt]) -> list[Row]:
+    queue, verdict = record.parts.queue, record.parts.verdict
+    details = {run.number: _put_details(None, run.run.error) for run in runs}
+    details[OPERATION] = _put_details(queue.args if queue else None, verdict.error if verdict else None)
+    lines: dict[int, list[Any]] = {}
+    for line in record.logs:
+        lines.setdefault(line.attempt, []).append([line.number, line.ts, line.text, line.step, line.level])
+    return [
+        {
+            "op": op,
+            "number": number,
+            "details": pack(details[number]) if details.get(number) else None,
+            "logs": pack(lines[number]) if number in lines else None,
+            "results": pack(record.results) if record.results and number == OPERATION else None,
+        }
+        for number in sorted(details.keys() | lines.keys())
+        if details.get(number) or number in lines or (record.results and number == OPERATION)
+    ]
+
+
+def _put_details(args: dict[str, Any] | None, error: Error | None) -> list[Any]:
+    # Arguments are JSON, whose numbers know no limits; msgpack's do.
+    given = msgspec.json.encode(args).decode() if args is not None else None
+    return trimmed([given, (error.traceback or None) if error else None, (error.log or None) if error else None])
+
+
+def take_details(blob: bytes | None) -> Details:
+    """What the column ``details`` holds."""
+    if blob is None:
+        return Details()
+    args, traceback, log = [*unpack(blob), None, None, None][:3]
+    return Details(args, traceback or "", log or ())
+
+
+def take_logs(number: int, blob: bytes) -> list[LogLine]:
+    """What the column ``logs`` holds."""
+    return [LogLine(line, ts, text, step, level, number) for line, ts, text, step, level in unpack(blob)]
+
+
+def take_parts(row: Any, text_of: Callable[[Number], str], details: Mapping[int, Details]) -> Parts:
+    """An operation; of the steps those whose columns were read."""
+    book = Book(text_of=text_of, parent=unpack_id(row.parent) if row.parent else "")
+    queue, verdict, children = take_outside(unpack(row.outside) if row.outside else (), book)
+    about = details.get(OPERATION, Details())
+    parts = Parts(
+        id=unpack_id(row.key),
+        rev=row.rev,
+        attempt=row.attempt,
+        queue=_with_args(queue, about),
+        verdict=_with_error(verdict, about),
+        children=children,
+    )
+    if row.head is not None:
+        book.queue = queue
+        attempt = take_attempt(row.attempt, row, book, details)
+        parts.run, parts.steps = attempt.run, {step.index: step for step in attempt.steps}
+    return parts
+
+
+def take_attempt(number: int, row: Any, book: Book, details: Mapping[int, Details]) -> Attempt:
+    """A run, from its columns ``head``, ``current`` and ``steps``."""
+    run = take_run(unpack(row.head), book)
+    return Attempt(number, _with_error(run, details.get(number, Details())), _steps(row, run.started, book))
+
+
+def _steps(row: Any, start: float, book: Book) -> list[StepState]:
+    blobs = [blob for blob in (row.current, row.steps) if blob is not None]
+    steps = [step for blob in blobs for step in take_steps(unpack(blob), start, book)]
+    return sorted(steps, key=lambda step: step.index)
+
+
+def _with_args(queue: QueuePart | None, details: Details) -> QueuePart | None:
+    if queue is None or details.args is None:
+        return queue
+    return msgspec.structs.replace(queue, args=msgspec.json.decode(details.args))
+
+
+def _with_error(judged: Judged, details: Details) -> Judged:
+    if judged is None or judged.error is None or not (details.traceback or details.log):
+        return judged
+    error = msgspec.structs.replace(judged.error, traceback=details.traceback, log=list(details.log))
+    return msgspec.structs.replace(judged, error=error)

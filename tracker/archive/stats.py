@@ -1,0 +1,199 @@
+"""What is asked across operations: how runs of a name ended, by day, and how long its steps took lately.
+
+Kept up with every write, so that no question has to look at all operations. Batches are left out: their children count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tracker.archive.codec import NUMBERED_STEPS, Number
+from tracker.archive.merging import runs_of
+from tracker.archive.packing import pack, unpack
+from tracker.archive.reading import Reader
+from tracker.archive.tables import stats
+from tracker.archive.texts import LIMIT
+from tracker.compose import compose
+from tracker.model import ENDED, Attempt, Record, Status, StepStatus, Value
+
+DAY = 86_400.0
+"""Seconds of a day."""
+
+LAST_DAY = 10**6
+"""The latest day that is counted as such, some 2,700 years from now: a clock may say anything."""
+
+PART = 25
+"""Successful runs whose durations one row holds."""
+
+KEPT = 1_000
+"""Successful runs of a name whose durations are kept; the oldest row may hold a few more."""
+
+COUNTED = (Status.COMPLETE, Status.ERROR, Status.CANCELLED, Status.LOST)
+
+Outcome = tuple[int, Status]
+"""The day on which a run ended, and how."""
+
+Durations = list[Any]
+"""Name and microseconds of each step of a run, one after the other."""
+
+MICROSECONDS = 1e6
+LONGEST = 2.0**62
+"""Microseconds that a number of the format holds."""
+
+
+@dataclass(slots=True)
+class News:
+    """What is new of one name on one day."""
+
+    counts: Counter[Status] = field(default_factory=Counter)
+    runs: list[Durations] = field(default_factory=list)
+
+
+class StepDurations(Value, frozen=True):
+    """How long a step of that name took in ``count`` runs: seconds within which half, 90, 95 and 99 % of them ended."""
+
+    count: int
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+
+
+class Tally:
+    """Counts what a writing transaction changes, so that each run's outcome is in the table exactly once."""
+
+    def __init__(self, number_of: Callable[[str], Number]) -> None:
+        self._number_of = number_of
+        self._news: defaultdict[tuple[int, int], News] = defaultdict(News)
+
+    def add(self, name: int, stored: Record | None, new: Record) -> None:
+        """Count what ``new`` says of the runs of an operation and ``stored`` did not.
+
+        Names that got no number of their own are not counted: there are too many of them.
+        """
+        if name > LIMIT:
+            return
+        before, after = _outcomes(stored) if stored else {}, _outcomes(new)
+        for run, (day, status) in before.items():
+            if after.get(run) != (day, status):
+                self._news[name, day].counts[status] -= 1
+        durations = {attempt.run.run: attempt for attempt in runs_of(new)}
+        for run, (day, status) in after.items():
+            if before.get(run) == (day, status):
+                continue
+            self._news[name, day].counts[status] += 1
+            if status is Status.COMPLETE and run in durations:
+                self._news[name, day].runs.append(self._durations(durations[run]))
+
+    def save(self, connection: Connection, namespace: int) -> None:
+        """Write what was counted."""
+        for (name, day), news in self._news.items():
+            _save(connection, (namespace, name, day), news)
+
+    def _durations(self, attempt: Attempt) -> Durations:
+        found: Durations = []
+        for step in attempt.steps[:NUMBERED_STEPS]:
+            if step.status is StepStatus.COMPLETE and step.duration is not None and not step.reused:
+                found += [self._number_of(step.name), round(min(step.duration * MICROSECONDS, LONGEST))]
+        return found
+
+
+def _outcomes(record: Record) -> dict[str, Outcome]:
+    """How each run ended; under "" how an operation ended that never ran."""
+    parts = record.parts
+    if parts.queue is not None and parts.queue.batch:
+        return {}
+    shown = compose(parts, steps=False)
+    found = {shown.run: _outcome(shown.ended or shown.created, shown.status)} if shown.status in ENDED else {}
+    for attempt in record.earlier:
+        run = attempt.run
+        if run.status in ENDED:
+            found[run.run] = _outcome(run.ended or run.started, run.status)
+    return found
+
+
+def _outcome(ended: float, status: Status) -> Outcome:
+    return int(min(max(ended / DAY, 0), LAST_DAY)), status
+
+
+def _save(connection: Connection, place: tuple[int, int, int], news: News) -> None:
+    """Add to the newest row of a day, and to further ones when that is full."""
+    namespace, name, day = place
+    mine = (stats.c.namespace == namespace, stats.c.name == name, stats.c.day == day)
+    row = connection.execute(select(stats).where(*mine).order_by(stats.c.part.desc()).limit(1)).first()
+    part = row.part if row else 0
+    runs = [*(unpack(row.durations) if row and row.durations else []), *news.runs]
+    counts = {str(status): getattr(row, status) if row else 0 for status in COUNTED}
+    values: list[dict[str, Any]] = []
+    for begin in range(0, max(len(runs), 1), PART):
+        held = runs[begin : begin + PART]
+        value = {"namespace": namespace, "name": name, "day": day, "part": part + len(values), "kept": len(held)}
+        values.append(value | dict.fromkeys(counts, 0) | {"durations": pack(held) if held else None})
+    values[0] |= {status: count + news.counts[Status(status)] for status, count in counts.items()}
+    if row is not None:
+        connection.execute(update(stats).where(*mine, stats.c.part == part).values(values.pop(0)))
+    if values:
+        connection.execute(insert(stats), values)
+        _drop_old_durations(connection, namespace, name)
+
+
+def _drop_old_durations(connection: Connection, namespace: int, name: int) -> None:
+    total = 0
+    for day, part, kept in connection.execute(_newest_first(namespace, name, stats.c.day, stats.c.part)).all():
+        if total >= KEPT:
+            place = (stats.c.namespace == namespace, stats.c.name == name, stats.c.day == day, stats.c.part == part)
+            connection.execute(update(stats).where(*place).values(kept=0, durations=None))
+        total += kept
+
+
+def _newest_first(namespace: int, name: int, *columns: Any) -> Any:
+    """A query for ``columns`` and ``kept`` of the rows with durations."""
+    query = select(*columns, stats.c.kept).where(stats.c.namespace == namespace, stats.c.name == name, stats.c.kept > 0)
+    return query.order_by(stats.c.day.desc(), stats.c.part.desc())
+
+
+def durations(reader: Reader, name: str, last: int) -> dict[str, StepDurations]:
+    """How long the steps of the last successful runs took, by name of the step."""
+    seconds: defaultdict[Number, list[float]] = defaultdict(list)
+    for run in _last_runs(reader, name, last):
+        for number, taken in zip(run[::2], run[1::2], strict=True):
+            seconds[number].append(taken / MICROSECONDS)
+    return {reader.text_of(number): _summary(sorted(found)) for number, found in seconds.items()}
+
+
+def _last_runs(reader: Reader, name: str, last: int) -> Iterator[Durations]:
+    query = _newest_first(reader.namespace, reader.number_of_name(name), stats.c.durations)
+    for blob, kept in reader.connection.execute(query):
+        yield from unpack(blob)[-last:] if last > 0 else ()
+        last -= kept
+        if last <= 0:
+            return
+
+
+def _summary(seconds: list[float]) -> StepDurations:
+    """Percentiles by the nearest rank: each is a duration that did occur."""
+    count = len(seconds)
+    return StepDurations(count, *(seconds[math.ceil(count * share) - 1] for share in (0.5, 0.9, 0.95, 0.99)))
+
+
+def outcomes(reader: Reader, name: str, since: float) -> dict[int, dict[Status, int]]:
+    """How many runs of a name ended how, by day since 1970."""
+    found: dict[int, dict[Status, int]] = {}
+    mine = (stats.c.namespace == reader.namespace, stats.c.name == reader.number_of_name(name))
+    query = select(stats).where(*mine, stats.c.day >= int(since // DAY)).order_by(stats.c.day)
+    for row in reader.connection.execute(query):
+        counts = found.setdefault(row.day, dict.fromkeys(COUNTED, 0))
+        for status in COUNTED:
+            counts[status] += getattr(row, status)
+    return found
+
+
+def forget(connection: Connection, namespace: int, before: float) -> None:
+    """Remove the days that had ended by then."""
+    connection.execute(delete(stats).where(stats.c.namespace == namespace, stats.c.day < int(before // DAY)))

@@ -1,0 +1,86 @@
+"""Numbers for texts that come again and again, so that a row holds a byte or two instead of a name."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from tracker.archive.tables import texts
+
+LIMIT = 20_000
+"""Texts that get a number, at most: names with variables in them must not grow a table that nothing ever shrinks."""
+
+
+def mark_of(name: str) -> int:
+    """By what operations of a name that has no number are found; two names may share one, if hardly ever."""
+    return LIMIT + 1 + (zlib.crc32(name.encode()) >> 1)
+
+
+class Texts:
+    """What is known of the table; it only grows, so what is known stays right."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._texts: dict[int, str] = {}
+
+    def text_of(self, number: int | str, connection: Connection) -> str:
+        """The text that a cell stands for; raises ``KeyError`` if there is none."""
+        if isinstance(number, str):
+            return number
+        if number not in self._texts:
+            self.refresh(connection)
+        return self._texts[number]
+
+    def number_of(self, text: str) -> int | None:
+        """The number of a text, if it has one that is known."""
+        return self._numbers.get(text)
+
+    def refresh(self, connection: Connection) -> int:
+        """Read what has been added; the highest number."""
+        highest = max(self._texts, default=0)
+        query = select(texts.c.id, texts.c.text).where(texts.c.id > highest)
+        for id, text in connection.execute(query):
+            self._texts[id] = text
+            self._numbers[text] = id
+        return max(self._texts, default=0)
+
+
+class Numbering:
+    """Gives numbers within one writing transaction; ``Texts`` learns them from the table once they are committed."""
+
+    def __init__(self, known: Texts, connection: Connection) -> None:
+        self._known = known
+        self._connection = connection
+        self._highest = known.refresh(connection)
+        self._added: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int | str:
+        """The number of a text, or the text itself once too many have one."""
+        known = self.known(text)
+        return self.always(text) if isinstance(known, str) and self._highest < LIMIT else known
+
+    def known(self, text: str) -> int | str:
+        """The number of a text if it has one, else the text itself."""
+        return self._known.number_of(text) or self._added.get(text) or text
+
+    def of_name(self, name: str) -> int:
+        """The number by which operations of a name are found."""
+        number = self(name)
+        return number if isinstance(number, int) else mark_of(name)
+
+    def always(self, text: str) -> int:
+        """The number of a text that has to have one, however many there are."""
+        known = self.known(text)
+        if isinstance(known, int):
+            return known
+        self._highest += 1
+        self._added[text] = self._highest
+        return self._highest
+
+    def save(self) -> None:
+        """Write the numbers that were given."""
+        rows: list[dict[str, Any]] = [{"id": number, "text": text} for text, number in self._added.items()]
+        if rows:
+            self._connection.execute(insert(texts), rows)
