@@ -6,6 +6,7 @@
     ├── ArchiveUnavailable       the database of finished operations cannot be used
     ├── BrokerUnavailable        the message could not be handed to the broker
     ├── NotFound                 no such operation
+    ├── EventsGone               the feed no longer holds what was asked for
     ├── UnknownJob               no worker has ever published a job of that name
     ├── NoWorker                 the job is known, but no live worker runs it
     └── InvalidArguments         the arguments do not fit the job's schema
@@ -46,6 +47,10 @@ class BrokerUnavailable(TrackerError):
 
 class NotFound(TrackerError):
     """There is no operation of that id in this namespace."""
+
+
+class EventsGone(TrackerError):
+    """The feed no longer holds all that came after a cursor; read the operation, and go on from now."""
 
 
 class UnknownJob(TrackerError):

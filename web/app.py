@@ -46,13 +46,14 @@ def _site(settings: Settings, limits: Limits) -> Site:
             "TRACKER_REDIS_URL is not set; set it, for example to redis://localhost:6379/0, or start `tracker up`"
         )
     store = Store.of(settings)
+    history = History.of(settings, store)
     return Site(
         settings=settings,
         limits=limits,
         store=store,
-        history=History(store),
+        history=history,
         queueing=Queueing(settings, store),
-        hub=Hub(store),
+        hub=Hub(store, history.live),
         seats=Seats(limits.sockets),
         version=__version__,
         assets=pages.assets_of(__version__),

@@ -62,7 +62,7 @@ def post_worker_init(worker: Any) -> None:
     site = worker.app.wsgi().extensions["tracker"]
     hub = site.hub
     hub.start()
-    recorder = Recorder(site.store)
+    recorder = Recorder.of(site.settings, site.store)
     threading.Thread(target=recorder.run, args=[hub.stopping.wait], name="tracker-recorder", daemon=True).start()
     handle = worker.handle_exit
 

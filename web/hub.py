@@ -14,6 +14,7 @@ from collections import defaultdict
 import msgspec
 
 from tracker.errors import StoreUnavailable
+from tracker.history.reads import Reads
 from tracker.model import ENDED, EventType, LiveEvent
 from tracker.store import Change, Reset, Store, Tick, View
 from web import topics
@@ -33,11 +34,12 @@ _encode = msgspec.json.Encoder().encode
 class Hub:
     """Subscriptions, and the thread that serves them. ``start`` it in the process that serves requests."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, reads: Reads) -> None:
         self.stopping = threading.Event()
         self.following = False
         self.cursor = ""
         self._store = store
+        self._reads = reads
         self._view = View(store.operation)
         self._lock = threading.Lock()
         self._readers: dict[str, set[Mailbox]] = {}
@@ -93,7 +95,7 @@ class Hub:
 
     def _snapshot(self, topic: str) -> str:
         cursor = self.cursor
-        return frame(Snapshot(topic, cursor, topics.snapshot(self._store, topic)))
+        return frame(Snapshot(topic, cursor, topics.snapshot(self._reads, topic)))
 
     def _run(self) -> None:
         while not self.stopping.is_set():

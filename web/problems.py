@@ -12,7 +12,9 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from tracker.errors import (
+    ArchiveUnavailable,
     BrokerUnavailable,
+    EventsGone,
     InvalidArguments,
     NotFound,
     NoWorker,
@@ -73,6 +75,8 @@ KINDS: dict[type[TrackerError], tuple[int, str, str]] = {
     NoWorker: (409, "no-worker", "No worker runs this job"),
     InvalidArguments: (422, "invalid-arguments", "The arguments do not fit the job"),
     BrokerUnavailable: (503, "broker-unavailable", "The broker does not answer"),
+    ArchiveUnavailable: (503, "archive-unavailable", "The archive cannot be read"),
+    EventsGone: (410, "events-gone", "These events are gone"),
     StoreUnavailable: (503, "store-unavailable", "Redis does not answer"),
 }
 

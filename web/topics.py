@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tracker.compose import compose
+from tracker.history.reads import Reads
 from tracker.ids import ID
 from tracker.model import Operation, Parts
-from tracker.store import Change, Store
+from tracker.store import Change
 from web.limits import CHILDREN, TOP_LEVEL
 
 ALL = "operations"
@@ -31,23 +32,23 @@ def of_change(change: Change) -> tuple[str, str]:
     return of_operation(change.operation, change.parent)
 
 
-def snapshot(store: Store, topic: str) -> list[Operation]:
+def snapshot(reads: Reads, topic: str) -> list[Operation]:
     """What is stored now; raises ``StoreUnavailable``."""
     kind, _, id = topic.partition(":")
     if kind == "operation":
-        parts = store.operation(id)
+        parts = reads.operation(id)
         return [compose(parts)] if parts else []
-    found = _window(store, id) if kind == "children" else store.operations(limit=TOP_LEVEL).items
+    found = _window(reads, id) if kind == "children" else reads.operations(limit=TOP_LEVEL).items
     return [compose(parts, steps=False) for parts in found]
 
 
-def _window(store: Store, id: str) -> list[Parts]:
+def _window(reads: Reads, id: str) -> list[Parts]:
     """Children that failed, then those that run, then the others in the order they were queued."""
-    parent = store.operation(id)
+    parent = reads.operation(id)
     counts = parent.children if parent else None
     found: dict[str, Parts] = {}
     for status in ("error", "lost", "running", None):
         if len(found) < CHILDREN and (status is None or counts is None or getattr(counts, status)):
-            page = store.children(id, limit=CHILDREN, status=status)
+            page = reads.children(id, limit=CHILDREN, status=status)
             found |= {child.id: child for child in page.items if child.id not in found}
     return list(found.values())[:CHILDREN]

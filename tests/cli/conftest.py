@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Command
-from tracker.store import Store
+from tracker.store import Hold, Store
 
 Run = Callable[..., Command]
 
 
 @pytest.fixture
 def store(redis_url: str, namespace: str) -> Iterator[Store]:
-    """A store with a namespace of its own."""
+    """A store with a namespace of its own, which a recorder keeps."""
     store = Store(redis_url, namespace)
+    store.append([Hold("recorder", 3600)])
     yield store
     store.client.disconnect()
 

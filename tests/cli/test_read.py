@@ -11,8 +11,10 @@ import pytest
 from tests.cli.commands import ROOT, TRACKER
 from tests.cli.conftest import Run
 from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
+from tracker.archive import Archive
 from tracker.model import Error, QueuePart, RunPart, Status, StepState, StepStatus
-from tracker.store import JobInfo, QueueItem, Store
+from tracker.settings import Settings
+from tracker.store import JobInfo, Leave, QueueItem, Store
 
 HOSTILE = "a[/bold]<script>\x1b[31m\x1b]0;title\x07\u202e\nb" + "x" * 10_000
 
@@ -147,3 +149,32 @@ def test_ls_on_a_terminal_is_a_table_that_fits(tracker: Run, store: Store, size:
     assert max(map(len, lines)) <= size[0]
     assert all("A title"[: size[0] // 4] in line for line in lines)
     assert [line.split(" ")[0] for line in lines if size[0] >= 40] in ([], ["0197aaaa-2", "0197aaaa-1", "0197aaaa-0"])
+
+
+def test_ls_says_when_no_recorder_is_active(tracker: Run, store: Store) -> None:
+    """Beside the list and not in it; what it means is said in the same line."""
+    store.client.redis.delete(store.keys.recorder)
+    store.append([started("a")])
+    command = tracker("ls")
+    assert command.code() == 0
+    assert command.out.startswith("a\t")
+    assert "no recorder is active" in command.err
+
+
+def test_what_was_archived_is_found_like_everything_else(
+    tracker: Run, store: Store, environment: dict[str, str]
+) -> None:
+    """By every command that reads, and the end of it by who watches."""
+    archive = Archive(Settings.from_env(environment).archive, store.keys.namespace)
+    store.append([started("0197aaaa-0"), ended("0197aaaa-0", Status.ERROR), started("0197aaaa-1")])
+    archive.write(store.leaving.records(["0197aaaa-0"]))
+    store.append([Leave("0197aaaa-0", 2, 0)])
+    assert store.operation("0197aaaa-0") is None
+    listed, shown = tracker("ls"), tracker("show", "0197aaaa-0", "--json")
+    assert (listed.code(), shown.code()) == (0, 0)
+    assert [line.split("\t")[0] for line in listed.out.splitlines()] == ["0197aaaa-1", "0197aaaa-0"]
+    assert shown.objects[0]["status"] == "error"
+    watched = tracker("watch", "0197aaaa-0", "--exit-status")
+    assert watched.code() == 1
+    assert "already over" in watched.err
+    archive.close()

@@ -11,6 +11,7 @@ from tests.faults.servers import BreakableServer
 from tests.store.making import ended, started, step_event, whole
 from tests.support import wait_for
 from tracker.cli.subjects import One
+from tracker.history import History
 from tracker.model import StepStatus
 from tracker.store import Store
 from tracker.store.follow import Follower
@@ -158,7 +159,7 @@ def test_who_watches_one_operation_holds_nothing_of_a_history_that_is_over(
     server: BreakableServer, store: Store
 ) -> None:
     """What ``tracker watch`` loads at a reset is all it holds, be it older than what it held, or nothing."""
-    subject = One(store, "a")
+    subject = One(History(store).live, "a")
     store.append([started("a")])
     server.save()
     store.append([ended("a")])

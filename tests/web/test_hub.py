@@ -14,6 +14,7 @@ import pytest
 from tests.store.making import queued, started
 from tests.support import wait_for
 from tracker.errors import StoreUnavailable
+from tracker.history import History
 from tracker.model import Parts
 from tracker.store import Change, Reset, Store, Tick
 from web.hub import Hub
@@ -54,7 +55,7 @@ def scripted(redis_url: str, namespace: str) -> Iterator[ScriptedStore]:
 
 @pytest.fixture
 def hub(scripted: ScriptedStore) -> Iterator[Hub]:
-    hub = Hub(scripted)
+    hub = Hub(scripted, History(scripted).live)
     yield hub
     hub.stopping.set()
 

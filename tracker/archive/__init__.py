@@ -48,6 +48,16 @@ class Archive:
                 self._identity = connection.scalars(select(meta.c.value).where(meta.c.key == "identity")).one()
         return self._identity
 
+    @property
+    def address(self) -> str:
+        """Where it is, as it may be shown."""
+        return str(self._database.path or "")
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is one: whoever only reads need not make it."""
+        return self._database.path is not None and self._database.path.exists()
+
     def write(self, records: Sequence[Record]) -> None:
         """Store what the records know beyond what is stored; all of them, or in case of an error none."""
         if not records:

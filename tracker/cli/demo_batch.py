@@ -23,6 +23,7 @@ from tracker.settings import Settings
 
 if TYPE_CHECKING:
     from tracker.history import History
+    from tracker.store import Store
 
 JOB = "files.process"
 
@@ -52,9 +53,10 @@ def run_batch(plan: Plan, running: Running) -> int:
     items: list[dict[str, Any]] = [{"path": path} for path in plan.files.paths]
     id = api.queue_batch(JOB, items, f"Process {number} file{'s' if number != 1 else ''}")
     store = open_store(plan.settings)
-    outcome = watch_one(store, id, plan.output, check=plan.check, hint=Hint())
+    history = open_history(plan.settings, store)
+    outcome = watch_one(store, history, id, plan.output, check=plan.check, hint=Hint())
     if outcome.status is not Status.COMPLETE:
-        _report(store_history(store), outcome, plan)
+        _report(history, outcome, plan)
     return exit_codes.BY_STATUS[outcome.status]
 
 
@@ -71,11 +73,11 @@ class Hint:
         return f"Try this in another terminal: kill -9 {self._pid}   (a process of the worker)" if self._pid else ""
 
 
-def store_history(store: Any) -> History:
-    """The read facade over ``store``."""
+def open_history(settings: Settings, store: Store) -> History:
+    """The read facade over ``store`` and the archive."""
     from tracker.history import History
 
-    return History(store)
+    return History.of(settings, store)
 
 
 def _wait_for_first_page(api: Api, plan: Plan) -> None:

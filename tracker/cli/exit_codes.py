@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracker.errors import (
+    ArchiveUnavailable,
     BrokerUnavailable,
     InvalidArguments,
     SettingsError,
@@ -43,6 +44,7 @@ BY_ERROR: tuple[tuple[type[Exception], int], ...] = (
     (InvalidArguments, USAGE),
     (UnknownJob, USAGE),
     (StoreUnavailable, UNREACHABLE),
+    (ArchiveUnavailable, UNREACHABLE),
     (BrokerUnavailable, UNREACHABLE),
     (TimedOut, TIMED_OUT),
 )

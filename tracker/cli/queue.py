@@ -15,6 +15,7 @@ from tracker.cli.watch import watch_one
 from tracker.errors import UnknownJob
 
 if TYPE_CHECKING:
+    from tracker.history import History
     from tracker.store import Store
 
 LABEL = click.option("--label", "labels", multiple=True, metavar="K=V", help="A label; may be given several times.")
@@ -154,20 +155,21 @@ def _schema(store: Store, job: str) -> dict[str, Any]:
 
 def _after(store: Store, id: str, output: Output, *, wait: bool, exit_status: bool, quiet: bool) -> int:
     """Say what was queued, and wait for it if wanted."""
+    from tracker.history import History
+
+    history = History.of(settings(), store)
     if not wait:
-        _say_queued(store, id, output, quiet)
+        _say_queued(history, id, output, quiet)
         return exit_codes.COMPLETE
     if quiet:
         output.line(id)
-    outcome = watch_one(store, id, output)
+    outcome = watch_one(store, history, id, output)
     return exit_codes.BY_STATUS[outcome.status] if exit_status else exit_codes.COMPLETE
 
 
-def _say_queued(store: Store, id: str, output: Output, quiet: bool) -> None:
-    from tracker.history import History
-
+def _say_queued(history: History, id: str, output: Output, quiet: bool) -> None:
     if output.json:
-        output.object(History(store).operation(id))
+        output.object(history.operation(id))
     elif quiet or not output.terminal:
         output.line(id)
     else:

@@ -32,7 +32,10 @@ def ls(status: str | None, name: str | None, limit: int, output: Output) -> int:
     """
     from tracker.cli import tables
 
-    page = open_history().operations(status=status, name=name, limit=limit)
+    history = open_history()
+    page = history.operations(status=status, name=name, limit=limit)
+    for notice in history.notices():
+        output.note(notice)
     if output.json:
         for operation in page.items:
             output.object(operation)

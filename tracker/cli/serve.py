@@ -58,5 +58,5 @@ def recorder() -> int:
     from tracker.history.recorder import Recorder
 
     with stopping() as stop:
-        Recorder(store, lambda line: print(line, flush=True)).run(stop.wait)
+        Recorder.of(found, store, lambda line: print(line, flush=True)).run(stop.wait)
     return exit_codes.COMPLETE

@@ -40,8 +40,15 @@ def open_store(found: Settings) -> Store:
     return store
 
 
-def open_history() -> History:
-    """The read facade over the Redis the environment names."""
+def open_both() -> tuple[Store, History]:
+    """The Redis the environment names, and the read facade over it and the archive."""
     from tracker.history import History
 
-    return History(open_store(settings()))
+    found = settings()
+    store = open_store(found)
+    return store, History.of(found, store)
+
+
+def open_history() -> History:
+    """The read facade over the Redis and the archive that the environment names."""
+    return open_both()[1]

@@ -14,7 +14,8 @@ from tracker.model import ENDED, LiveEvent, Operation, Parts, Status
 from tracker.store.view import View
 
 if TYPE_CHECKING:
-    from tracker.store import Change, Store
+    from tracker.history.reads import Reads
+    from tracker.store import Change
 
 RECENT = 300.0
 """How long an ended operation stays among what runs now, in seconds."""
@@ -52,16 +53,16 @@ class One:
     which is what people look at.
     """
 
-    def __init__(self, store: Store, id: str, *, every_child: bool = False) -> None:
+    def __init__(self, reads: Reads, id: str, *, every_child: bool = False) -> None:
         self.id: str | None = id
         self._id = id
         self._every_child = every_child
-        self._store = store
-        self._view = View(store.operation)
+        self._reads = reads
+        self._view = View(reads.operation)
         self._shown: set[str] = set()
 
     def load(self) -> None:
-        parts = self._store.operation(self._id)
+        parts = self._reads.operation(self._id)
         self._view.parts.clear()
         self._shown.clear()
         if parts is None:
@@ -74,14 +75,14 @@ class One:
                 self._load_children(status)
 
     def _load_children(self, status: Status | None) -> None:
-        page = self._store.children(self._id, status=status, limit=LIST_LIMIT)
+        page = self._reads.children(self._id, status=status, limit=LIST_LIMIT)
         while True:
             for parts in page.items:
                 self._view.put(parts)
                 self._sort_in(parts)
             if page.next is None or not self._every_child:
                 return
-            page = self._store.children(self._id, status=status, limit=LIST_LIMIT, page=page.next)
+            page = self._reads.children(self._id, status=status, limit=LIST_LIMIT, page=page.next)
 
     def apply(self, change: Change) -> list[LiveEvent]:
         news = self._view.apply(change)
@@ -123,16 +124,16 @@ class One:
 class Everything:
     """The top-level operations that are queued, run, or ended in the last minutes; their children only as counts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, reads: Reads) -> None:
         self.id: str | None = None
-        self._store = store
-        self._view = View(store.operation)
+        self._reads = reads
+        self._view = View(reads.operation)
         self._forgotten = 0.0
 
     def load(self) -> None:
         self._view.parts.clear()
         for status in (None, Status.RUNNING, Status.QUEUED):
-            for parts in self._store.operations(status=status, limit=LIST_LIMIT).items:
+            for parts in self._reads.operations(status=status, limit=LIST_LIMIT).items:
                 self._view.put(parts)
 
     def apply(self, change: Change) -> list[LiveEvent]:

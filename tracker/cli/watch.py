@@ -10,11 +10,12 @@ import rich_click as click
 from tracker.cli import exit_codes
 from tracker.cli.options import output_options
 from tracker.cli.output import Output
-from tracker.cli.source import open_store, settings
+from tracker.cli.source import open_both
 from tracker.errors import NotFound, TrackerError
 
 if TYPE_CHECKING:
     from tracker.cli.subjects import Everything, One
+    from tracker.history import History
     from tracker.model import Operation
     from tracker.store import Store
 
@@ -35,42 +36,42 @@ def watch(id: str | None, wait: bool, exit_status: bool, timeout: float | None, 
     """
     if id is None and (wait or exit_status):
         raise click.UsageError("--wait and --exit-status need the ID of an operation")
-    store = open_store(settings())
+    store, history = open_both()
     if id is None:
-        watch_everything(store, output, timeout)
+        watch_everything(store, history, output, timeout)
         return exit_codes.COMPLETE
-    id = found(store, id, wait=wait)
-    _announce(store, id, output)
+    id = found(history, id, wait=wait)
+    _announce(history, id, output)
     try:
-        outcome = watch_one(store, id, output, timeout=timeout)
+        outcome = watch_one(store, history, id, output, timeout=timeout)
     except KeyboardInterrupt:
         output.note(f"no longer watching; it goes on. Watch it again: tracker watch {id}")
         raise
     return exit_codes.BY_STATUS[outcome.status] if exit_status else exit_codes.COMPLETE
 
 
-def found(store: Store, id: str, *, wait: bool) -> str:
+def found(history: History, id: str, *, wait: bool) -> str:
     """The id that ``id`` stands for; with ``wait`` an operation need not exist yet."""
-    from tracker.history import History
     from tracker.ids import ID
 
     try:
-        return History(store).find(id)
+        return history.find(id)
     except NotFound:
         if wait and ID.fullmatch(id):
             return id
         raise
 
 
-def watch_everything(store: Store, output: Output, timeout: float | None) -> None:
+def watch_everything(store: Store, history: History, output: Output, timeout: float | None) -> None:
     """Follow what runs now until ``timeout`` or an interruption."""
     from tracker.cli.subjects import Everything
 
-    _watch(store, Everything(store), output, timeout, lambda: None, lambda: "")
+    _watch(store, Everything(history.live), output, timeout, lambda: None, lambda: "")
 
 
 def watch_one(
     store: Store,
+    history: History,
     id: str,
     output: Output,
     *,
@@ -85,7 +86,7 @@ def watch_one(
     """
     from tracker.cli.subjects import One
 
-    subject = One(store, id, every_child=output.json)
+    subject = One(history.live, id, every_child=output.json)
     _watch(store, subject, output, timeout, check, lambda: hint(subject.operation(), subject.children()))
     operation = subject.operation()
     if operation is None:
@@ -93,12 +94,12 @@ def watch_one(
     return operation
 
 
-def _announce(store: Store, id: str, output: Output) -> None:
+def _announce(history: History, id: str, output: Output) -> None:
     from tracker.compose import compose
     from tracker.model import ENDED
     from tracker.render.transitions import title_of
 
-    parts = store.operation(id)
+    parts = history.live.operation(id)
     if parts is None:
         output.note(f"waiting for operation {id}")
     elif compose(parts, steps=False).status in ENDED:

@@ -1,17 +1,35 @@
-"""The read facade: what web and command line ask, so that no caller has to know where something is kept."""
+"""The read facade: what web and command line ask, so that no caller has to know where something is kept.
+
+Web, command line and tests use nothing else to learn of finished operations.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
+from tracker.archive import Archive, StepDurations
 from tracker.compose import compose
 from tracker.errors import NotFound, TrackerError
-from tracker.ids import ID
-from tracker.model import LogLine, Operation
-from tracker.store import JobInfo, Page, Store
+from tracker.history.reads import Reads
+from tracker.model import LogLine, Operation, Status
+from tracker.settings import Settings
+from tracker.store import Change, JobInfo, LeaseInfo, Page, Store
+
+__all__ = ["History", "OperationPage", "Stats"]
 
 PREFIX_SCAN = 1_000
 """How many of the newest operations are searched for an id's prefix."""
+
+
+class Stats(msgspec.Struct):
+    """What is known of the operations of one name: how long each step took, and how many runs ended how on each day.
+
+    Days are counted from 1970, UTC.
+    """
+
+    name: str
+    steps: dict[str, StepDurations]
+    outcomes: dict[int, dict[Status, int]]
 
 
 class OperationPage(msgspec.Struct):
@@ -22,14 +40,23 @@ class OperationPage(msgspec.Struct):
 
 
 class History:
-    """Reads of one namespace, live or finished."""
+    """Reads of one namespace, live or finished. Every call may raise ``StoreUnavailable`` or ``ArchiveUnavailable``."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, archive: Archive | None = None) -> None:
         self._store = store
+        self._archive = archive
+        self._reads = Reads(store, archive)
+        self.live = Reads(store, archive, forgiving=True)
+        """For live views, which go on whatever becomes of the archive."""
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store) -> History:
+        """The history in a store and in the archive that the settings name."""
+        return cls(store, Archive(settings.archive, settings.namespace))
 
     def operation(self, id: str) -> Operation:
         """One operation with its steps; raises ``NotFound``."""
-        parts = self._store.operation(id) if ID.fullmatch(id) else None
+        parts = self._reads.operation(id)
         if parts is None:
             raise NotFound(f"there is no operation {id[:128]!r}; `tracker ls` lists those there are")
         return compose(parts)
@@ -37,39 +64,68 @@ class History:
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; raises ``NotFound``."""
         self.operation(id)
-        return self._store.logs(id)
+        return self._reads.logs(id)
+
+    def events(self, id: str, after: str = "0-0", limit: int = 500) -> list[Change]:
+        """Changes of an operation behind the cursor ``after``, as far as the feed still holds them.
+
+        Raises ``NotFound``, and ``EventsGone`` if it no longer holds all of them.
+        """
+        self.operation(id)
+        return self._store.events(id, after, limit)
 
     def operations(
         self, *, status: str | None = None, name: str | None = None, page: str | None = None, limit: int = 50
     ) -> OperationPage:
         """Top-level operations, newest first."""
-        return _composed(self._store.operations(page=page, limit=limit, status=status, name=name))
+        return _composed(self._reads.operations(page=page, limit=limit, status=status, name=name))
 
     def children(
         self, id: str, *, status: str | None = None, page: str | None = None, limit: int = 50
     ) -> OperationPage:
         """Children of an operation, in the order they were queued; raises ``NotFound``."""
         self.operation(id)
-        return _composed(self._store.children(id, page=page, limit=limit, status=status))
+        return _composed(self._reads.children(id, page=page, limit=limit, status=status))
 
     def find(self, prefix: str) -> str:
         """The id that ``prefix`` stands for: itself, or the one top-level operation whose id begins with it.
 
         Raises ``NotFound``, or ``TrackerError`` when several do.
         """
-        if ID.fullmatch(prefix) and self._store.operation(prefix) is not None:
+        if self._reads.operation(prefix) is not None:
             return prefix
-        items = self._store.operations(limit=PREFIX_SCAN).items if prefix else []
-        found = [parts.id for parts in items if parts.id.startswith(prefix)]
+        items = self.operations(limit=PREFIX_SCAN).items if prefix else []
+        found = [operation.id for operation in items if operation.id.startswith(prefix)]
         if len(found) > 1:
             raise TrackerError(f"{prefix!r} is the beginning of {len(found)} operations; give more of the id")
         if not found:
             raise NotFound(f"there is no operation {prefix[:128]!r}; `tracker ls` lists those there are")
         return found[0]
 
+    def stats(self, name: str) -> Stats:
+        """What the archive knows of the operations of a name: steps of its last 1,000 successful runs, and outcomes."""
+        if self._archive is None or not self._archive.exists:
+            return Stats(name, {}, {})
+        return Stats(name, self._archive.durations(name), self._archive.outcomes(name))
+
+    def workers(self) -> list[LeaseInfo]:
+        """Every process that executes tracked runs now, with its last sign of life, the longest silent first."""
+        return self._store.leases()
+
     def jobs(self) -> list[JobInfo]:
         """Every published job with the number of live workers that run it."""
         return self._store.jobs()
+
+    def notices(self) -> list[str]:
+        """What people should know about the answers they get here; empty when all is well."""
+        found = []
+        if not self._store.leaving.recorder_is_active():
+            found.append("no recorder is active, so silent runs are not judged and nothing is archived")
+        info, archive = self._store.leaving.archive(), self._archive
+        if info is not None and (archive is None or not archive.exists or archive.identity != info.identity):
+            where = f"{info.address} on {info.host}"
+            found.append(f"finished operations are kept in {where}, which is not the archive that is read here")
+        return found
 
 
 def _composed(page: Page) -> OperationPage:

@@ -1,6 +1,7 @@
-"""The recorder: judges silent runs and applies retention. One is active per namespace, others stand by and take over.
+"""The recorder: judges silent runs, archives ended operations, applies retention.
 
-Killing it at any moment loses nothing: the next one goes on with what is stored.
+One is active per namespace, others stand by and take over. Killing it at any moment loses nothing: the next one goes on
+with what is stored.
 """
 
 from __future__ import annotations
@@ -8,11 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from tracker.archive import Archive
 from tracker.clock import elapsed
-from tracker.errors import StoreUnavailable
+from tracker.errors import ArchiveUnavailable, StoreUnavailable, TrackerError
+from tracker.history.archiving import Archiving
 from tracker.history.liveness import Liveness
 from tracker.ids import new_run
-from tracker.store import Hold, Store, Trim
+from tracker.process import host
+from tracker.settings import Settings
+from tracker.store import ArchiveInfo, Hold, Store, Trim
 
 EVERY = 5.0
 """Seconds between two turns."""
@@ -27,42 +32,76 @@ log = logging.getLogger("tracker")
 
 
 class Recorder:
-    """Judges the silent runs of one namespace, and keeps it within its retention.
+    """Keeps one namespace: its operations that ended go to ``archive``, and stay there for ``days`` (0: for ever).
 
     >>> recorder = Recorder(Store("redis://localhost:6379/0"))
     >>> recorder.active
     False
     """
 
-    def __init__(self, store: Store, tell: Callable[[str], object] = log.info) -> None:
+    def __init__(
+        self, store: Store, archive: Archive | None = None, days: int = 0, tell: Callable[[str], object] = log.info
+    ) -> None:
         self.active = False
         self.trimmed = 0
         self._store = store
+        self._archive = archive
+        self._archiving = Archiving(store, archive, days) if archive is not None else None
         self._liveness = Liveness(store, late=SILENCE)
         self._tell = tell
         self._told: bool | None = None
         self._token = new_run()
-        self._complained = -LOG_EVERY
+        self._complained: dict[type[TrackerError], float] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store, tell: Callable[[str], object] = log.info) -> Recorder:
+        """The recorder of the namespace and the archive that the settings name."""
+        return cls(store, Archive(settings.archive, settings.namespace), settings.archive_days, tell)
+
+    @property
+    def archived(self) -> int:
+        """How many operations it has moved to the archive."""
+        return self._archiving.archived if self._archiving is not None else 0
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Work until ``wait`` (for so many seconds) answers that it is time to stop; while Redis is away, stand by."""
-        self.turn()
-        while not wait(EVERY):
-            self.turn()
+        while not wait(0 if self.turn() else EVERY):
+            pass
         self._let_go()
+        if self._archive is not None:
+            self._archive.close()
 
-    def turn(self) -> None:
-        """Take or keep the active place if it is free, and do what is due."""
+    def turn(self) -> bool:
+        """Take or keep the active place if it is free, and do what is due; whether there is more to do at once."""
         try:
-            (answer,) = self._store.append([Hold(self._token, SILENCE)])
+            (answer,) = self._store.append([Hold(self._token, SILENCE, self._info())])
             self._note(answer.kind == "stored")
             if self.active:
                 self._liveness.turn()
                 self._trim()
+                return self._archive_due()
         except StoreUnavailable as error:
             self._liveness.forget()
             self.active, self._told = False, None
             self._complain(error)
+        return False
+
+    def _info(self) -> ArchiveInfo | None:
+        if self._archive is None:
+            return None
+        try:
+            return ArchiveInfo(self._archive.identity, host(), self._archive.address)
+        except ArchiveUnavailable as error:
+            self._complain(error)
+            return None
+
+    def _archive_due(self) -> bool:
+        """While the archive cannot be used, operations stay where they are, as if there were none."""
+        try:
+            return self._archiving is not None and self._archiving.turn()
+        except ArchiveUnavailable as error:
+            self._complain(error)
+            return False
 
     def _trim(self) -> None:
         """Short calls, so that nobody else waits for Redis."""
@@ -70,7 +109,7 @@ class Recorder:
         while removed := self._store.append([Trim()])[0].number:
             self.trimmed += removed
         if self.trimmed > before:
-            self._tell(f"removed {self.trimmed - before} ended operations whose days in Redis are over")
+            self._tell(f"removed {self.trimmed - before} ended operations from Redis, as they were too old or too many")
 
     def _let_go(self) -> None:
         """A recorder that ends well makes place at once."""
@@ -84,7 +123,7 @@ class Recorder:
             self._tell("the recorder is active" if active else "another recorder is active; standing by")
         self.active = self._told = active
 
-    def _complain(self, error: StoreUnavailable) -> None:
-        if elapsed() - self._complained >= LOG_EVERY:
-            self._complained = elapsed()
+    def _complain(self, error: TrackerError) -> None:
+        if elapsed() - self._complained.get(type(error), -LOG_EVERY) >= LOG_EVERY:
+            self._complained[type(error)] = elapsed()
             log.warning("tracker: the recorder waits: %s", error)

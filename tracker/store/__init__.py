@@ -26,7 +26,7 @@ from tracker.store.append import (
     VerdictItem,
 )
 from tracker.store.client import Client
-from tracker.store.follow import Change, Follower, Reset, Tick
+from tracker.store.follow import Change, Follower, Reset, Tick, changes_after
 from tracker.store.jobs import JobInfo, Jobs
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
@@ -133,6 +133,10 @@ class Store:
     def live_runs(self) -> Iterator[LiveRun]:
         """Every run that has begun and neither ended nor been lost, as far as is known."""
         return self._leases.runs()
+
+    def events(self, id: str, after: str, limit: int) -> list[Change]:
+        """Changes of an operation behind a cursor; raises ``EventsGone`` if the feed no longer holds all of them."""
+        return changes_after(self.client, self.keys, id, after, limit)
 
     def follow(
         self, *, operation: str | None = None, stop: threading.Event | None = None

@@ -17,6 +17,7 @@ local ENDED = {complete = true, error = true, cancelled = true, lost = true}
 local TRIM_AT_ONCE = 20
 local LOG_LIMIT = 1000
 local RESULTS_LIMIT = 10000
+local RESULTS_LIFE = 7 * 86400
 local LATE_LIMIT = 10000
 local LEASE_LIFE = 86400
 local JUDGED_LIFE = 7 * 86400
@@ -118,11 +119,13 @@ local function charge(id, key, ended)
   redis.call('INCRBY', PREFIX .. 'bytes', bytes - before)
 end
 
+-- What steps have kept stays for a while: whoever runs the operation again may be on a machine without the archive.
 local function forget(id)
   local key = operation_key(id)
   forget_live(key)
   charge(id, key, false)
-  redis.call('UNLINK', key, children_key(id), log_key(id), results_key(id))
+  redis.call('UNLINK', key, children_key(id), log_key(id))
+  redis.call('EXPIRE', results_key(id), LIVE > 0 and LIVE or RESULTS_LIFE)
   for _, status in ipairs(STATUSES) do redis.call('UNLINK', children_key(id) .. ':' .. status) end
   redis.call('ZREM', PREFIX .. 'index', id)
   redis.call('ZREM', PREFIX .. 'ended', id)
@@ -140,6 +143,7 @@ local function shed(id, room)
   end
   if redis.call('ZCARD', children_key(id)) > 0 then return gone end
   if redis.call('EXISTS', operation_key(id)) == 1 then gone = gone + 1 end
+  redis.call('UNLINK', results_key(id))
   forget(id)
   return gone
 end
@@ -511,6 +515,7 @@ local function put_leave()
   local id, rev, version = take(), take(), take()
   local field = redis.call('HMGET', operation_key(id), 'rev', 'children_version', 'parent', 'status')
   if field[1] ~= rev or (field[2] or '0') ~= version or not ENDED[field[4]] then return {'ignored', 0} end
+  if field[4] == 'complete' then redis.call('UNLINK', results_key(id)) end
   forget(id)
   orphan(id, field[3] or '', field[4])
   return {'stored', 0}

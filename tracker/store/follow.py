@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 
 from tracker.clock import elapsed
-from tracker.errors import StoreUnavailable
+from tracker.errors import EventsGone, StoreUnavailable, TrackerError
 from tracker.model import Children, Event
 from tracker.store.client import Client
 from tracker.store.keys import Keys
@@ -31,6 +32,11 @@ COMPARE_EVERY = 5.0
 
 HOLE_LIMIT = 1_000
 """Most feed entries read to close one hole; beyond it a new snapshot is cheaper."""
+
+FEED_PAGE = 500
+"""Feed entries read at once in search of one operation's."""
+
+CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 
 LONGEST_PAUSE = 5.0
 """Longest pause between attempts to reach Redis, in seconds."""
@@ -205,6 +211,34 @@ class Follower:
     def _feed_last(self, redis: Any) -> str:
         last = redis.get(self._keys.feed_last)
         return str(last.decode()) if last else "0-0"
+
+
+def changes_after(client: Client, keys: Keys, operation: str, after: str, limit: int) -> list[Change]:
+    """Changes of one operation behind a cursor, at most about ``limit`` of them, as far as the feed holds them.
+
+    A cursor is untrusted: of one that the feed cannot prove to be its own, nothing is said. ``0-0`` is the beginning
+    of the operation.
+    """
+    if not CURSOR.fullmatch(after):
+        raise TrackerError(f"{after[:100]!r} is no cursor; take one as it was given, or 0-0")
+    from_start, found = after == "0-0", list[Change]()
+    with client.answering() as redis:
+        if not from_start and not redis.xrange(keys.feed, after, after):
+            raise EventsGone("the feed no longer holds what came after that cursor; read the operation as it is now")
+        while len(found) < limit and (entries := redis.xrange(keys.feed, f"({after}", "+", count=FEED_PAGE)):
+            after = entries[-1][0].decode()
+            read = (_readable(entry.decode(), fields.get(b"m", b"")) for entry, fields in entries)
+            found += [change for change in read if change is not None and change.operation == operation]
+    if from_start and not (found and found[0].rev == max(1, len(found[0].events))):
+        raise EventsGone("the feed no longer holds how this operation began; read it as it is now")
+    return found
+
+
+def _readable(cursor: str, body: bytes) -> Change | None:
+    try:
+        return _change(cursor, body)
+    except msgspec.DecodeError:
+        return None
 
 
 def _later(cursor: str, than: str) -> bool:

@@ -91,7 +91,7 @@ class Snapshot:
         last, looked_at = None, 0
         for entries in index:
             for entry, parts in zip(entries, self._heads([id for id, _ in entries]), strict=True):
-                last, looked_at = _position(entry), looked_at + 1
+                last, looked_at = position(entry), looked_at + 1
                 if parts is not None and fits(parts):
                     items.append(parts)
                 if len(items) == limit:
@@ -107,7 +107,7 @@ class Snapshot:
             yield entries
             if len(entries) < window:
                 return
-            entries = self._entries(key, _position(entries[-1]), window, newest_first)
+            entries = self._entries(key, position(entries[-1]), window, newest_first)
 
     def _members(self, index: Iterator[list[Entry]], key: str) -> Iterator[list[Entry]]:
         """What of the index is in the set ``key``."""
@@ -118,7 +118,7 @@ class Snapshot:
 
     def _entries(self, key: str, after: str | None, limit: int, newest_first: bool) -> list[Entry]:
         """The next ``limit`` ids of the index; entries of equal score are told apart by id."""
-        score, known = _taken_apart(after)
+        score, known = taken_apart(after) or (None, "")
         bound = repr(score) if score is not None else ("+inf" if newest_first else "-inf")
         found: list[Entry] = []
         with self._client.answering() as redis:
@@ -213,14 +213,16 @@ def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
     return name is None or known == name
 
 
-def _position(entry: Entry) -> str:
+def position(entry: Entry) -> str:
+    """The page after an entry of a list."""
     id, score = entry
     return f"{score!r}~{id}"
 
 
-def _taken_apart(page: str | None) -> tuple[float | None, str]:
+def taken_apart(page: str | None) -> tuple[float, str] | None:
+    """Score and id after which a page goes on; raises ``TrackerError`` for what is no page."""
     if page is None:
-        return None, ""
+        return None
     score, _, id = page.partition("~")
     if not NUMBER.fullmatch(score):
         raise TrackerError(f"{page[:200]!r} is no page of this list; take the value of `next` as it was given")

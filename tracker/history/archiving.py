@@ -1,0 +1,125 @@
+"""Moves ended operations from Redis to the archive, and removes from the archive what is too old.
+
+An operation is written first and leaves Redis afterwards, as it was written: whoever is killed in between finds it in
+both, and one that changed meanwhile is written again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from tracker.archive import Archive
+from tracker.clock import elapsed, now
+from tracker.compose import status_of
+from tracker.history.late import Late
+from tracker.model import ENDED, Record
+from tracker.store import Leave, Store
+
+QUIET = 10.0
+"""Seconds after its end for which an operation stays in Redis, where late events find it and watchers see its end."""
+
+AT_ONCE = 500
+"""Operations in one transaction of the archive."""
+
+LEAVING_AT_ONCE = 20
+"""Operations that leave in one call of the store, which does nothing else meanwhile."""
+
+LONGEST_TURN = 2.0
+"""Seconds after which a turn ends although there is more to do."""
+
+log = logging.getLogger("tracker")
+
+FORGET_EVERY = 60.0
+"""Seconds between two looks for what is too old."""
+
+
+class Archiving:
+    """What the active recorder does with ended operations. ``days`` is how long the archive keeps them; 0: for ever."""
+
+    def __init__(self, store: Store, archive: Archive, days: int) -> None:
+        self.archived = 0
+        self.removed = 0
+        self._store = store
+        self._archive = archive
+        self._days = days
+        self._late = Late(store, archive)
+        self._forgot = -FORGET_EVERY
+
+    def turn(self) -> bool:
+        """Archive what is due; whether there is more. Raises ``StoreUnavailable`` and ``ArchiveUnavailable``."""
+        ends = elapsed() + LONGEST_TURN
+        more = self._late.turn(ends)
+        more = self._move_all(ends) or more
+        if self._days and elapsed() - self._forgot >= FORGET_EVERY:
+            more = self._forget(ends) or more
+        return more
+
+    def _move_all(self, ends: float) -> bool:
+        stay = 0
+        while elapsed() < ends:
+            ids = self._store.leaving.ended(QUIET, stay, AT_ONCE)
+            stay += len(ids) - self._move(ids)
+            if len(ids) < AT_ONCE:
+                return False
+        return True
+
+    def _move(self, ids: Sequence[str]) -> int:
+        """Archive operations with all below them; how many of them have left."""
+        records = self._store.leaving.records(ids)
+        known = {record.parts.id for record in records}
+        plain = [record for record in records if not record.parts.children.total]
+        plain = self._write(plain)
+        # Where there is nothing but an entry in the list, that leaves.
+        left = self._leave([*map(_leave, plain), *(Leave(id, 0, 0) for id in ids if id not in known)])
+        families = [record.parts.id for record in records if record.parts.children.total]
+        return left + sum(map(self._move_family, families))
+
+    def _move_family(self, id: str) -> bool:
+        """Children go before their parents; nothing goes while any of them runs."""
+        leaving: list[Leave] = []
+        for records in self._store.leaving.family(id):
+            if not all(map(_has_ended, records)):
+                return False
+            if len(self._write(records)) < len(records):
+                return False
+            leaving += map(_leave, records)
+        return self._leave(leaving[:-1]) == len(leaving) - 1 and self._leave(leaving[-1:]) == 1
+
+    def _write(self, records: list[Record]) -> list[Record]:
+        """What could be written; an operation that no database takes stays where it is, and holds up no other."""
+        try:
+            self._archive.write(records)
+        except (ArithmeticError, TypeError, ValueError):
+            if len(records) == 1:
+                log.warning("tracker: %s cannot be archived", records[0].parts.id, exc_info=True)
+                return []
+            return [written for record in records for written in self._write([record])]
+        return records
+
+    def _leave(self, items: Sequence[Leave]) -> int:
+        left = 0
+        for start in range(0, len(items), LEAVING_AT_ONCE):
+            answers = self._store.append(items[start : start + LEAVING_AT_ONCE])
+            left += sum(answer.kind == "stored" for answer in answers)
+        self.archived += left
+        return left
+
+    def _forget(self, ends: float) -> bool:
+        before = now() - self._days * 86400
+        while elapsed() < ends:
+            gone = self._archive.remove(before)
+            self.removed += gone
+            if not gone:
+                self._forgot = elapsed()
+                return False
+        return True
+
+
+def _has_ended(record: Record) -> bool:
+    parts = record.parts
+    return status_of(parts.queue, parts.run, parts.verdict) in ENDED
+
+
+def _leave(record: Record) -> Leave:
+    return Leave(record.parts.id, record.parts.rev, record.parts.children.version)

@@ -1,0 +1,114 @@
+"""What is stored, wherever it is: the reads of the store, with the archive behind them.
+
+Redis is asked first and the archive afterwards: what moves from one to the other meanwhile is found in at least one,
+and where it is in both, Redis knows it better. A position in a list is a score and an id, and both stores order by
+these; a page is what is next in either of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from tracker.archive import Archive
+from tracker.errors import ArchiveUnavailable
+from tracker.ids import ID
+from tracker.model import LogLine, Parts
+from tracker.store import Page, Store
+from tracker.store.snapshot import position, taken_apart
+
+Place = tuple[float, str]
+"""Score and id."""
+
+Found = TypeVar("Found")
+
+log = logging.getLogger("tracker")
+
+
+class Reads:
+    """The reads of a ``Store``. ``forgiving`` is for live views: what runs is shown although the archive fails."""
+
+    def __init__(self, store: Store, archive: Archive | None, *, forgiving: bool = False) -> None:
+        self._store = store
+        self._archive = archive
+        self._forgiving = forgiving
+        self._complained = False
+
+    def operation(self, id: str) -> Parts | None:
+        """One operation with its steps, ``None`` if there is none of that id."""
+        if not ID.fullmatch(id):
+            return None
+        parts = self._store.operation(id) or self._ask(lambda archive: archive.operation(id), None)
+        # It may have come back meanwhile, to be run again.
+        return parts or self._store.operation(id)
+
+    def logs(self, id: str) -> list[LogLine]:
+        """The log lines of an operation, of all its attempts, oldest first."""
+        live = self._store.logs(id)
+        lines = [*self._ask(lambda archive: archive.logs(id), list[LogLine]()), *live]
+        found = {(line.attempt, line.number): line for line in lines}
+        return [found[place] for place in sorted(found)]
+
+    def operations(
+        self, *, page: str | None = None, limit: int = 50, status: str | None = None, name: str | None = None
+    ) -> Page:
+        """Top-level operations, newest first, without their steps."""
+        after = taken_apart(page)
+        live = self._store.operations(page=page, limit=limit, status=status, name=name)
+        nothing: list[Parts] = []
+        kept = self._ask(lambda archive: archive.top_level(after=after, limit=limit, status=status, name=name), nothing)
+        return self._joined(live, kept, limit, _by_time, newest_first=True)
+
+    def children(self, id: str, *, page: str | None = None, limit: int = 50, status: str | None = None) -> Page:
+        """Children of an operation in the order they were queued, without their steps."""
+        after = taken_apart(page)
+        live = self._store.children(id, page=page, limit=limit, status=status)
+        nothing: list[Parts] = []
+        kept = self._ask(lambda archive: archive.children(id, after=after, limit=limit, status=status), nothing)
+        return self._joined(live, kept, limit, _by_index, newest_first=False)
+
+    def _ask(self, question: Callable[[Archive], Found], nothing: Found) -> Found:
+        """The archive's answer, ``nothing`` where there is none: who only reads makes none."""
+        if self._archive is None or not self._archive.exists:
+            return nothing
+        try:
+            return question(self._archive)
+        except ArchiveUnavailable as error:
+            if not self._forgiving:
+                raise
+            if not self._complained:
+                log.warning("tracker: live views leave out what is archived: %s", error)
+            self._complained = True
+            return nothing
+
+    def _joined(
+        self, live: Page, kept: list[Parts], limit: int, place_of: Callable[[Parts], Place], *, newest_first: bool
+    ) -> Page:
+        """What comes first of both; neither shows what lies behind the point up to which the other one has looked."""
+        if not kept:
+            return live
+        edges = [edge for edge in (taken_apart(live.next),) if edge is not None]
+        if len(kept) == limit:
+            edges.append(place_of(kept[-1]))
+        edge = (max if newest_first else min)(edges, default=None)
+        placed = {place_of(parts): parts for parts in [*self._only_there(kept), *live.items]}
+        near = [at for at in placed if edge is None or (at >= edge if newest_first else at <= edge)]
+        shown = sorted(near, reverse=newest_first)[:limit]
+        last = shown[-1] if len(near) > limit else edge
+        return Page([placed[at] for at in shown], position((last[1], last[0])) if last is not None else None)
+
+    def _only_there(self, kept: Sequence[Parts]) -> list[Parts]:
+        """Those of the archive that are not in Redis as well, where they may stand otherwise by now."""
+        here = self._store.leaving.here([(parts.id, "") for parts in kept])
+        return [parts for parts, (is_here, _) in zip(kept, here, strict=True) if not is_here]
+
+
+def _by_time(parts: Parts) -> Place:
+    created = parts.queue.created if parts.queue else parts.run.created if parts.run else 0.0
+    return created, parts.id
+
+
+def _by_index(parts: Parts) -> Place:
+    index = parts.queue.index if parts.queue else 0
+    return (float(index), parts.id) if index else _by_time(parts)
