@@ -162,7 +162,7 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
         children=draw(children),
     )
     results = draw(st.dictionaries(texts, st.binary(max_size=20), max_size=2))
-    return Record(parts, attempts[:-1], draw(line_lists([run.number for run in attempts])), results)
+    return Record(parts, attempts[:-1], draw(line_lists([0, *(run.number for run in attempts)])), results)
 
 
 @st.composite

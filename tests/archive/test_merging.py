@@ -12,7 +12,7 @@ from tracker.model import ENDED, Record
 told = records("a").map(tidied)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(told, told)
 def test_what_is_known_never_shrinks(stored: Record, new: Record) -> None:
     """Outcomes stay, ``rev`` grows, runs have numbers of their own in growing order."""
@@ -28,7 +28,7 @@ def test_what_is_known_never_shrinks(stored: Record, new: Record) -> None:
     assert known.parts.attempt == (numbers[-1] if numbers else stored.parts.attempt)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(told, told)
 def test_hearing_it_again_changes_nothing(stored: Record, new: Record) -> None:
     """A second write of either, after both are known, finds nothing to do."""
