@@ -94,7 +94,7 @@ def row_of(fields: Fields, value: Any, book: Book) -> list[Cell]:
     row = []
     for name, usual, put, _ in fields.fields:
         held = getattr(value, name)
-        row.append(None if held == usual else put(held, book))
+        row.append(None if held == usual else held if put is _as_is else put(held, book))
     return trimmed(row)
 
 
@@ -103,7 +103,7 @@ def taken(fields: Fields, row: Sequence[Cell], book: Book) -> dict[str, Any]:
     found = fields.usual.copy()
     for (name, _, _, take), cell in zip(fields.fields, row, strict=False):
         if cell is not None:
-            found[name] = take(cell, book)
+            found[name] = cell if take is _as_is else take(cell, book)
     return found
 
 
