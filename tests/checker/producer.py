@@ -79,6 +79,7 @@ def told_to_end() -> bool:
 def main(folder: Path, name: str, seed: int) -> None:
     journal = Journal(folder / f"journal-{name}.ndjson")
     producer = Producer(journal, name, seed)
+    producer.work()
     while not told_to_end():
         producer.work()
         select.select([sys.stdin], [], [], 0.002)

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tests.checker.history import Journal, Seen
+from tracker.archive import Archive
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
+from tracker.history import History
 from tracker.model import LiveEvent, Operation, Parts
 from tracker.store import Change, Reset, Store, View
 
@@ -109,10 +112,13 @@ class Follower:
     def rev_sum(self) -> int:
         return sum(parts.rev for parts in list(self._view.parts.values()))
 
-    def finish(self) -> None:
-        """Stop, and write down what it shows."""
+    def stop(self) -> None:
         self._stop.set()
         self._thread.join()
+
+    def finish(self) -> None:
+        """Stop, and write down what it shows."""
+        self.stop()
         for parts in self._view.parts.values():
             self._journal.write(state("final", parts))
         self._store.client.disconnect()
@@ -124,30 +130,35 @@ def _event(what: str, event: LiveEvent) -> Seen:
 
 
 class Poller:
-    """Reads everything again and again, in a thread."""
+    """Reads the newest operations again and again through the facade, in a thread."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, archive: Archive) -> None:
         self._journal = Journal(folder / "watcher-poller.ndjson")
         self._store = Store(url)
+        self._reads = History(self._store, archive).live
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="poller")
         self._thread.start()
 
     def _poll(self) -> None:
         while not self._stop.wait(0.2):
-            try:
-                found = list(everything(self._store))
-            except StoreUnavailable:
-                continue
-            self._journal.write(Seen("reset"))
-            for parts in found:
-                self._journal.write(state("state", parts))
+            with suppress(StoreUnavailable):
+                for parts in self._newest(50):
+                    self._journal.write(state("state", parts))
 
-    def finish(self) -> None:
+    def _newest(self, limit: int) -> list[Parts]:
+        heads = self._reads.operations(limit=limit).items
+        whole = [self._reads.operation(parts.id) for parts in heads]
+        return [parts for parts in whole if parts is not None]
+
+    def stop(self) -> None:
         self._stop.set()
         self._thread.join()
+
+    def finish(self) -> None:
+        self.stop()
         self._journal.write(Seen("reset"))
-        for parts in everything(self._store):
+        for parts in self._newest(500):
             self._journal.write(state("state", parts))
             self._journal.write(state("final", parts))
         self._store.client.disconnect()
@@ -163,11 +174,14 @@ class CommandLine:
         command = [sys.executable, "-m", "tracker", "watch", "--json"]
         self._process = subprocess.Popen(command, stdout=self._lines, env=environment, cwd=ROOT)
 
-    def finish(self) -> None:
-        """End it, and write down what it said; what it shows at the end is the last it said of each."""
+    def stop(self) -> None:
         self._process.terminate()
         self._process.wait(20)
         self._lines.close()
+
+    def finish(self) -> None:
+        """End it, and write down what it said; what it shows at the end is the last it said of each."""
+        self.stop()
         journal = Journal(self._folder / "watcher-command.ndjson")
         last: dict[str, Seen] = {}
         for line in (self._folder / "watch.json").read_bytes().split(b"\n")[:-1]:

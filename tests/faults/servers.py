@@ -106,7 +106,7 @@ class BreakableServer:
         """Run it again after ``kill()``, under the same address, with what survived."""
         if self.persistence == "none":
             self._put_back(None)
-        assert self._launch(), f"see {self.folder}/server.log"
+        self._bring_up()
 
     def restart_empty(self) -> None:
         """It comes back without its data."""
@@ -125,7 +125,7 @@ class BreakableServer:
         """Kill it, and bring it back as it was at ``save()``."""
         self.kill()
         self._put_back(self._kept)
-        assert self._launch(), f"see {self.folder}/server.log"
+        self._bring_up()
 
     def pause(self) -> None:
         """Stop it in its tracks; connections stand, and the kernel takes new ones."""
@@ -269,6 +269,11 @@ class BreakableServer:
             if self._launch():
                 return
         raise AssertionError(f"{self.engine.binary} does not start; see {self.folder}/server.log")
+
+    def _bring_up(self) -> None:
+        """Until it has read back what survived."""
+        assert self._launch(), f"see {self.folder}/server.log"
+        wait_for(lambda: not self.admin.info("persistence")["loading"])
 
     def _launch(self, *options: str) -> bool:
         """Whether it came up; it did not if somebody else has taken the port."""

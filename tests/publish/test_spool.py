@@ -90,12 +90,37 @@ def test_a_torn_last_record_costs_only_itself(folder: Path) -> None:
     size = spool.waiting
     path = abandon(spool)
     data = path.read_bytes()
+    begins = len(data) - size
     for cut in range(whole, size):
-        path.write_bytes(data[:cut])
+        path.write_bytes(data[: begins + cut])
         (left,) = left_behind(folder)
         assert everything(left) == told(*story("a")[:2])
         assert left.waiting == cut - whole
         abandon(left)
+
+
+def test_who_takes_a_file_goes_on_where_it_was_left(folder: Path) -> None:
+    """A large one may need several processes, each of which lives for a moment only."""
+    spool = begin(folder)
+    spool.put(story("a"))
+    for blob in story("a"):
+        abandon(spool)
+        (spool,) = left_behind(folder)
+        assert told(*spool.peek(1)) == told(blob)
+        spool.taken()
+    assert spool.waiting == 0
+    spool.remove()
+
+
+def test_a_file_of_another_layout_is_left_alone(folder: Path) -> None:
+    """And one of a process that was killed before it wrote anything is empty."""
+    path = abandon(begin(folder))
+    path.write_bytes(b"tracker9" + bytes(100))
+    assert list(left_behind(folder)) == []
+    path.write_bytes(b"trac")
+    (left,) = left_behind(folder)
+    assert left.waiting == 0
+    left.remove()
 
 
 def test_a_record_that_was_damaged_is_recognised(folder: Path) -> None:
@@ -116,8 +141,9 @@ def test_a_blob_that_makes_no_sense_is_counted_and_the_next_one_read(folder: Pat
     """Another version may have written it."""
     spool.put(story("a")[:1])
     body = b"\x81\xa4from\xa5later"
-    os.pwrite(os.open(spool.path, os.O_WRONLY), spooling._HEADER.pack(len(body), spooling.zlib.crc32(body)) + body, 0)
-    spool._written = spooling._HEADER.size + len(body)
+    record = spooling._HEADER.pack(len(body), spooling.zlib.crc32(body)) + body
+    os.pwrite(os.open(spool.path, os.O_WRONLY), record, spooling._START.size)
+    spool._written = spooling._START.size + len(record)
     spool.put(story("b"))
     assert everything(spool) == told(*story("b"))
     assert spool.unreadable == 1
@@ -185,7 +211,7 @@ def test_a_file_is_bounded_and_what_does_not_fit_is_refused_whole(
 ) -> None:
     """What was there before is still good."""
     spool.put(story("a"))
-    monkeypatch.setattr(spooling, "FILE_LIMIT", spool.waiting + 10)
+    monkeypatch.setattr(spooling, "FILE_LIMIT", spooling._START.size + spool.waiting + 10)
     with pytest.raises(SpoolError, match="MiB"):
         spool.put(story("b"))
     assert everything(spool) == told(*story("a"))
@@ -206,14 +232,14 @@ def test_a_full_disk_is_an_error_and_leaves_no_half_record(folder: Path) -> None
     size = spool.waiting
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (spooling._START.size + size + 10, before[1]))
     try:
         with pytest.raises(SpoolError):
             spool.put(story("b"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
-    assert spool.path.stat().st_size == size
+    assert spool.path.stat().st_size == spooling._START.size + size
     spool.put(story("c"))
     assert everything(spool) == told(*story("a"), *story("c"))
     spool.remove()

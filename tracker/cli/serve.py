@@ -54,9 +54,10 @@ def recorder() -> int:
     Example:  TRACKER_LIVE_DAYS=3 tracker recorder
     """
     found = settings()
-    store = open_store(found)
     from tracker.history.recorder import Recorder
+    from tracker.store import Store
 
+    store = Store.of(found)  # It need not answer yet: a recorder stands by until it does.
     with stopping() as stop:
         Recorder.of(found, store, lambda line: print(line, flush=True)).run(stop.wait)
     return exit_codes.COMPLETE

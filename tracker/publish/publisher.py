@@ -260,6 +260,7 @@ class Publisher:
 
     def _send_backlog(self) -> bool:
         """What came first goes first; what has come since waits behind it, in the spool if there is one."""
+        self._put_by()
         self._waiting.forgotten(self._backlog.send(self._append))
         if self._backlog.empty:
             self._waiting.drained()

@@ -3,8 +3,8 @@
 A folder holds one file per process, which that process keeps locked while it lives. A file that nobody holds was left
 behind by a process that is gone; whoever takes it may send what is in it. Files are the owner's alone.
 
-A record is its length, its checksum and a blob. The end of a process may tear the last one: it is recognised, and what
-was whole before it counts.
+A file begins with how far it was read, so that nobody has to begin anew. A record is its length, its checksum and a
+blob. The end of a process may tear the last one: it is recognised, and what was whole before it counts.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ READ_AT_ONCE = 2**20
 
 SUFFIX = ".spool"
 
+MAGIC = b"tracker1"
+"""What a file begins with; another layout has another one."""
+
+_START = struct.Struct("<8sQ")
 _HEADER = struct.Struct("<II")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RunBlob).decode
@@ -56,15 +60,14 @@ class Spool:
     def __init__(self, path: Path, handle: int) -> None:
         self.path = path
         self._handle = handle
-        self._read = 0
         self._written = os.fstat(handle).st_size
-        self._peeked = 0
+        self._read = self._peeked = int(_START.unpack(os.pread(handle, _START.size, 0))[1])
         self.unreadable = 0
 
     @property
     def waiting(self) -> int:
         """Bytes that are not sent."""
-        return self._written - self._read
+        return max(0, self._written - self._read)
 
     def put(self, blobs: Sequence[RunBlob]) -> None:
         """Add blobs, all or none; raises ``SpoolError``."""
@@ -99,11 +102,13 @@ class Spool:
     def taken(self) -> None:
         """The blobs given last are stored."""
         self._read = self._peeked
+        with suppress(OSError):  # Then they are told again.
+            os.pwrite(self._handle, _START.pack(MAGIC, self._read), 0)
 
     def _part(self) -> bytes:
         """What to look at next: at least one record."""
         header = os.pread(self._handle, _HEADER.size, self._read)
-        length = _HEADER.unpack(header)[0] + _HEADER.size if len(header) == _HEADER.size else 0
+        length = int(_HEADER.unpack(header)[0]) + _HEADER.size if len(header) == _HEADER.size else 0
         return os.pread(self._handle, min(self.waiting, max(length, READ_AT_ONCE)), self._read)
 
     def remove(self) -> None:
@@ -130,6 +135,7 @@ def begin(folder: Path) -> Spool:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             _own.add(str(path))
             if _lock(handle):
+                os.pwrite(handle, _START.pack(MAGIC, _START.size), 0)
                 return Spool(path, handle)
             _own.discard(str(path))
             os.close(handle)  # Somebody took it for one left behind.
@@ -165,7 +171,7 @@ def _take(path: Path) -> int | None:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    if _is_ours(handle) and _lock(handle):
+    if _is_ours(handle) and _lock(handle) and _is_readable(handle):
         return handle
     os.close(handle)
     return None
@@ -174,6 +180,14 @@ def _take(path: Path) -> int | None:
 def _is_ours(handle: int) -> bool:
     state = os.fstat(handle)
     return stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid()
+
+
+def _is_readable(handle: int) -> bool:
+    """Whether the file has this layout; one whose process was killed before it wrote anything, has it from now on."""
+    if os.fstat(handle).st_size < _START.size:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, _START.pack(MAGIC, _START.size), 0)
+    return os.pread(handle, len(MAGIC), 0) == MAGIC
 
 
 def _lock(handle: int) -> bool:

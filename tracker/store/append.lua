@@ -44,10 +44,21 @@ local function results_key(id) return PREFIX .. 'results:' .. id end
 local function lease_key(process) return PREFIX .. 'lease:' .. process end
 local function judged_key(process) return PREFIX .. 'judged:' .. process end
 
+-- An operation may come back after it has left, or after this Redis has lost it: its revs go on growing all the same.
+-- They begin at the time in microseconds, for nothing is stored that often. Answers whether it was not here before.
+local function next_rev(key, count)
+  local rev = redis.call('HINCRBY', key, 'rev', count)
+  if rev > count then return string.format('%.0f', rev), false end
+  local time = redis.call('TIME')
+  rev = redis.call('HINCRBY', key, 'rev', string.format('%s%06d', time[1], tonumber(time[2])))
+  return string.format('%.0f', rev), true
+end
+
 -- Stored first, published last: a watcher never sees what is not stored. One that may store and not publish must not
 -- stop here, with half of the call done: followers find what they were not told.
-local function emit(id, rev, attempt, parent, counts, hole, events)
+local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
   local message = '{"op":"' .. id .. '","rev":' .. rev .. ',"attempt":' .. attempt .. ',"parent":"' .. parent .. '"'
+  if fresh then message = message .. ',"fresh":true' end
   if counts then message = message .. ',"counts":' .. counts end
   if hole then message = message .. ',"hole":true' end
   message = message .. ',"events":' .. events .. '}'
@@ -221,9 +232,9 @@ local function judge_batch(id, key, status, attempt, more)
   local at = now()
   local part = '{"status":"' .. status .. '","at":' .. at .. ',"by":"children"' .. more .. '}'
   write_verdict(key, part, status, '', 'children')
-  local rev = redis.call('HINCRBY', key, 'rev', 1)
+  local rev, fresh = next_rev(key, 1)
   settle(id, key, '', 0)
-  emit(id, rev, attempt, '', nil, false, verdict_event(id, '', at, part))
+  emit(id, rev, fresh, attempt, '', nil, false, verdict_event(id, '', at, part))
 end
 
 -- A sealed batch whose last child has ended gets its verdict in the call that settled that child. Children that were
@@ -246,9 +257,9 @@ local function settle_batch(id)
 end
 
 local function announce(id, key, attempt, parent, score, count, hole, events)
-  local rev = redis.call('HINCRBY', key, 'rev', count)
+  local rev, fresh = next_rev(key, count)
   local counts = settle(id, key, parent, score)
-  emit(id, rev, attempt, parent, counts, hole, events)
+  emit(id, rev, fresh, attempt, parent, counts, hole, events)
   if counts then settle_batch(parent) end
 end
 

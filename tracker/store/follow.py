@@ -52,8 +52,8 @@ class Reset(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True):
     """One stored blob: consecutive events of one operation, the last of them at ``rev``.
 
-    ``children`` are the new counts of ``parent``. With ``hole`` the events do not tell everything:
-    the operation must be read again.
+    ``children`` are the new counts of ``parent``. With ``fresh`` the store knew nothing of the operation before. With
+    ``hole`` the events do not tell everything: the operation must be read again.
     """
 
     cursor: str
@@ -63,6 +63,7 @@ class Change(msgspec.Struct, frozen=True):
     parent: str
     events: list[Event]
     children: Children | None = None
+    fresh: bool = False
     hole: bool = False
 
 
@@ -79,6 +80,7 @@ class _Message(msgspec.Struct):
     parent: str
     events: list[Event]
     counts: Children | None = None
+    fresh: bool = False
     hole: bool = False
 
 
@@ -229,7 +231,7 @@ def changes_after(client: Client, keys: Keys, operation: str, after: str, limit:
             after = entries[-1][0].decode()
             read = (_readable(entry.decode(), fields.get(b"m", b"")) for entry, fields in entries)
             found += [change for change in read if change is not None and change.operation == operation]
-    if from_start and not (found and found[0].rev == max(1, len(found[0].events))):
+    if from_start and not (found and found[0].fresh):
         raise EventsGone("the feed no longer holds how this operation began; read it as it is now")
     return found
 
@@ -266,5 +268,6 @@ def _change(cursor: str, body: bytes) -> Change:
         parent=message.parent,
         events=message.events,
         children=message.counts,
+        fresh=message.fresh,
         hole=message.hole,
     )

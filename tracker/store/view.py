@@ -50,9 +50,13 @@ class View:
     def _apply_to_operation(self, change: Change) -> list[LiveEvent]:
         held = self.parts.get(change.operation)
         first = change.rev - len(change.events) + 1
-        if change.hole or first > (held.rev if held else 0) + 1:
-            return self._reload(change, held)
-        parts = self.parts.setdefault(change.operation, Parts(change.operation))
+        if held is not None and change.rev <= held.rev and not change.hole:
+            return []
+        if change.fresh:
+            held = Parts(change.operation, rev=first - 1)  # Whatever was held is of a history that is over.
+        if change.hole or held is None or first > held.rev + 1:
+            return self._reload(change, self.parts.get(change.operation))
+        parts = self.parts[change.operation] = held
         news: list[LiveEvent] = []
         for rev, event in enumerate(change.events, first):
             if apply(parts, event, rev, change.attempt):
