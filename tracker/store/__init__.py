@@ -31,7 +31,10 @@ from tracker.store.jobs import JobInfo, Jobs
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.leaving import ArchiveInfo, Leaving
+from tracker.store.server import ServerFacts, server_facts, slots
 from tracker.store.snapshot import Page, Snapshot
+from tracker.store.trial import trial
+from tracker.store.upkeep import Upkeep, upkeep
 from tracker.store.view import View
 
 __all__ = [
@@ -51,10 +54,12 @@ __all__ = [
     "Reset",
     "RunBlob",
     "Seal",
+    "ServerFacts",
     "Silence",
     "Store",
     "Tick",
     "Trim",
+    "Upkeep",
     "VerdictItem",
     "View",
 ]
@@ -86,6 +91,22 @@ class Store:
         """Return if Redis answers."""
         with self.client.answering() as redis:
             redis.ping()
+
+    def server_facts(self) -> ServerFacts:
+        """What the server says of itself; what it may not or cannot say is ``None``."""
+        return server_facts(self.client)
+
+    def slots(self) -> int:
+        """Over how many slots of a cluster the keys are spread: one, or no script could reach them all."""
+        return slots(self.client, self.keys)
+
+    def upkeep(self) -> Upkeep:
+        """Whether a recorder is active, and what waits for it."""
+        return upkeep(self.client, self.keys)
+
+    def trial(self) -> float:
+        """Store an event and hear of it, unseen by every reader; the seconds that took. Nothing is left of it."""
+        return trial(self.client, self.keys.namespace)
 
     def append(self, items: Sequence[Item]) -> list[Answer]:
         """Store and publish changes, in one call; one answer per item."""

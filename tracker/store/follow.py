@@ -11,7 +11,7 @@ import logging
 import random
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import msgspec
@@ -103,7 +103,7 @@ class Follower:
         reason, failures = "start", 0
         while not self._stop.is_set():
             try:
-                for item in self._connected(reason):
+                for item in self.connected(reason):
                     failures = 0
                     yield item
             except StoreUnavailable:
@@ -111,7 +111,8 @@ class Follower:
                 yield Tick(stale=True)
                 self._stop.wait(min(LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.5, 1.0))
 
-    def _connected(self, reason: str) -> Iterator[Reset | Change | Tick]:
+    def connected(self, reason: str) -> Generator[Reset | Change | Tick, None, None]:
+        """Yield over one connection; raises ``StoreUnavailable`` when it is lost or refused."""
         with self._client.answering() as redis:
             pubsub = redis.pubsub()
             try:
