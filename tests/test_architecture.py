@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 GROUND = {"clock", "compose", "errors", "ids", "model", "redact", "secret_names", "secret_shapes"}
 GROUND |= {"settings", "version"}
 EMBEDDED = {"embedded", "engines"}
-ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history", "celery", "cli")
+ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history", "doctor", "celery", "cli")
 """The parts of tracker/; an import goes from a later one to an earlier one or stays inside its own."""
 NEVER = {("archive", "store"), ("history", "publish"), ("store", "inside"), ("store", "render"), ("archive", "inside")}
 """Pairs that the order would allow and the design does not: neighbours, and storage that knows nothing of blocks."""
 TOP = {"", "__init__", "__main__", "testing", "pytest_plugin"}
 """Where the parts are put together; the parts themselves import none of these."""
-OWN_FOLDERS = {"render", "store", "archive", "publish", "history", "celery", "cli"}
+OWN_FOLDERS = {"render", "store", "archive", "publish", "history", "doctor", "celery", "cli"}
 
 ONLY_IN = {
     "redis": ("tracker/store/",),
@@ -125,6 +125,9 @@ def test_imports_inside_tracker_go_one_way() -> None:
         ("store", "publish", False),
         ("history", "publish", False),
         ("history", "celery", False),
+        ("doctor", "publish", True),
+        ("doctor", "celery", False),
+        ("publish", "doctor", False),
         ("celery", "cli", False),
         ("publish", "top", False),
         ("embedded", "store", False),

@@ -23,6 +23,7 @@ COMMANDS = {
     "worker": "tracker.cli.serve:worker",
     "web": "tracker.cli.serve:web",
     "recorder": "tracker.cli.serve:recorder",
+    "doctor": "tracker.cli.doctor:doctor",
 }
 """Name of every sub-command, in the order of ``--help``, and where it is."""
 
