@@ -90,7 +90,7 @@ class Examination:
             for self.at in CHECKS:
                 found = [replace(one, check=self.at.name) for one in _look(self.at, self.case)]
                 self.findings += found
-                if self.at.name == REACH and found[0].level is Level.PROBLEM:
+                if self.at.name == REACH and any(one.level is Level.PROBLEM for one in found):
                     return
         finally:
             self.ended.set()
@@ -110,7 +110,7 @@ def _look(check: Check, case: Case) -> list[Finding]:
 
 
 def _unfinished(name: str, limit: float) -> Finding:
+    """Not only a warning: what was not looked at may be anything."""
     found = f"no answer within {limit:g} s; what comes after it was not looked at"
     why, remedy = "Whoever waits for it waits as long.", "look at the load of that machine and the network to it"
-    finding = (problem if name == REACH else warning)(found, why, remedy)
-    return replace(finding, check=name)
+    return replace(problem(found, why, remedy), check=name)

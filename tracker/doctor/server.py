@@ -47,8 +47,8 @@ def access(case: Case) -> Findings:
     if url.scheme == "unix" or url.hostname in LOOPBACK:
         yield ok("Redis is on this machine")
         return
-    unverified = options.get("ssl_cert_reqs") in ("none", "optional")
-    if url.scheme == "rediss" and (unverified or options.get("ssl_check_hostname") in ("false", "no", "0")):
+    verified = options.get("ssl_cert_reqs") != "none" and options.get("ssl_check_hostname") not in ("false", "no", "0")
+    if url.scheme == "rediss" and not verified:
         why = "Whoever stands between could pose as Redis, read everything and queue jobs."
         remedy = (
             "take ssl_cert_reqs and ssl_check_hostname out of TRACKER_REDIS_URL; name your authority in ssl_ca_certs"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import redis
+from redis.exceptions import NoPermissionError
 
 from tracker.clock import now
 from tracker.model import Value
@@ -18,7 +18,6 @@ from tracker.store.keys import Keys
 CONFIGS = ("save", "appendfsync", "stop-writes-on-bgsave-error")
 """What only CONFIG GET tells; one call each, for Redis 6.2 takes no more."""
 
-SILENT = (redis.exceptions.NoPermissionError,)
 UNKNOWN = ("unknown command", "unknown subcommand", "not allowed", "disabled", "not supported", "forbidden")
 """How servers say that they do not answer a question at all."""
 
@@ -125,7 +124,7 @@ def _told(answer: Any) -> Any:
     """An answer, or ``None`` where the server may not or cannot say; any other error is one."""
     if not isinstance(answer, Exception):
         return answer
-    if isinstance(answer, SILENT) or any(word in str(answer).lower() for word in UNKNOWN):
+    if isinstance(answer, NoPermissionError) or any(word in str(answer).lower() for word in UNKNOWN):
         return None
     raise answer
 
