@@ -337,6 +337,26 @@ def test_a_missing_permission_is_named(server: BreakableServer, on_server: Setti
     assert (found.level, found.remedy) == (Level.PROBLEM, remedy)
 
 
+def test_what_may_not_be_read_is_named(server: BreakableServer, on_server: Settings) -> None:
+    """A check that cannot look says so, and what it would need."""
+    allowed(server, "-zrange")
+    found = worst(look(on_server), "unsent")
+    assert found.found == "could not be looked at: Redis refused: the user may not run ZRANGE"
+    assert (found.level, found.remedy) == (Level.WARNING, "ACL SETUSER NAME +zrange")
+
+
+def test_the_rights_that_the_pages_name_are_enough(server: BreakableServer, on_server: Settings, own: Store) -> None:
+    """A user with them can do everything the tracker does, and every check can look."""
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    (rights,) = [line for line in page.splitlines() if line.startswith("ACL SETUSER NAME on >PASSWORD")]
+    allowed(server, "reset", "on", f">{SECRET}", *rights.split()[5:])
+    own.append([Hold("token", 60), by("p1", started("a", "r1")), a_lease("p1", "r1")])
+    own.publish_jobs("w1", [JobInfo("copy", {}, "q")])
+    findings = look(on_server)
+    assert {finding.level for finding in findings} <= {Level.OK, Level.NOTE}
+    assert worst(findings, "engine").level is Level.OK
+
+
 def test_a_cluster_is_well(server: BreakableServer, on_server: Settings) -> None:
     """All keys of a namespace share a slot."""
     server.kill()

@@ -19,6 +19,7 @@ import pytest
 import tracker
 from tracker.cli.commands import COMMANDS
 from tracker.cli.commands import tracker as command_line
+from tracker.doctor import CHECKS, Level
 from tracker.model import EventType, Flag, Status, StepStatus
 from tracker.settings import Settings
 from web.app import create_app
@@ -201,6 +202,12 @@ def test_the_readme_shows_both_commands() -> None:
     """The two commands are what a newcomer needs; they stand in a block that can be copied."""
     copied = [line for block in blocks(README, "sh") for line in block.splitlines()]
     assert {"python3 dev.py demo", "python3 dev.py test"} <= set(copied)
+
+
+def test_every_check_of_the_doctor_has_its_rows() -> None:
+    """Who meets a finding can look it up under the name of its check, and no check of the past is described."""
+    rows = first_cells((DOCS / "doctor.md").read_text())
+    assert rows - {level.value for level in Level} == {check.name for check in CHECKS}
 
 
 # ---- HTTP ----------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def _look(check: Check, case: Case) -> list[Finding]:
     try:
         return list(check.look(case))
     except StoreUnavailable as error:
-        happened, remedy = failure(error)
+        happened, remedy = failure(error, case.store.keys.prefix)
         return [warning(f"could not be looked at: {happened}", why, remedy)]
     except Exception as error:  # What others have written anywhere must not end the examination.
         happened = line(f"{type(error).__name__}: {error}", TEXT)

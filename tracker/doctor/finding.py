@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -31,6 +32,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 Findings = Iterable[Finding]
 
+FORBIDDEN = re.compile(
+    r"no permissions? to (?:run the '(?P<command>[\w|]+)' command|access a (?P<what>key|channel))", re.I
+)
+"""How a server says what a user may not do, on its own or out of a script."""
+
 
 # Checks leave their name out; whoever runs them puts it in.
 
@@ -55,14 +61,20 @@ def problem(found: str, why: str, remedy: str) -> Finding:
     return Finding("", Level.PROBLEM, found, why, remedy)
 
 
-def failure(error: StoreUnavailable) -> tuple[str, str]:
-    """What an error of the store says has happened, and what it says to do.
+def failure(error: StoreUnavailable, prefix: str = "") -> tuple[str, str]:
+    """What an error of the store says has happened, and what to do about it; ``prefix`` is that of the keys.
 
     >>> failure(StoreUnavailable("it has no memory left; raise its maxmemory"))
     ('it has no memory left', 'raise its maxmemory')
     """
-    happened, _, remedy = str(error).rpartition("; ")
-    return (happened, remedy) if happened else (remedy, "look into the log of Redis")
+    forbidden = FORBIDDEN.search(str(error))
+    if forbidden is None:
+        happened, _, remedy = str(error).rpartition("; ")
+        return (happened, remedy) if happened else (remedy, "look into the log of Redis")
+    command, sigil = forbidden["command"], {"key": "~", "channel": "&"}.get(forbidden["what"])
+    if command:
+        return f"Redis refused: the user may not run {command.upper()}", f"ACL SETUSER NAME +{command}"
+    return f"Redis refused: the user may not use its {forbidden['what']}s", f"ACL SETUSER NAME '{sigil}{prefix}*'"
 
 
 def some(names: Iterable[str], most: int = 5) -> str:

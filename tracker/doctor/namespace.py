@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from tracker.doctor.case import Case
 from tracker.doctor.finding import Finding, Findings, Level, failure, note, ok, problem, size, some, warning
 from tracker.errors import StoreUnavailable
@@ -18,39 +16,20 @@ SKEWED, FAR_OFF = 2.0, 30.0
 SILENT = 30.0
 """Seconds without a sign of life."""
 
-FORBIDDEN = re.compile(
-    r"no permissions? to (?:run the '(?P<command>[\w|]+)' command|access a (?P<what>key|channel))", re.I
-)
-"""How a server says what a user may not do, on its own or out of a script."""
-
 
 def publish(case: Case) -> Findings:
     """Store an event as a worker does, and hear of it as a watcher does."""
     try:
         seconds = case.store.trial()
     except StoreUnavailable as error:
-        yield _not_published(case, error)
+        found, remedy = failure(error, case.store.keys.prefix)
+        yield problem(found, "What workers and scripts tell is not stored, or nobody hears of it.", remedy)
         return
     found = f"an event was stored and heard within {seconds * 1000:.1f} ms"
     if seconds > SLOW:
         yield warning(found, "Watchers see everything late.", "look at the load of Redis and the network to it")
     else:
         yield ok(found)
-
-
-def _not_published(case: Case, error: StoreUnavailable) -> Finding:
-    why = "What workers and scripts tell is not stored, or nobody hears of it."
-    forbidden = FORBIDDEN.search(str(error))
-    if forbidden is None:
-        found, remedy = failure(error)
-        return problem(found, why, remedy)
-    keys = f"tracker:{{{case.settings.namespace}}}:*"
-    if forbidden["command"]:
-        found, rule = f"the user may not run {forbidden['command'].upper()}", f"+{forbidden['command']}"
-    else:
-        found = f"the user may not use the {forbidden['what']}s of the namespace"
-        rule = f"'~{keys}'" if forbidden["what"] == "key" else f"'&{keys}'"
-    return problem(f"Redis refused: {found}", why, f"ACL SETUSER NAME {rule}")
 
 
 def recorder(case: Case) -> Findings:
