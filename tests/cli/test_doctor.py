@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -21,12 +23,17 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
 from tests.store.making import NOW, by, started
 from tracker import doctor
-from tracker.doctor import CHECKS, Case, Check, Finding, Level, examine, machine, namespace, shown_settings
+from tracker.cli import doctor as cli_doctor
+from tracker.doctor import CHECKS, Case, Check, Finding, Level, examine, finding, machine, namespace, shown_settings
+from tracker.doctor.finding import failure
 from tracker.doctor.machine import versions
+from tracker.embedded import ensure_server
+from tracker.errors import StoreUnavailable
 from tracker.model import QueuePart
 from tracker.publish.spool import begin
-from tracker.settings import Settings
+from tracker.settings import Settings, without_password
 from tracker.store import About, Hold, JobInfo, Lease, QueueItem, Store
+from tracker.store import server as server_module
 from tracker.store.server import facts_of
 
 SECRET = "hunter2-and-more"
@@ -143,12 +150,14 @@ def test_without_any_redis_it_says_what_to_start(tracker: Run, tmp_path: Path) -
     assert "state-folder" in {one["check"] for one in command.objects}
 
 
-def test_a_running_embedded_server_is_found(tracker: Run, store: Store, redis_url: str, tmp_path: Path) -> None:
+def test_a_running_embedded_server_is_found(tracker: Run, tmp_path: Path) -> None:
     """As every other command finds it."""
-    folder = next(tmp_path.parent.glob("redis*/redis.json")).parent
-    command = tracker("doctor", TRACKER_REDIS_URL="", TRACKER_STATE_DIR=str(folder))
+    embedded = ensure_server(tmp_path / "state")
+    command = tracker("doctor", TRACKER_REDIS_URL="")
     assert command.code() == 0
-    assert "problem" not in command.out
+    embedded.stop()
+    assert f"TRACKER_REDIS_URL   {without_password(embedded.url)}" in command.lines
+    assert "append-only file, everysec" in command.out
 
 
 @pytest.mark.parametrize("how", ["swallow", "refuse"])
@@ -611,6 +620,27 @@ def test_an_old_celery_is_warned_of(lonely: Settings, monkeypatch: pytest.Monkey
     assert told[-1] == "celery 5.6.3: older than 5.7"
     monkeypatch.setattr(machine, "_version_of", lambda name: "")
     assert len(list(versions(Case(lonely, {})))) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("this user has no permissions to run the 'xadd' command or its subcommand", "ACL SETUSER NAME +xadd"),
+        ("User x has no permissions to run the 'config|get' command", "ACL SETUSER NAME +config|get"),
+        ("this user has no permissions to access one of the keys used as arguments", "ACL SETUSER NAME '~p:*'"),
+        ("No permissions to access a channel", "ACL SETUSER NAME '&p:*'"),
+    ],
+)
+def test_each_engine_s_refusal_is_understood(said: str, remedy: str) -> None:
+    """Redis 6.2 says it in other words than those that came after it."""
+    assert failure(StoreUnavailable(said), "p:")[1] == remedy
+
+
+@pytest.mark.parametrize("module", [finding, server_module, cli_doctor])
+def test_the_examples_in_docstrings_are_true(module: ModuleType) -> None:
+    """They show how texts and numbers are read."""
+    done = doctest.testmod(module)
+    assert (done.attempted > 0, done.failed) == (True, 0)
 
 
 # ---- time ----------------------------------------------------------------------------------------

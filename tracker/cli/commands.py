@@ -37,6 +37,7 @@ def help_config() -> RichHelpConfiguration:
         show_arguments=True,
         group_arguments_options=True,
         max_width=100,
+        padding_epilog=0,
     )
 
 

@@ -29,7 +29,7 @@ STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
 @click.command()
 @output_options
 def doctor(output: Output) -> int:
-    """Look for what is wrong with this installation, and what to do about it.
+    """Say what is wrong with this installation, and what to do.
 
     Looks at settings, folders, Redis, broker, recorder and workers, and at the way of an event. Shows no password.
 

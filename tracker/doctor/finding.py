@@ -33,7 +33,7 @@ class Finding(msgspec.Struct, frozen=True):
 Findings = Iterable[Finding]
 
 FORBIDDEN = re.compile(
-    r"no permissions? to (?:run the '(?P<command>[\w|]+)' command|access a (?P<what>key|channel))", re.I
+    r"no permissions? to (?:run the '(?P<command>[\w|]+)' command|access (?:a|one of the) (?P<what>key|channel))", re.I
 )
 """How a server says what a user may not do, on its own or out of a script."""
 
@@ -91,7 +91,7 @@ def size(number: float) -> str:
     """Bytes as people read them.
 
     >>> size(900), size(3_500_000)
-    ('900 B', '3.3 MiB')
+    ('900 B', '3.34 MiB')
     """
     for unit in ("B", "KiB", "MiB"):
         if number < 1024:
