@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import resource
 import signal
@@ -260,3 +262,21 @@ def test_lines_and_texts_of_any_kind_survive(spool: Spool) -> None:
     blob = RunBlob("a", "r1", [event], "", 0.1 + 0.2, head(status=Status.ERROR))
     spool.put([blob])
     assert everything(spool) == told(blob)
+
+
+def test_where_files_cannot_be_locked_none_is_left_and_none_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could tell then whether the process that wrote one lives."""
+    left = begin(folder)
+    left.put(story("a"))
+    abandon(left)
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", fails)
+    with pytest.raises(SpoolError, match="lock"):
+        begin(folder)
+    assert list(left_behind(folder)) == []
+    assert [path.name for path in folder.iterdir()] == [left.path.name]

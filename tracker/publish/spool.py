@@ -118,8 +118,7 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the file; it stays for whoever takes it."""
-        _own.discard(str(self.path))
-        os.close(self._handle)
+        _let_go(self.path, self._handle)
 
 
 def begin(folder: Path) -> Spool:
@@ -130,17 +129,32 @@ def begin(folder: Path) -> Spool:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sum(path.stat().st_size for path in folder.glob(f"*{SUFFIX}")) > FOLDER_LIMIT:
             raise SpoolError(f"the folder holds {FOLDER_LIMIT // 2**20} MiB already")
-        while True:
-            path = folder / f"{os.getpid()}-{new_run()}{SUFFIX}"
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            _own.add(str(path))
-            if _lock(handle):
-                os.pwrite(handle, _START.pack(MAGIC, _START.size), 0)
-                return Spool(path, handle)
-            _own.discard(str(path))
-            os.close(handle)  # Somebody took it for one left behind.
+        while (spool := _new(folder)) is None:
+            pass  # Somebody took it for one left behind.
+        return spool
     except OSError as error:
         raise SpoolError(error.strerror or type(error).__name__) from error
+
+
+def _new(folder: Path) -> Spool | None:
+    path = folder / f"{os.getpid()}-{new_run()}{SUFFIX}"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    _own.add(str(path))
+    try:
+        if _lock(handle):
+            os.pwrite(handle, _START.pack(MAGIC, _START.size), 0)
+            return Spool(path, handle)
+    except OSError:
+        path.unlink(missing_ok=True)
+        _let_go(path, handle)
+        raise
+    _let_go(path, handle)
+    return None
+
+
+def _let_go(path: Path, handle: int) -> None:
+    _own.discard(str(path))
+    os.close(handle)
 
 
 def left_behind(folder: Path) -> Iterator[Spool]:
@@ -171,8 +185,9 @@ def _take(path: Path) -> int | None:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    if _is_ours(handle) and _lock(handle) and _is_readable(handle):
-        return handle
+    with suppress(OSError):  # Nothing can be locked there; then nobody may take anything either.
+        if _is_ours(handle) and _lock(handle) and _is_readable(handle):
+            return handle
     os.close(handle)
     return None
 
@@ -191,10 +206,13 @@ def _is_readable(handle: int) -> bool:
 
 
 def _lock(handle: int) -> bool:
-    """Hold the file until this process closes it or ends; a forked child holds nothing. ``False`` if another does."""
+    """Hold the file until this process closes it or ends; a forked child holds nothing. ``False`` if another does.
+
+    Raises ``OSError`` where files cannot be locked, as on some network drives.
+    """
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # What it is called differs between systems.
         return False
     return os.fstat(handle).st_nlink > 0  # Else whoever held it before has removed it.
 
