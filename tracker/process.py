@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 import weakref
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,9 @@ from tracker.redact import line
 
 if TYPE_CHECKING:
     from tracker.run import RunWriter
+
+LAST = -1_000
+"""Among what ``multiprocessing`` does at the end of a process: after the program's own, which may still track."""
 
 _runs: weakref.WeakSet[RunWriter] = weakref.WeakSet()
 _token = new_run()
@@ -28,6 +34,23 @@ def host() -> str:
 def token() -> str:
     """Who this process is: 12 random characters, others in a forked child; unlike a process id never used again."""
     return _token
+
+
+def at_end(call: Callable[[], object]) -> Callable[[], None]:
+    """Have ``call`` called when this process ends; answers what takes that back.
+
+    A child of ``multiprocessing`` ends without asking ``atexit``, and has a list of its own.
+    """
+    atexit.register(call)
+    util = sys.modules.get("multiprocessing.util")
+    last = util.Finalize(None, call, exitpriority=LAST) if util is not None else None
+
+    def take_back() -> None:
+        atexit.unregister(call)
+        if last is not None:
+            last.cancel()
+
+    return take_back
 
 
 def writes(run: RunWriter) -> None:

@@ -7,7 +7,6 @@ events had to be dropped sends its whole state instead.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
@@ -18,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from tracker import process
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
 from tracker.model import Event, EventType
@@ -91,7 +91,7 @@ class Publisher:
         """
         self._take(run, (run, event))
         if self._last_moment is not None and event.type == EventType.OPERATION_COMPLETE:
-            self.settle(max(0.0, self._last_moment - elapsed()))
+            self.settle()
 
     def step(self, step: Step) -> None:
         """Take note that a step has changed; how is read when it is sent."""
@@ -113,10 +113,14 @@ class Publisher:
         return self._wait(timeout, lambda mine: self._answered >= mine, lambda: self._refused)
 
     def settle(self, timeout: float = EXIT_WAIT) -> bool:
-        """As ``flush``, for a process that ends: what has found its place in the spool is well there."""
+        """As ``flush``, for a process that ends: what has found its place in the spool is well there.
+
+        However often it is called then, together the calls wait no longer than the first one may.
+        """
         if self._last_moment is None:
             self._last_moment = elapsed() + timeout
-        return self._wait(timeout, lambda mine: max(self._answered, self._safe) >= mine, lambda: False)
+        left = max(0.0, self._last_moment - elapsed())
+        return self._wait(left, lambda mine: max(self._answered, self._safe) >= mine, lambda: False)
 
     def _wait(self, timeout: float, reached: Callable[[int], bool], given_up: Callable[[], bool]) -> bool:
         if self._thread is None or self._pid != os.getpid():
@@ -152,12 +156,12 @@ class Publisher:
                 return
             # Known before it runs: whatever interrupts this call, there is never a second one.
             self._thread = threading.Thread(target=self._work, name="tracker-publisher", daemon=True)
-            atexit.register(self.settle)
+            take_back = process.at_end(self.settle)
             try:
                 self._thread.start()
             except RuntimeError as error:  # No more threads, or the interpreter is on its way out.
                 self._thread = None
-                atexit.unregister(self.settle)
+                take_back()
                 self._complain("thread", f"events wait, as their thread cannot start: {error}")
 
     def _work(self) -> None:
