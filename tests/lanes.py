@@ -29,6 +29,8 @@ class Lanes:
     def flush(self, timeout: float) -> bool:
         return True
 
+    settle = flush
+
     def only(self) -> Lane:
         (lane,) = self.lanes.values()
         return lane

@@ -61,6 +61,9 @@ class Sink(Protocol):
     def flush(self, timeout: float) -> bool:
         """Wait until all is delivered; ``False`` if that took longer than ``timeout`` seconds."""
 
+    def settle(self, timeout: float) -> bool:
+        """As ``flush``, for a process that ends: all is delivered, or safe where it outlives the process."""
+
 
 def logger() -> logging.Logger:
     """The package's logger; logging is loaded when there is something to say."""
@@ -171,6 +174,14 @@ class EventBus:
         """Wait until everything emitted so far is delivered, at most ``timeout`` seconds; whether it is."""
         try:
             return self._sink is None or self._sink.flush(timeout)
+        except Exception:
+            self._sink_failed()
+            return False
+
+    def settle(self, timeout: float) -> bool:
+        """As ``flush``, for a process that ends: wait until all is delivered, or safe where it outlives the process."""
+        try:
+            return self._sink is None or self._sink.settle(timeout)
         except Exception:
             self._sink_failed()
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import sys
 import threading
 import time
 from types import FrameType
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.run import RunWriter
 
 LAST_WORD = 2.0
-"""Seconds the dying process waits for the store."""
+"""Seconds the dying process waits until what it told is stored, or on disk."""
 
 PATIENCE = 4.0
 """Seconds after which the process dies whatever it waits for: the signal may have come at any moment, locks held."""
@@ -45,11 +46,14 @@ def guard(run: RunWriter) -> None:
 
 
 def release(run: RunWriter) -> None:
-    """``run`` has ended; with the last one the signal's default comes back, unless somebody has replaced ours."""
+    """``run`` has ended; with the last one the signal's default comes back, unless somebody has replaced ours.
+
+    Not in a child of ``multiprocessing``: a pool terminates its processes as soon as their work is done.
+    """
     if run not in _open:
         return
     del _open[run]
-    if _open or not _in_main_thread():
+    if _open or not _in_main_thread() or _is_child():
         return
     import signal
 
@@ -59,6 +63,11 @@ def release(run: RunWriter) -> None:
 
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
+
+
+def _is_child() -> bool:
+    module = sys.modules.get("multiprocessing.process")
+    return module is not None and module.parent_process() is not None
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -72,8 +81,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
         ours = [run for run in reversed(_open) if run.worker.pid == os.getpid()]
         for run in ours:
             run.end(Status.CANCELLED, terminated(run))
-        if ours:
-            event_bus.flush(LAST_WORD)
+        event_bus.settle(LAST_WORD)
     finally:
         os.kill(os.getpid(), number)
 

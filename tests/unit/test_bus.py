@@ -40,6 +40,8 @@ class Broken:
     def flush(self, timeout: float) -> bool:
         raise RuntimeError("flush")
 
+    settle = flush
+
 
 def test_a_failing_subscriber_is_logged_once_and_others_still_hear(
     run: RunWriter, caplog: pytest.LogCaptureFixture
@@ -106,6 +108,7 @@ def test_a_broken_sink_costs_one_log_line(run: RunWriter, caplog: pytest.LogCapt
         bus.emit(run, an_event(run))
         bus.step(EventType.STEP_START, run.begin("Step"))
         assert bus.flush(0.1) is False
+        assert bus.settle(0.1) is False
     assert len(caplog.records) == 1
 
 

@@ -40,6 +40,8 @@ class Taken:
     def flush(self, timeout: float) -> bool:
         return True
 
+    settle = flush
+
     def told(self) -> list[str]:
         """The types of the events that would be sent, in order; all of one run."""
         lanes = {run: Lane(run) for run, _ in self.items}

@@ -40,6 +40,8 @@ class Kept:
     def flush(self, timeout: float) -> bool:
         return True
 
+    settle = flush
+
 
 @pytest.fixture
 def kept() -> Iterator[Kept]:
