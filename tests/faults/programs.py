@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 60.0
 """Seconds a program may take to say or do what is waited for."""
 
+WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
+"""Programs that fork are told by newer Pythons that it is dangerous, which is what the tests are about."""
+
 
 class Running:
     """A program under test; what it says on standard output is read in a thread, so that no wait is without end."""
@@ -28,7 +31,7 @@ class Running:
         self.said: deque[str] = deque()
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", *arguments], env=os.environ | variables, cwd=ROOT,
+                [sys.executable, *WARNINGS, *arguments], env=os.environ | variables, cwd=ROOT,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
         self._reading = threading.Thread(target=self._read, daemon=True)
