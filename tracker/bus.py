@@ -16,6 +16,7 @@ import msgspec
 
 from tracker import clock
 from tracker.errors import TrackerError
+from tracker.interrupts import pass_on
 from tracker.model import END_OF, Event, EventType, LogLine, RunPart, Status, StepState, StepStatus
 from tracker.redact import TEXT, line
 
@@ -82,7 +83,8 @@ class _Subscriber:
     def call(self, event: BusEvent) -> None:
         try:
             self.callback(event)
-        except Exception:
+        except Exception as error:
+            pass_on(error)
             if not self.failed:
                 self.failed = True
                 logger().exception("a subscriber of %s failed; further failures of it are not logged", event.type)
@@ -144,8 +146,8 @@ class EventBus:
         if sink is not None:
             try:
                 sink.put(run, event)
-            except Exception:
-                self._sink_failed()
+            except Exception as error:
+                self._sink_failed(error)
         if self._subscribers:
             self._notify(run, event)
 
@@ -158,8 +160,8 @@ class EventBus:
         if sink is not None:
             try:
                 sink.step(step)
-            except Exception:
-                self._sink_failed()
+            except Exception as error:
+                self._sink_failed(error)
         if self._subscribers and (type in self._subscribers or EVERYTHING in self._subscribers):
             if sink is None:
                 step.dirty = False
@@ -174,16 +176,16 @@ class EventBus:
         """Wait until everything emitted so far is delivered, at most ``timeout`` seconds; whether it is."""
         try:
             return self._sink is None or self._sink.flush(timeout)
-        except Exception:
-            self._sink_failed()
+        except Exception as error:
+            self._sink_failed(error)
             return False
 
     def settle(self, timeout: float) -> bool:
         """As ``flush``, for a process that ends: wait until all is delivered, or safe where it outlives the process."""
         try:
             return self._sink is None or self._sink.settle(timeout)
-        except Exception:
-            self._sink_failed()
+        except Exception as error:
+            self._sink_failed(error)
             return False
 
     def _notify(self, run: RunWriter, event: Event) -> None:
@@ -206,10 +208,12 @@ class EventBus:
         try:
             return self._factory() if self._factory is not None else None
         except Exception as error:
+            pass_on(error)
             logger().warning("events of this process are not published: %s", line(error, TEXT))
             return None
 
-    def _sink_failed(self) -> None:
+    def _sink_failed(self, error: Exception) -> None:
+        pass_on(error)
         if not self._sink_broken:
             self._sink_broken = True
             logger().exception("the publisher failed; further failures of it are not logged")

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from tracker.errors import OperationCancelled
+from tracker.interrupts import pass_on
 from tracker.model import ERROR_LIMIT, Error, Status, StepStatus
 from tracker.redact import block, line, tail
 
@@ -41,7 +42,8 @@ def instance_of(kind: type[BaseException] | None, exc: BaseException | None) -> 
         return exc
     try:
         return kind()
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return RuntimeError(kind.__name__)
 
 
@@ -105,7 +107,8 @@ def _traceback(exc: BaseException) -> str:
 
     try:
         text = "".join(traceback.format_exception(exc))
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return ""
     return tail(text, ERROR_LIMIT - MESSAGE_LIMIT).strip("\n")
 
@@ -115,8 +118,8 @@ def add_note(exc: BaseException | None, text: str) -> None:
     try:
         if exc is not None:
             exc.add_note(text)
-    except Exception:
-        return
+    except Exception as error:
+        pass_on(error)
 
 
 def lineage(exc: BaseException | None) -> Iterator[BaseException]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tracker.interrupts import pass_on
 from tracker.model import LABELS_LIMIT, NAME_LIMIT
 
 MASK = "…"
@@ -88,6 +89,7 @@ def redact(text: str) -> str:
     try:
         ruled = _rule(text)
     except Exception as error:
+        pass_on(error)
         ruled = None
         _complain(f"raised {type(error).__name__}")
     if not isinstance(ruled, str):
@@ -216,7 +218,8 @@ def safe_text(value: object) -> str:
     """``str(value)``, or a stand-in when that raises: no object's text may hurt the work."""
     try:
         return value if type(value) is str else str(value)
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return f"<{type(value).__name__} whose text cannot be read>"
 
 

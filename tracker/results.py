@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.bus import event_bus, logger
 from tracker.errors import StoreUnavailable, TrackerError
+from tracker.interrupts import pass_on
 from tracker.model import RESULT_LIMIT
 from tracker.redact import line
 
@@ -222,7 +223,8 @@ def fingerprint(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
             if count > ARGUMENTS_LIMIT:
                 return None
             digest.update(part.encode("utf-8", "surrogatepass"))
-    except Exception:  # Whatever an object does when it is looked at; the work must not hear of it.
+    except Exception as error:  # Whatever an object does when it is looked at; the work must not hear of it.
+        pass_on(error)
         return None
     return digest.hexdigest()[:32]
 

@@ -16,6 +16,7 @@ import msgspec
 from tracker.bus import event_bus
 from tracker.context import caller
 from tracker.errors import TrackerError
+from tracker.interrupts import pass_on
 from tracker.model import NAME_LIMIT, EventType, StepState, StepStatus
 from tracker.outcome import instance_of
 from tracker.redact import bound, line
@@ -157,7 +158,8 @@ class Step(msgspec.Struct, eq=False, weakref=True):
         if self.status is _RUNNING:
             try:
                 self.current += n
-            except Exception:
+            except Exception as error:
+                pass_on(error)
                 self.current = self._sum(n)
             if not self.dirty:
                 self._moved()
@@ -166,7 +168,8 @@ class Step(msgspec.Struct, eq=False, weakref=True):
         """What ``+`` could not add, such as a ``Decimal`` to a float."""
         try:
             return float(self.current) + float(n)  # type: ignore[arg-type]
-        except Exception:
+        except Exception as error:
+            pass_on(error)
             raise TrackerError(f"advance() got a {type(n).__name__}; give the number of what is done") from None
 
     def set_total(self, total: float | None) -> None:
@@ -283,7 +286,8 @@ def _number(value: float) -> float | None:
         return value
     try:
         number = float(value)
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return None
     return number if math.isfinite(number) else None
 
@@ -291,5 +295,6 @@ def _number(value: float) -> float | None:
 def _length(iterable: object) -> int | None:
     try:
         return len(iterable)  # type: ignore[arg-type]
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return None

@@ -104,6 +104,75 @@ def test_an_interrupt_anywhere_in_a_call_ends_the_operation_once(taken: Taken, e
     assert at > 200
 
 
+class Limit(Exception):
+    """What a limit of time raises."""
+
+
+@pytest.fixture
+def limit() -> Iterator[signal.Signals]:
+    """A signal whose handler raises ``Limit``."""
+
+    def strike(number: int, frame: FrameType | None) -> None:
+        raise Limit
+
+    before = signal.signal(signal.SIGUSR1, strike)
+    yield signal.SIGUSR1
+    signal.signal(signal.SIGUSR1, before)
+
+
+class Strike(Interrupt):
+    """Sends a signal at one line of the package's own code."""
+
+    def __init__(self, at: int, number: signal.Signals) -> None:
+        super().__init__(at)
+        self.number = number
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Interrupt | None:
+        try:
+            return super().__call__(frame, event, argument)
+        except KeyboardInterrupt:
+            signal.raise_signal(self.number)
+            return None
+
+
+def test_a_limit_of_time_reaches_the_work_wherever_it_strikes(taken: Taken, limit: signal.Signals) -> None:
+    """Also inside the guards that keep what goes wrong in tracking from the work."""
+    unsubscribe = event_bus.subscribe("*", lambda event: None)
+    for at in itertools.count():
+        strike, reached = Strike(at, limit), False
+        try:
+            sys.settrace(strike)
+            with StepTracker("Work", display="quiet") as tracker:
+                with tracker.step("Read") as step:
+                    step.advance()
+                    step.log(at)
+                tracker.step("Write")
+                tracker.complete("done")
+        except Limit:
+            reached = True
+        finally:
+            sys.settrace(None)
+        assert reached is strike.raised, strike.where
+        if not strike.raised:
+            break
+    unsubscribe()
+    assert at > 200
+
+
+@pytest.mark.parametrize("method", ["put", "step"])
+def test_a_limit_of_time_that_strikes_in_the_publisher_reaches_the_work(
+    taken: Taken, limit: signal.Signals, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """The guard is there for what the publisher does wrong, and this is not its doing."""
+
+    def struck(*_: object) -> None:
+        signal.raise_signal(limit)
+
+    monkeypatch.setattr(taken, method, struck)
+    with pytest.raises(Limit), StepTracker("Work", display="quiet") as tracker:
+        tracker.step("Read")
+
+
 def script(code: str) -> subprocess.Popen[str]:
     """A program that says it is ready; what it was told of its operations is on its stdout after SIGTERM."""
     begin = (

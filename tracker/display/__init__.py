@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tracker.display.screen import Screen, switched_off
+from tracker.interrupts import pass_on
 from tracker.run import RunWriter
 from tracker.watcher import Watcher
 
@@ -27,6 +28,7 @@ def attach(run: RunWriter, mode: str, console: Console | None, outer: RunWriter 
     try:
         return _attach(run, mode, console, outer)
     except (Exception, SystemExit) as error:
+        pass_on(error)
         switched_off(error)
         return None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracker.bus import logger
 from tracker.compose import compose
+from tracker.interrupts import pass_on
 from tracker.model import LogLine, Operation, Parts
 from tracker.run import RunWriter
 from tracker.step import Step
@@ -92,6 +93,7 @@ class Screen(ABC):
             draw()
         # Rich ends the program on a closed pipe; the work must not end with it.
         except (Exception, SystemExit) as error:
+            pass_on(error)
             self._off = True
             switched_off(error)
             with suppress(Exception, SystemExit):
