@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from hashlib import sha256
 
 from tracker import StepTracker
@@ -75,6 +76,41 @@ def lasts() -> None:
         tracker.step("One")
         flush()
         signal.pause()
+
+
+@job(name="test.notes")
+def notes(file: str, steps: int = 5) -> None:
+    """Writes down that it has done its work, with no help of the tracker."""
+    with StepTracker("Notes", steps=[f"Step {number}" for number in range(steps)]) as tracker:
+        for number in range(steps):
+            tracker.step(f"Step {number}")
+    with open(file, "a") as notes:
+        notes.write(f"{app.current_task.request.id}\n")
+
+
+@job(name="test.endless")
+def endless(file: str) -> None:
+    """Tells more and more until something comes up in one of its calls, which it writes down."""
+    try:
+        with StepTracker("Endless", steps=["One"]) as tracker, tracker.step("One") as step:
+            while True:
+                step.advance()
+                step.log("more")
+    except Exception as error:
+        with open(file, "a") as notes:
+            notes.write(f"{type(error).__name__}\n")
+        raise
+
+
+@job(name="test.stubborn")
+def stubborn() -> None:
+    """Goes on whatever limit is given to it, until it is killed."""
+    with StepTracker("Stubborn", steps=["One", "Two"]) as tracker:
+        tracker.step("One")
+        flush()
+        while True:
+            with suppress(Exception):
+                tracker.log("goes on")
 
 
 @job(name="test.again")
