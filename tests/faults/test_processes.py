@@ -348,6 +348,30 @@ with StepTracker("Known", id="known", display="quiet") as tracker:
     assert waiting(store) == {"done": told(), "open": opened}
 
 
+def test_a_process_that_is_terminated_when_an_outage_has_just_begun(
+    proxy: FaultProxy, store: Store, run: Run, spool: Path
+) -> None:
+    """There is no time to be patient: what it tells last goes to disk at the first failure."""
+    script = run("""
+with StepTracker("Known", id="known", display="quiet") as tracker:
+    tracker.step("One")
+    assert flush(20)
+    say("begun")
+    wait()
+    tracker.step("Two")
+    signal.raise_signal(signal.SIGTERM)
+""")
+    script.says("begun")
+    proxy.swallow()
+    script.go_on()
+    assert script.ended() == -signal.SIGTERM
+    proxy.heal()
+    send_the_rest(run, spool)
+    known = operation(store, "known")
+    assert known.status is Status.CANCELLED
+    assert [step.name for step in known.steps or ()] == ["One", "Two"]
+
+
 # ---- the folder ----------------------------------------------------------------------------------
 
 

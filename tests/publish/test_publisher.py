@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import wait_for
+from tests.support import Clock, wait_for
 from tracker import StepTracker, _sink, event_bus
 from tracker.compose import compose
 from tracker.embedded import Server
@@ -441,6 +441,17 @@ def test_what_a_program_does_at_its_very_end_is_stored(redis_url: str, namespace
     found = [operation(store, id) for id in ("first", "last")]
     assert [each and each.status for each in found] == [Status.COMPLETE] * 2
     store.client.disconnect()
+
+
+def test_all_waits_of_a_process_that_ends_share_one_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several parts of it may know of its end: a worker, an exit handler, ``multiprocessing``."""
+    publisher, clock, waits = Publisher(Store("redis://localhost:1/0")), Clock(), list[float]()
+    monkeypatch.setattr(publishing, "elapsed", clock)
+    monkeypatch.setattr(publisher, "_wait", lambda timeout, *_: waits.append(timeout))
+    for seconds in (1.5, 5.0, 5.0):
+        publisher.settle()
+        clock.time += seconds
+    assert waits == [publishing.EXIT_WAIT, publishing.EXIT_WAIT - 1.5, 0.0]
 
 
 def test_a_signal_handler_may_track_whatever_it_interrupts(redis_url: str, namespace: str) -> None:
