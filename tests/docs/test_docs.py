@@ -290,10 +290,24 @@ def test_the_contract_names_tests_that_exist() -> None:
     for clause in clauses:
         status = re.search(r"^Status: (holds|partly|not yet)\b", clause, re.MULTILINE)
         assert status, clause.splitlines()[0]
-        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", clause)
-        assert named or status[1] == "not yet", clause.splitlines()[0]
-        missing = [f"{path}::{test}" for path, test in named if not has_test(ROOT / path, test)]
-        assert missing == []
+        assert named_tests(clause) or status[1] == "not yet", clause.splitlines()[0]
+
+
+def test_the_faults_name_tests_that_exist() -> None:
+    """Every row says what happens, what people see, and which test shows it, or that none does yet."""
+    rows = [line for line in (DOCS / "faults.md").read_text().splitlines() if line.startswith("| ")]
+    for row in rows:
+        _, fault, happens, seen, shown, _ = (cell.strip() for cell in row.split("|"))
+        assert all((fault, happens, seen)), row
+        assert shown == "Test" or named_tests(shown) or shown.startswith("Not yet"), row
+    assert len(rows) > 40
+
+
+def named_tests(text: str) -> list[str]:
+    """The tests that a page names, all of which exist."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert [f"{path}::{test}" for path, test in named if not has_test(ROOT / path, test)] == []
+    return [test for _, test in named]
 
 
 def has_test(path: Path, test: str) -> bool:
