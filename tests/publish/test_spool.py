@@ -185,6 +185,20 @@ def test_a_forked_child_neither_holds_nor_frees_the_file_of_its_parent(folder: P
     assert done.stdout == "\n"
 
 
+def test_a_forked_child_takes_what_its_parent_has_left(folder: Path) -> None:
+    """It was its parent's own, and so not the child's."""
+    spool = begin(folder)
+    spool.put(story("a"))
+    left, leave = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(left, 1)
+        os._exit(len(list(left_behind(folder))))
+    spool.close()
+    os.write(leave, b".")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
 @pytest.mark.parametrize("what", ["link", "fifo", "folder"])
 def test_only_plain_files_of_the_owner_are_taken(folder: Path, tmp_path: Path, what: str) -> None:
     """Somebody else may have put something there."""
