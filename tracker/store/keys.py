@@ -69,16 +69,6 @@ class Keys:
         return f"{self.prefix}worker:{worker}:jobs"
 
     @property
-    def recorder(self) -> str:
-        """Token of the active recorder; it runs out when that one says no more."""
-        return self.prefix + "recorder"
-
-    @property
-    def late(self) -> str:
-        """List of replayed blobs that wait for the recorder."""
-        return self.prefix + "late"
-
-    @property
     def late_dropped(self) -> str:
         """How many of them the list had no room for."""
         return self.prefix + "late:dropped"
