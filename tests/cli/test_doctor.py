@@ -21,7 +21,7 @@ from tests.cli.conftest import Run
 from tests.cli.system import free_address
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
-from tests.store.making import NOW, by, started
+from tests.store.making import NOW, by, ended, started
 from tracker import doctor
 from tracker.cli import doctor as cli_doctor
 from tracker.doctor import CHECKS, Case, Check, Finding, Level, examine, finding, machine, namespace, shown_settings
@@ -29,10 +29,11 @@ from tracker.doctor.finding import failure
 from tracker.doctor.machine import versions
 from tracker.embedded import ensure_server
 from tracker.errors import StoreUnavailable
+from tracker.history.recorder import Recorder
 from tracker.model import QueuePart
 from tracker.publish.spool import begin
 from tracker.settings import Settings, without_password
-from tracker.store import About, Hold, JobInfo, Lease, QueueItem, Store
+from tracker.store import About, ArchiveInfo, Hold, JobInfo, Lease, QueueItem, Store
 from tracker.store import server as server_module
 from tracker.store.server import facts_of
 
@@ -96,11 +97,10 @@ def fall_silent(store: Store, process: str, seconds: float) -> None:
 
 def test_a_healthy_installation_is_well(tracker: Run, store: Store) -> None:
     """Exit code 0, every check in its order, and the settings on top."""
-    store.append([Hold("token", 60)])
     store.publish_jobs("w1", [JobInfo("files.process", {}, "celery")])
     command = tracker("doctor")
     assert command.code() == 0
-    assert command.lines[0].startswith("TRACKER_REDIS_URL   redis://127.0.0.1:")
+    assert command.lines[0].startswith("TRACKER_REDIS_URL     redis://127.0.0.1:")
     assert command.lines[-1] == "all is well"
     assert "problem" not in command.out
     assert "an event was stored and heard within" in command.out
@@ -108,6 +108,7 @@ def test_a_healthy_installation_is_well(tracker: Run, store: Store) -> None:
 
 def test_json_is_one_finding_a_line(tracker: Run, store: Store) -> None:
     """Always the same five fields; the order is that of the checks."""
+    store.client.redis.delete(store.keys.recorder)
     command = tracker("doctor", "--json")
     assert command.code() == 0
     assert {tuple(one) for one in command.objects} == {("check", "level", "found", "why", "remedy")}
@@ -156,7 +157,7 @@ def test_a_running_embedded_server_is_found(tracker: Run, tmp_path: Path) -> Non
     command = tracker("doctor", TRACKER_REDIS_URL="")
     assert command.code() == 0
     embedded.stop()
-    assert f"TRACKER_REDIS_URL   {without_password(embedded.url)}" in command.lines
+    assert f"TRACKER_REDIS_URL     {without_password(embedded.url)}" in command.lines
     assert "append-only file, everysec" in command.out
 
 
@@ -663,3 +664,51 @@ def test_what_never_answers_does_not_hold_the_rest_up(
     assert [finding.check for finding in findings] == ["settings", name]
     assert findings[-1].level is Level.PROBLEM
     assert findings[-1].found.startswith("no answer within 0.2 s")
+
+
+# ---- the archive ---------------------------------------------------------------------------------
+
+
+def test_the_archive_that_is_read_is_compared_with_the_one_that_is_written(
+    own: Store, on_server: Settings, tmp_path: Path
+) -> None:
+    """The same is well; another one on this machine is a problem, one elsewhere worth knowing."""
+    assert [level for level, _ in said(look(on_server), "archive")] == ["note"]
+    recorder = Recorder.of(on_server, own)
+    recorder.turn()
+    assert [level for level, _ in said(look(on_server), "archive")] == ["ok"]
+    elsewhere = replace(on_server, archive_url=f"sqlite:///{tmp_path}/other.sqlite3")
+    found = worst(look(elsewhere), "archive")
+    assert found.level == "problem"
+    assert "TRACKER_ARCHIVE_URL" in found.remedy
+    own.append([Hold(recorder._token, 60, ArchiveInfo("x", "node-9", "/srv/archive.sqlite3"))])
+    (level, text), *_ = said(look(on_server), "archive")
+    assert (level, "node-9" in text) == ("note", True)
+
+
+def test_an_archive_that_cannot_be_read_is_a_problem(own: Store, on_server: Settings, tmp_path: Path) -> None:
+    """The file is named."""
+    Recorder.of(on_server, own).turn()
+    broken = tmp_path / "broken.sqlite3"
+    broken.write_bytes(b"no database at all " * 1000)
+    found = worst(look(replace(on_server, archive_url=f"sqlite:///{broken}")), "archive")
+    assert (found.level, "broken.sqlite3" in found.found) == ("problem", True)
+
+
+def test_operations_that_do_not_leave_are_told(own: Store, on_server: Settings) -> None:
+    """Only where somebody should see to it."""
+    own.append([started("a"), ended("a")])
+    own.client.redis.zincrby(own.keys.ended, -3600, "a")
+    assert said(look(on_server), "moving") == []
+    own.append([Hold("somebody", 60)])
+    assert [level for level, _ in said(look(on_server), "moving")] == ["warning"]
+
+
+def test_what_ended_operations_take_is_told_and_what_was_removed(own: Store, on_server: Settings) -> None:
+    """Before they are too many, and afterwards."""
+    own.append([started("a"), ended("a")])
+    assert [level for level, _ in said(look(on_server), "budget")] == ["ok"]
+    tight = replace(on_server, redis_budget=100)
+    own.client.redis.set(own.keys.trimmed, 7)
+    levels = [level for level, _ in said(look(tight), "budget")]
+    assert levels == ["warning", "warning"]

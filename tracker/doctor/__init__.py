@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from tracker.doctor import machine, namespace, server
+from tracker.doctor import archive, machine, namespace, server
 from tracker.doctor.case import Case
 from tracker.doctor.finding import Finding, Findings, Level, failure, problem, warning
 from tracker.doctor.machine import shown_settings
@@ -55,6 +55,9 @@ CHECKS = (
     Check("publish", namespace.publish),
     Check("recorder", namespace.recorder),
     Check("late", namespace.late),
+    Check("archive", archive.archive),
+    Check("moving", archive.moving),
+    Check("budget", archive.budget),
     Check("processes", namespace.processes),
     Check("unsent", namespace.unsent),
     Check("jobs", namespace.jobs),

@@ -20,7 +20,7 @@ class Case:
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.settings.redis_url or "", self.settings.namespace, live_days=self.settings.live_days)
+        return Store.of(self.settings)
 
     @cached_property
     def facts(self) -> ServerFacts:

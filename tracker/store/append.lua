@@ -122,7 +122,8 @@ local function charge(id, key, ended)
   local before, bytes = tonumber(redis.call('HGET', key, 'bytes') or 0), 0
   if ended then
     for _, owned in ipairs({key, log_key(id), results_key(id)}) do
-      bytes = bytes + (redis.call('MEMORY', 'USAGE', owned) or 0)
+      local usage = redis.pcall('MEMORY', 'USAGE', owned) -- Some who rent Redis out do not allow it.
+      if type(usage) == 'number' then bytes = bytes + usage end
     end
   end
   if bytes == before then return end

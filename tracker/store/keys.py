@@ -55,6 +55,16 @@ class Keys:
         return self.prefix + "late"
 
     @property
+    def bytes(self) -> str:
+        """How many bytes ended operations take."""
+        return self.prefix + "bytes"
+
+    @property
+    def trimmed(self) -> str:
+        """How many ended operations were removed because they were too old, or took too much."""
+        return self.prefix + "trimmed"
+
+    @property
     def jobs(self) -> str:
         """Hash of published jobs by name."""
         return self.prefix + "jobs"
