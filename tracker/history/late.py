@@ -1,7 +1,7 @@
 """Takes in what processes that are gone had on their disk, of runs that Redis does not know.
 
-Such a run may be all there is of its operation: then it is stored like any other. Or there are newer runs, in Redis or
-in the archive: then it becomes an earlier attempt there, and decides nothing.
+Such a run may be all there is of its operation, or the newest of it: then it is stored like any other. Or there are
+newer ones, in Redis or in the archive: then it becomes an earlier attempt there, and decides nothing.
 """
 
 from __future__ import annotations
@@ -49,11 +49,18 @@ class Late:
         return False
 
     def _take_in(self, blob: RunBlob) -> None:
-        ((operation_here, run_here),) = self._store.leaving.here([(blob.operation, blob.run)])
-        if run_here or not (operation_here or self._archive.heads([blob.operation])):
+        ((_, run_here),) = self._store.leaving.here([(blob.operation, blob.run)])
+        if run_here or self._is_newest(blob):
             self._tell(blob)
         else:
             self._archive.write([self._record(blob)])
+
+    def _is_newest(self, blob: RunBlob) -> bool:
+        """Whether no run of its operation is known that began later, or of which nobody can say."""
+        known = self._store.operation(blob.operation) or self._archive.heads([blob.operation]).get(blob.operation)
+        if known is None or known.run is None:
+            return True
+        return blob.head is not None and blob.head.started > known.run.started
 
     def _tell(self, blob: RunBlob) -> None:
         blob = replace(blob, replay=False)

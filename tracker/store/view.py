@@ -61,6 +61,10 @@ class View:
         for rev, event in enumerate(change.events, first):
             if apply(parts, event, rev, change.attempt):
                 operation = compose(parts, steps=False)
+                if event.run and event.run != operation.run:
+                    # Of an older run: its steps are not those that the operation shows.
+                    news.append(LiveEvent(EventType.OPERATION_UPDATE, event.ts, operation))
+                    continue
                 news.append(LiveEvent(event.type, event.ts, operation, event.step, log=event.log))
                 news += [LiveEvent(EventType.OPERATION_UPDATE, event.ts, operation, step) for step in event.pending]
         return news
