@@ -10,11 +10,11 @@ import msgspec
 
 from tests.checker.history import Stored, StoredRun
 from tests.checker.watching import everything
+from tests.store.revs import feed
 from tracker.archive import Archive
 from tracker.compose import compose
 from tracker.model import Attempt, Children, Record, RunPart, StepState
 from tracker.store import RunBlob, Store
-from tracker.store.follow import _change
 
 
 def collect(store: Store, archive: Archive | None = None, ids: Iterable[str] = ()) -> list[Stored]:
@@ -70,7 +70,5 @@ def take_late(store: Store) -> set[str]:
 
 def told_twice(store: Store) -> list[tuple[str, int]]:
     """Run and seq of every event that the feed holds more than once."""
-    entries = store.client.redis.xrange(store.keys.feed)
-    changes = [_change(entry.decode(), fields[b"m"]) for entry, fields in entries]
-    times = Counter((event.run, event.seq) for change in changes for event in change.events if event.seq)
+    times = Counter((event.run, event.seq) for change in feed(store) for event in change.events if event.seq)
     return [event for event, number in times.items() if number > 1]

@@ -10,11 +10,11 @@ import pytest
 
 from tests.cli.commands import ROOT, TRACKER
 from tests.cli.conftest import Run
-from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
+from tests.store.making import NOW, batch_of, blob, ended, head, leave, queued, started
 from tracker.archive import Archive
 from tracker.model import Error, QueuePart, RunPart, Status, StepState, StepStatus
 from tracker.settings import Settings
-from tracker.store import JobInfo, Leave, QueueItem, Store
+from tracker.store import JobInfo, QueueItem, Store
 
 HOSTILE = "a[/bold]<script>\x1b[31m\x1b]0;title\x07\u202e\nb" + "x" * 10_000
 
@@ -168,7 +168,7 @@ def test_what_was_archived_is_found_like_everything_else(
     archive = Archive(Settings.from_env(environment).archive, store.keys.namespace)
     store.append([started("0197aaaa-0"), ended("0197aaaa-0", Status.ERROR), started("0197aaaa-1")])
     archive.write(store.leaving.records(["0197aaaa-0"]))
-    store.append([Leave("0197aaaa-0", 2, 0)])
+    store.append([leave(store, "0197aaaa-0")])
     assert store.operation("0197aaaa-0") is None
     listed, shown = tracker("ls"), tracker("show", "0197aaaa-0", "--json")
     assert (listed.code(), shown.code()) == (0, 0)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.store.making import NOW, batch_of, blob, ended, started
+from tests.store.revs import rev_of
 from tests.support import wait_for
 from tracker.model import Error, Event, RunPart, Status, StepState, StepStatus
 from tracker.store import RunBlob, Store
@@ -28,9 +29,7 @@ def test_ctrl_c_gives_the_cursor_back_and_leaves_the_operation_alone(tracker: Ru
     assert command.echoes()
     assert "Traceback" not in command.out
     assert "it goes on. Watch it again: tracker watch one" in command.text
-    parts = store.operation("one")
-    assert parts is not None
-    assert parts.rev == 1
+    assert rev_of(store, "one") == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from tests.store.revs import beginnings, first_rev
 from tracker.compose import compose
 from tracker.model import Operation, Parts
 from tracker.store import Change, Reset, Store, Tick, View
@@ -19,20 +20,25 @@ class Following:
         self.stale = False
         self._store = Store(store.client.url, store.keys.namespace)
         self._operation = operation
+        self._begun: dict[str, int] = {}
         self._view = View(self._store.operation)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
         self._thread.start()
 
     def revs(self, id: str) -> list[int]:
-        """The rev of every event heard of an operation since the last reset, in the order they came."""
+        """The rev of every event heard of an operation since the last reset, in the order they came.
+
+        As everywhere here, the first one that the store ever gave it counts as 1.
+        """
         changes = [change for change in self.changes if change.operation == id]
-        return [rev for change in changes for rev in range(change.rev - len(change.events) + 1, change.rev + 1)]
+        revs = [rev for change in changes for rev in range(first_rev(change), change.rev + 1)]
+        return [rev - self._begun[id] for rev in revs]
 
     def rev(self, id: str) -> int:
         """Up to where the operation is known."""
         operation = self.seen.get(id)
-        return operation.rev if operation else 0
+        return operation.rev - self._begun[id] if operation else 0
 
     def ask_to_stop(self) -> None:
         self._stop.set()
@@ -47,6 +53,8 @@ class Following:
             if isinstance(item, Reset):
                 self._begin_anew(item)
             elif isinstance(item, Change):
+                if item.fresh:
+                    self._begun[item.operation] = first_rev(item) - 1
                 self._view.apply(item)
                 self.changes.append(item)
                 self.seen = self.seen | self._composed(item.operation, item.parent)
@@ -55,6 +63,7 @@ class Following:
         self._view = View(self._store.operation)
         for parts in self._snapshot():
             self._view.put(parts)
+        self._begun |= beginnings(self._store)
         self.changes = []
         self.seen = self._composed(*self._view.parts)
         self.resets.append(reset.reason)

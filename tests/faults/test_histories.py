@@ -131,13 +131,15 @@ def test_a_flush_is_a_reset_for_who_follows_one_operation(
 def test_an_operation_told_anew_after_a_flush_is_seen_by_who_follows_it(
     server: BreakableServer, store: Store, following: Follow
 ) -> None:
-    """Its numbers begin again, and what they tell is the truth from then on."""
+    """Its numbers go on growing, and what they tell is the truth from then on."""
     watcher = following(operation="a")
     wait_for(lambda: watcher.resets)
     store.append([started("a"), *(step_event("a", seq) for seq in range(2, 10))])
     wait_for(lambda: watcher.rev("a") == 9)
+    before = watcher.seen["a"].rev
     server.flush()
     store.append([whole("a", 10)])
+    wait_for(lambda: watcher.seen["a"].rev > before)
     store.append([ended("a", seq=11)])
     wait_for(lambda: watcher.seen == stored(store))
     assert watcher.rev("a") == 2
@@ -148,11 +150,14 @@ def test_an_operation_whose_keys_were_lost_is_seen_when_it_is_told_anew(store: S
     watcher = following()
     store.append([started("a"), *(step_event("a", seq) for seq in range(2, 10))])
     wait_for(lambda: watcher.rev("a") == 9)
+    before = watcher.seen["a"].rev
     store.client.redis.delete(store.keys.operation("a"))
     store.append([whole("a", 10)])
+    wait_for(lambda: watcher.seen["a"].rev > before)
     store.append([ended("a", seq=11)])
     wait_for(lambda: watcher.rev("a") == 2)
     assert watcher.seen == stored(store)
+    assert watcher.resets == ["start"]
 
 
 def test_who_watches_one_operation_holds_nothing_of_a_history_that_is_over(

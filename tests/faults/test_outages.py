@@ -14,13 +14,13 @@ import pytest
 
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
+from tests.store.revs import feed, rev_of
 from tests.support import wait_for
 from tracker import StepTracker
 from tracker.compose import compose
 from tracker.model import Event, Operation, Status
 from tracker.publish import Publisher, outage
 from tracker.store import Store
-from tracker.store.follow import _change
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,9 +41,7 @@ def story() -> list[str]:
 
 def events_of(store: Store, id: str) -> list[Event]:
     """The stored events of one operation, in order."""
-    entries = store.client.redis.xrange(store.keys.feed)
-    changes = [_change(entry.decode(), fields[b"m"]) for entry, fields in entries]
-    return [event for change in changes if change.operation == id for event in change.events]
+    return [event for change in feed(store) if change.operation == id for event in change.events]
 
 
 def stored(store: Store, id: str) -> Operation:
@@ -169,7 +167,7 @@ def test_what_is_done_while_redis(
     for id in ("before", "during", "more"):
         assert [event.type for event in events_of(store, id)] == story()
         assert len(store.logs(id)) == STEPS
-        assert stored(store, id).rev == len(story())
+        assert rev_of(store, id) == len(story())
     assert files(spool) == []
     assert len(caplog.messages) == 1
     assert caplog.messages[0].endswith("; the work goes on")

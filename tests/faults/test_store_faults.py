@@ -16,7 +16,8 @@ from tests.faults.following import stored
 from tests.faults.picks import Every
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
-from tests.store.making import NOW, batch_of, by, ended, head, lease, queued, started, step_event, whole
+from tests.store.making import NOW, batch_of, by, ended, head, lease, leave, queued, started, step_event, whole
+from tests.store.revs import rev_of
 from tests.support import wait_for
 from tracker import StepTracker, event_bus
 from tracker.compose import compose
@@ -160,7 +161,7 @@ def test_fifty_watchers_that_join_while_events_are_written_all_end_with_the_full
     for thread in writing:
         thread.join()
     final = stored(store)
-    assert [operation.rev for operation in final.values()] == [250] * 4
+    assert [rev_of(store, id) for id in ids] == [250] * 4
     for watcher in watchers:
         wait_for(lambda watcher=watcher: watcher.seen == final)
         assert watcher.resets == ["start"]
@@ -303,7 +304,8 @@ def touch_everything(store: Store) -> None:
     store.append([replace(started("gone"), replay=True)])
     store.client.redis.zadd(store.keys.prefix + "ended", {"b": 1})
     assert store.append([Trim()]) == [Answer("stored", 3)]
-    store.append([started("left"), ended("left"), Leave("left", 2, 0)])
+    store.append([started("left"), ended("left")])
+    store.append([leave(store, "left")])
     used = (whole("x", 1), queued("x"), Seal("x", 1), Hold("x", 1), Trim(), lease("x"), silence, Leave("x", 1, 0))
     kinds = {type(item) for item in used} | {VerdictItem}
     assert kinds == set(get_args(Item)), "a new kind of item belongs in here, too"

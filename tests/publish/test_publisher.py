@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.revs import feed
 from tests.support import Clock, wait_for
 from tracker import StepTracker, _sink, event_bus
 from tracker.compose import compose
@@ -37,11 +38,7 @@ def stored(store: Store, id: str) -> Operation:
 
 def events_of(store: Store, id: str) -> list[str]:
     """Types of the stored events of one operation, in order."""
-    from tracker.store.follow import _change
-
-    entries = store.client.redis.xrange(store.keys.feed)
-    changes = [_change(entry.decode(), fields[b"m"]) for entry, fields in entries]
-    return [str(event.type) for change in changes if change.operation == id for event in change.events]
+    return [str(event.type) for change in feed(store) if change.operation == id for event in change.events]
 
 
 def work(id: str, steps: int = 3) -> None:

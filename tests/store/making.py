@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tracker.model import Event, QueuePart, RunPart, Status, StepState, StepStatus
-from tracker.store import About, Lease, QueueItem, RunBlob, Seal, Store
+from tracker.store import About, Lease, Leave, QueueItem, RunBlob, Seal, Store
 
 NOW = 1_800_000_000.0
 
@@ -67,6 +67,13 @@ def batch_of(store: Store, size: int, batch: str = "b") -> list[str]:
     children = [queued(id, parent=batch, index=index) for index, id in enumerate(ids, 1)]
     store.append([queued(batch, batch=True), *children, Seal(batch, size)])
     return ids
+
+
+def leave(store: Store, id: str) -> Leave:
+    """What an archiver says that has kept the operation as it is stored now."""
+    parts = store.operation(id)
+    assert parts is not None
+    return Leave(id, parts.rev, parts.children.version)
 
 
 def by(process: str, blob: RunBlob) -> RunBlob:

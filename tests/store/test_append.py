@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.store.making import NOW, batch_of, blob, ended, head, queued, started, step_event
+from tests.store.revs import feed, rev_of
 from tracker.compose import compose
 from tracker.model import Event, Status, StepState, StepStatus, Verdict
 from tracker.store import Answer, RunBlob, Store, VerdictItem
@@ -57,11 +58,10 @@ def test_rev_is_dense_whoever_makes_the_change(store: Store) -> None:
     store.append([queued("a"), started("a")])
     verdict = Verdict(Status.LOST, NOW, "worker", run="r1")
     store.append([VerdictItem("a", Status.RUNNING, verdict)])
-    entries = store.client.redis.xrange(store.keys.feed)
-    parts = store.operation("a")
-    assert len(entries) == 3
-    assert parts is not None
-    assert parts.rev == 3
+    changes = feed(store)
+    assert [change.rev - changes[0].rev for change in changes] == [0, 1, 2]
+    assert [change.fresh for change in changes] == [True, False, False]
+    assert rev_of(store, "a") == 3
     assert status(store, "a") is Status.LOST
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.store.making import batch_of, ended, queued, started, step_event
+from tests.store.revs import beginnings
 from tests.support import wait_for
 from tracker.model import LiveEvent, Status
 from tracker.store import Change, Reset, Store, Tick, View
@@ -40,8 +41,10 @@ class Watching:
                 self.stale = item.stale
 
     def revs(self, id: str) -> list[int]:
-        """The revs heard of one operation, counts of children apart."""
-        return [e.operation.rev for e in self.events if e.operation.id == id and e.type != "operation.update"]
+        """The revs heard of one operation, counts of children apart; its first one ever counts as 1."""
+        heard = [e.operation.rev for e in self.events if e.operation.id == id and e.type != "operation.update"]
+        begun = beginnings(self._store).get(id, 0)
+        return [rev - begun for rev in heard]
 
     def ask_to_stop(self) -> None:
         self._stop.set()

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.store.making import NOW, batch_of, by, ended, lease, queued, started, step_event
+from tests.store.revs import beginnings, feed, first_rev
 from tracker.compose import apply, compose
 from tracker.model import Children, Operation, Parts, Status, Verdict
 from tracker.store import Answer, Lease, LiveRun, RunBlob, Silence, Store, VerdictItem
-from tracker.store.follow import _change
 
 
 def operation(store: Store, id: str) -> Operation:
@@ -42,13 +42,11 @@ def open_run(store: Store, id: str = "a", run: str = "r1", process: str = "p", p
 
 def watched(store: Store, id: str) -> Operation:
     """The operation as somebody sees it who heard every change and never read it."""
-    parts = Parts(id)
-    for entry, fields in store.client.redis.xrange(store.keys.feed):
-        change = _change(entry.decode(), fields[b"m"])
+    parts = Parts(id, beginnings(store)[id])
+    for change in feed(store):
         if change.operation == id:
-            first = change.rev - len(change.events) + 1
-            assert first == parts.rev + 1, "rev has a hole"
-            for rev, event in enumerate(change.events, first):
+            assert first_rev(change) == parts.rev + 1, "rev has a hole"
+            for rev, event in enumerate(change.events, first_rev(change)):
                 apply(parts, event, rev, change.attempt)
         if change.parent == id and change.children is not None:
             parts.children = change.children

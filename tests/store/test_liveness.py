@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.making import batch_of, blob, by, ended, head, lease, started
+from tests.store.revs import rev_of
 from tests.support import Clock
 from tracker.compose import compose
 from tracker.embedded import Server, ensure_server
@@ -70,7 +71,7 @@ def test_a_process_that_renews_is_never_judged(store: Store, clock: Clock) -> No
     turn()
     clock.pass_by(2 * LOST_AFTER, turn)
     assert seen(store) == WELL
-    assert operation(store, "a").rev == 1
+    assert rev_of(store, "a") == 1
 
 
 def test_a_process_that_goes_on_without_a_run_has_lost_it(store: Store, clock: Clock) -> None:

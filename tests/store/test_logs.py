@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.store.making import NOW
+from tests.store.making import NOW, leave
 from tracker.history import History
 from tracker.model import Event, EventType, LogLine, RunPart, Status
-from tracker.store import Answer, Leave, RunBlob, Store
+from tracker.store import Answer, RunBlob, Store
 
 
 def lines(run: str, first: int, *texts: str, resumes: bool = False, results: dict[str, bytes] | None = None) -> RunBlob:
@@ -55,5 +55,5 @@ def test_lines_and_results_leave_with_their_operation(store: Store) -> None:
     event = Event(EventType.OPERATION_COMPLETE, "a", NOW, "r1", 2, head=head)
     store.append([RunBlob("a", "r1", [event], "", NOW, head)])
     assert redis.exists(*keys) == 3
-    assert store.append([Leave("a", 2, 0)]) == [Answer("stored", 0)]
+    assert store.append([leave(store, "a")]) == [Answer("stored", 0)]
     assert redis.exists(*keys) == 0
