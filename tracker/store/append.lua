@@ -58,7 +58,11 @@ end
 -- stop here, with half of the call done: followers find what they were not told.
 local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
   local message = '{"op":"' .. id .. '","rev":' .. rev .. ',"attempt":' .. attempt .. ',"parent":"' .. parent .. '"'
-  if fresh then message = message .. ',"fresh":true' end
+  if fresh then
+    message = message .. ',"fresh":true'
+    -- Its children may have been told before it, to watchers that had nothing to add their counts to.
+    hole = hole or redis.call('HEXISTS', operation_key(id), 'children') == 1
+  end
   if counts then message = message .. ',"counts":' .. counts end
   if hole then message = message .. ',"hole":true' end
   message = message .. ',"events":' .. events .. '}'
