@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cli.conftest import Run
 from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started, step_event
-from tests.store.revs import beginnings
+from tests.store.revs import begun
 from tests.support import wait_for
 from tracker.clock import now
 from tracker.embedded import ensure_server
@@ -44,8 +44,8 @@ def test_json_is_a_snapshot_and_then_every_event(tracker: Run, store: Store) -> 
     first, *events = command.objects
     assert (first["type"], first["operation"]["status"]) == ("snapshot", "running")
     assert [event["type"] for event in events] == ["step.start", "step.start", "operation.complete"]
-    begun = beginnings(store)["one"]
-    assert [event["operation"]["rev"] - begun for event in (first, *events)] == [1, 2, 3, 4]
+    before = begun(store, "one")
+    assert [event["operation"]["rev"] - before for event in (first, *events)] == [1, 2, 3, 4]
     assert events[1]["step"]["status"] == "complete"
     assert all(event["cursor"] for event in events)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 
-from tests.store.revs import beginnings, first_rev
+from tests.store.revs import beginnings, counted, first_rev
 from tracker.compose import compose
 from tracker.model import Operation, Parts
 from tracker.store import Change, Reset, Store, Tick, View
@@ -20,7 +21,7 @@ class Following:
         self.stale = False
         self._store = Store(store.client.url, store.keys.namespace)
         self._operation = operation
-        self._begun: dict[str, int] = {}
+        self._begun: dict[str, list[int]] = defaultdict(list)
         self._view = View(self._store.operation)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
@@ -29,16 +30,16 @@ class Following:
     def revs(self, id: str) -> list[int]:
         """The rev of every event heard of an operation since the last reset, in the order they came.
 
-        As everywhere here, the first one that the store ever gave it counts as 1.
+        As everywhere here, each is counted from where the store began to count them.
         """
         changes = [change for change in self.changes if change.operation == id]
         revs = [rev for change in changes for rev in range(first_rev(change), change.rev + 1)]
-        return [rev - self._begun[id] for rev in revs]
+        return counted(revs, self._begun[id])
 
     def rev(self, id: str) -> int:
         """Up to where the operation is known."""
         operation = self.seen.get(id)
-        return operation.rev - self._begun[id] if operation else 0
+        return counted([operation.rev], self._begun[id])[0] if operation else 0
 
     def ask_to_stop(self) -> None:
         self._stop.set()
@@ -54,7 +55,7 @@ class Following:
                 self._begin_anew(item)
             elif isinstance(item, Change):
                 if item.fresh:
-                    self._begun[item.operation] = first_rev(item) - 1
+                    self._begun[item.operation].append(first_rev(item) - 1)
                 self._view.apply(item)
                 self.changes.append(item)
                 self.seen = self.seen | self._composed(item.operation, item.parent)
@@ -63,7 +64,8 @@ class Following:
         self._view = View(self._store.operation)
         for parts in self._snapshot():
             self._view.put(parts)
-        self._begun |= beginnings(self._store)
+        for id, begun in beginnings(self._store).items():
+            self._begun[id] += begun
         self.changes = []
         self.seen = self._composed(*self._view.parts)
         self.resets.append(reset.reason)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.store.making import NOW, batch_of, by, ended, head, lease, queued, started, step_event
-from tests.store.revs import beginnings
+from tests.store.revs import begun
 from tests.support import wait_for
 from tracker.archive import Archive
 from tracker.errors import ArchiveUnavailable, EventsGone, NotFound, StoreUnavailable, TrackerError
@@ -351,8 +351,8 @@ def test_events_behind_a_cursor_come_in_order_and_only_what_the_feed_can_prove(
     """A cursor is somebody else's word."""
     store.append([started("a"), started("b"), step_event("a", 2), step_event("a", 3)])
     changes = history.events("a")
-    begun = beginnings(store)["a"]
-    assert [change.rev - begun for change in changes] == [1, 2, 3]
+    before = begun(store, "a")
+    assert [change.rev - before for change in changes] == [1, 2, 3]
     assert history.events("a", changes[0].cursor) == changes[1:]
     assert history.events("a", changes[-1].cursor) == []
     for gone in ("1-1", "9999999999999999999-0"):

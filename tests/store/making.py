@@ -76,6 +76,17 @@ def leave(store: Store, id: str) -> Leave:
     return Leave(id, parts.rev, parts.children.version)
 
 
+def go(store: Store, id: str) -> None:
+    """The operation leaves for the archive."""
+    assert [answer.kind for answer in store.append([leave(store, id)])] == ["stored"]
+
+
+def lose_all(store: Store, id: str) -> None:
+    """The store loses this operation with everything else it holds."""
+    assert store.client.redis.exists(store.keys.operation(id))
+    store.client.redis.delete(*store.client.redis.keys(store.keys.prefix + "*"))
+
+
 def by(process: str, blob: RunBlob) -> RunBlob:
     """The blob as a process sends it that has a lease."""
     return replace(blob, process=process)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
 from tracker.store import Change, Store
 from tracker.store.follow import _readable
 
@@ -17,13 +20,27 @@ def first_rev(change: Change) -> int:
     return change.rev - len(change.events) + 1
 
 
-def beginnings(store: Store) -> dict[str, int]:
-    """The rev just before the first change of each operation, of those that came back the last first one."""
-    return {change.operation: first_rev(change) - 1 for change in feed(store) if change.fresh}
+def beginnings(store: Store) -> dict[str, list[int]]:
+    """The rev just before each first change of each operation: more than one if it came back."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for change in feed(store):
+        if change.fresh:
+            found[change.operation].append(first_rev(change) - 1)
+    return found
+
+
+def begun(store: Store, id: str) -> int:
+    """The rev just before the first change of an operation, since it is in the store."""
+    return beginnings(store)[id][-1]
+
+
+def counted(revs: Iterable[int], beginnings: Sequence[int]) -> list[int]:
+    """Each rev counted from the beginning before it."""
+    return [rev - max((begun for begun in beginnings if begun < rev), default=0) for rev in revs]
 
 
 def rev_of(store: Store, id: str) -> int:
-    """Of what is stored: as many as there were changes, if not one was counted twice or left out."""
+    """Of what is stored: as many as there were changes, if none was counted twice or left out."""
     parts = store.operation(id)
     assert parts is not None
-    return parts.rev - beginnings(store)[id]
+    return parts.rev - begun(store, id)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-from tests.store.making import NOW, batch_of, blob, ended, head, queued, started, step_event
+import pytest
+
+from tests.store.making import NOW, batch_of, blob, ended, go, head, lose_all, queued, started, step_event
 from tests.store.revs import feed, rev_of
 from tracker.compose import compose
 from tracker.model import Event, Status, StepState, StepStatus, Verdict
@@ -63,6 +66,22 @@ def test_rev_is_dense_whoever_makes_the_change(store: Store) -> None:
     assert [change.fresh for change in changes] == [True, False, False]
     assert rev_of(store, "a") == 3
     assert status(store, "a") is Status.LOST
+
+
+@pytest.mark.parametrize("goes", [go, lose_all], ids=["left", "flushed"])
+def test_the_rev_of_an_operation_that_comes_back_goes_on_growing(
+    store: Store, goes: Callable[[Store, str], None]
+) -> None:
+    """It begins anew, densely, above all that was ever told of it, and its first change says so."""
+    store.append([started("a"), ended("a")])
+    (*_, before) = feed(store)
+    goes(store, "a")
+    store.append([started("a", "r2"), ended("a", run="r2")])
+    changes = feed(store)[-2:]
+    assert changes[0].rev > before.rev
+    assert changes[1].rev == changes[0].rev + 1
+    assert [change.fresh for change in changes] == [True, False]
+    assert rev_of(store, "a") == 2
 
 
 def test_a_second_run_is_the_next_attempt_and_decides(store: Store) -> None:

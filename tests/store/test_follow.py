@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.store.making import batch_of, ended, queued, started, step_event
-from tests.store.revs import beginnings
+from tests.store.making import batch_of, ended, go, lose_all, queued, started, step_event
+from tests.store.revs import beginnings, counted, feed
 from tests.support import wait_for
-from tracker.model import LiveEvent, Status
-from tracker.store import Change, Reset, Store, Tick, View
+from tracker.compose import compose
+from tracker.model import LiveEvent, Parts, Status
+from tracker.store import Change, Reset, Store, Tick, View, follow
 
 
 class Watching:
@@ -21,6 +22,8 @@ class Watching:
         self.resets: list[str] = []
         self.events: list[LiveEvent] = []
         self.stale = False
+        self.read: list[str] = []
+        """The operations that had to be read, as their changes did not tell everything."""
         self._store = store
         self._operation = operation
         self._stop = threading.Event()
@@ -29,7 +32,7 @@ class Watching:
         wait_for(lambda: self.resets)
 
     def _follow(self) -> None:
-        view = View(self._store.operation)
+        view = View(self._load)
         for item in self._store.follow(operation=self._operation, stop=self._stop):
             if isinstance(item, Reset):
                 for parts in self._store.operations(limit=500).items:
@@ -40,17 +43,26 @@ class Watching:
             elif isinstance(item, Tick):
                 self.stale = item.stale
 
+    def _load(self, id: str) -> Parts | None:
+        self.read.append(id)
+        return self._store.operation(id)
+
     def revs(self, id: str) -> list[int]:
-        """The revs heard of one operation, counts of children apart; its first one ever counts as 1."""
+        """The revs heard of one operation, counts of children apart, each counted from the beginning before it."""
         heard = [e.operation.rev for e in self.events if e.operation.id == id and e.type != "operation.update"]
-        begun = beginnings(self._store).get(id, 0)
-        return [rev - begun for rev in heard]
+        return counted(heard, beginnings(self._store)[id])
 
     def ask_to_stop(self) -> None:
         self._stop.set()
 
     def join(self) -> None:
         self._thread.join()
+
+
+def whole_of(store: Store, id: str) -> Parts:
+    parts = store.operation(id)
+    assert parts is not None
+    return parts
 
 
 @pytest.fixture
@@ -160,6 +172,76 @@ def test_watchers_that_join_while_events_are_written_end_with_the_same_state(
         wait_for(lambda one=one: one.revs("end"))
         revs = one.revs("a")
         assert not revs or revs == list(range(revs[0], 300))
+
+
+@pytest.mark.parametrize("goes", [go, lose_all], ids=["left", "flushed"])
+def test_an_operation_that_comes_back_is_shown_at_once(store: Store, goes: Callable[[Store, str], None]) -> None:
+    """Whoever held it needs no read to tell the new history from the old one, and mixes nothing of the two."""
+    read: list[str] = []
+
+    def load(id: str) -> Parts | None:
+        read.append(id)
+        return store.operation(id)
+
+    view = View(load)
+    store.append([started("a"), step_event("a", 2, 1), step_event("a", 3, 2), ended("a", seq=4)])
+    for change in feed(store):
+        view.apply(change)
+    old, before = feed(store), view.parts["a"]
+    goes(store, "a")
+    store.append([started("a", "r2"), ended("a", run="r2")])
+    back, then = feed(store)[-2:]
+    (event,) = view.apply(back)
+    assert (event.operation.run, event.operation.status, event.operation.attempt) == ("r2", Status.RUNNING, 1)
+    assert event.operation.rev > before.rev
+    assert view.parts["a"].steps == {}
+    assert [news for change in (*old, back) for news in view.apply(change)] == []
+    view.apply(then)
+    assert compose(view.parts["a"]) == compose(whole_of(store, "a"))
+    assert read == []
+
+
+@pytest.mark.parametrize("operation", [None, "a"], ids=["all", "one"])
+def test_a_follower_hears_at_once_of_an_operation_that_comes_back(
+    store: Store, watch: Callable[..., Watching], operation: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it follows everything or only that one: without a reset, and before it looks what it has missed."""
+    monkeypatch.setattr(follow, "COMPARE_EVERY", 3600)
+    store.append([started("a"), step_event("a", 2)])
+    watching = watch(operation)
+    store.append([ended("a", seq=3)])
+    wait_for(lambda: watching.revs("a") == [3])
+    go(store, "a")
+    store.append([started("a", "r2"), ended("a", run="r2")])
+    wait_for(lambda: len(watching.revs("a")) == 3)
+    assert watching.revs("a")[1:] == [1, 2]
+    assert watching.read == []
+    assert watching.resets == ["start"]
+
+
+def test_a_snapshot_newer_than_a_first_change_is_not_undone_by_it(store: Store) -> None:
+    """Who joins late hears again of how it began."""
+    view = View(store.operation)
+    store.append([started("a"), step_event("a", 2)])
+    view.put(whole_of(store, "a"))
+    for change in feed(store):
+        assert view.apply(change) == []
+    assert view.parts["a"] == whole_of(store, "a")
+
+
+def test_children_told_before_their_parent_are_counted_by_who_hears_of_it_later(store: Store) -> None:
+    """Also when it was held before it left: its first change alone does not tell of them."""
+    view = View(store.operation)
+    store.append([started("p"), ended("p")])
+    view.put(whole_of(store, "p"))
+    go(store, "p")
+    heard = len(feed(store))
+    store.append([started("child", parent="p"), ended("child", parent="p")])
+    store.append([started("p", "r2")])
+    for change in feed(store)[heard:]:
+        view.apply(change)
+    assert view.parts["p"].children.complete == 1
+    assert compose(view.parts["p"]) == compose(whole_of(store, "p"))
 
 
 def test_an_entry_that_makes_no_sense_is_a_reset_and_not_the_end(

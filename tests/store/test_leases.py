@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.store.making import NOW, batch_of, by, ended, lease, queued, started, step_event
-from tests.store.revs import beginnings, feed, first_rev
+from tests.store.revs import begun, feed, first_rev
 from tracker.compose import apply, compose
 from tracker.model import Children, Operation, Parts, Status, Verdict
 from tracker.store import Answer, Lease, LiveRun, RunBlob, Silence, Store, VerdictItem
@@ -42,7 +42,7 @@ def open_run(store: Store, id: str = "a", run: str = "r1", process: str = "p", p
 
 def watched(store: Store, id: str) -> Operation:
     """The operation as somebody sees it who heard every change and never read it."""
-    parts = Parts(id, beginnings(store)[id])
+    parts = Parts(id, begun(store, id))
     for change in feed(store):
         if change.operation == id:
             assert first_rev(change) == parts.rev + 1, "rev has a hole"

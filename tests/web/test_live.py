@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from tests.store.making import NOW, batch_of, by, ended, head, lease, queued, started, step_event
-from tests.store.revs import beginnings
+from tests.store.revs import begun
 from tests.support import wait_for
 from tests.web.client import Server, serving
 from tracker.embedded import ensure_server
@@ -48,7 +48,7 @@ def test_a_snapshot_comes_first_and_every_change_after_it(server: Server, store:
         store.append([ended(op, seq=4)])
         watcher.event(f"operation:{op}", lambda event: event["operation"]["status"] == "complete")
         events = watcher.events(f"operation:{op}")
-        revs = [event["operation"]["rev"] - beginnings(store)[op] for event in events]
+        revs = [event["operation"]["rev"] - begun(store, op) for event in events]
         assert revs == sorted(revs)
         assert revs[-1] == 5
         assert [event["step"]["status"] for event in events if event.get("step")][-1] == "complete"
@@ -151,7 +151,7 @@ def test_children_arrive_whole_and_merged(server: Server, store: Store, op: str)
 def test_two_watchers_of_one_operation_both_see_everything(server: Server, store: Store, op: str) -> None:
     """One who comes later takes nothing away from the one who was there."""
     store.append([started(op)])
-    begun = beginnings(store)[op]
+    before = begun(store, op)
     with server.watch("operations") as early:
         early.until("snapshot")
         for seq in range(2, 30):
@@ -159,7 +159,7 @@ def test_two_watchers_of_one_operation_both_see_everything(server: Server, store
             if seq == 15:
                 with server.watch("operations", f"operation:{op}") as late:
                     late.until("snapshot")
-        early.event("operations", lambda event: event["operation"]["rev"] - begun == 29)
+        early.event("operations", lambda event: event["operation"]["rev"] - before == 29)
 
 
 def test_heartbeats_come_and_name_the_position(server: Server, store: Store, op: str) -> None:
@@ -305,13 +305,13 @@ def test_a_client_that_reads_nothing_disturbs_nobody(redis_url: str, namespace: 
     with serving(redis_url, namespace, tmp_path / "log", unread=2.0, sockets=2, threads=6) as server:
         stalled = stalled_client(server)
         store.append([started("op")])
-        begun = beginnings(store)["op"]
+        before = begun(store, "op")
         with server.watch("operations") as watcher:
             watcher.until("snapshot")
             for seq in range(2, 400):
                 store.append([big_step("op", seq)])
                 if seq % 20 == 0:
-                    watcher.event("operations", lambda event, rev=begun + seq: event["operation"]["rev"] >= rev)
+                    watcher.event("operations", lambda event, rev=before + seq: event["operation"]["rev"] >= rev)
             wait_for(lambda: seats_free(server), timeout=60)
         stalled.close()
     store.client.disconnect()
@@ -367,13 +367,13 @@ def test_more_sockets_than_allowed_leave_http_working(redis_url: str, namespace:
 def test_what_waits_for_a_snapshot_is_not_lost(server: Server, store: Store, op: str) -> None:
     """Changes made while clients subscribe arrive, in the snapshot or after it."""
     store.append([started(op)])
-    begun = beginnings(store)[op]
+    before = begun(store, op)
     for seq in range(2, 40):
         with server.watch(f"operation:{op}") as watcher:
             store.append([step_event(op, seq)])
             snapshot = watcher.until("snapshot")["operations"][0]
-            if snapshot["rev"] < begun + seq:
-                watcher.event(f"operation:{op}", lambda event, rev=begun + seq: event["operation"]["rev"] >= rev)
+            if snapshot["rev"] < before + seq:
+                watcher.event(f"operation:{op}", lambda event, rev=before + seq: event["operation"]["rev"] >= rev)
 
 
 def test_a_second_run_clears_the_first_ones_error(server: Server, store: Store, op: str) -> None:
