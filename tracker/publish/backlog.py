@@ -33,6 +33,10 @@ class Left:
     spool: Spool
     open: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for blob in self.spool.sent():
+            self.note(blob)
+
     def note(self, blob: RunBlob) -> None:
         if blob.head is None or blob.head.status not in ENDED:
             self.open[blob.run] = blob.operation

@@ -89,7 +89,7 @@ class Spool:
         None are left if what follows is torn. A blob that this version does not understand is counted, and left out.
         """
         blobs, self._peeked = [], self._read
-        for body, end in _records(self._part()):
+        for body, end in _records(self._part(self._read, self._written)):
             self._peeked = self._read + end
             try:
                 blobs.append(_decode(body))
@@ -105,11 +105,21 @@ class Spool:
         with suppress(OSError):  # Then they are told again.
             os.pwrite(self._handle, _START.pack(MAGIC, self._read), 0)
 
-    def _part(self) -> bytes:
+    def sent(self) -> Iterator[RunBlob]:
+        """What was sent of it before it was this process's."""
+        place = _START.size
+        with suppress(OSError):
+            while place < self._read and (found := list(_records(self._part(place, self._read)))):
+                for body, _ in found:
+                    with suppress(msgspec.DecodeError):
+                        yield _decode(body)
+                place += found[-1][1]
+
+    def _part(self, start: int, end: int) -> bytes:
         """What to look at next: at least one record."""
-        header = os.pread(self._handle, _HEADER.size, self._read)
+        header = os.pread(self._handle, _HEADER.size, start)
         length = int(_HEADER.unpack(header)[0]) + _HEADER.size if len(header) == _HEADER.size else 0
-        return os.pread(self._handle, min(self.waiting, max(length, READ_AT_ONCE)), self._read)
+        return os.pread(self._handle, max(0, min(end - start, max(length, READ_AT_ONCE))), start)
 
     def remove(self) -> None:
         """Delete the file, with whatever is in it."""
