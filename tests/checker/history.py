@@ -56,6 +56,7 @@ class Stored(msgspec.Struct, omit_defaults=True):
 class Seen(msgspec.Struct, omit_defaults=True):
     """One thing a watcher saw: ``reset``, ``event``, ``state`` (read whole) or ``final`` (what it shows at the end).
 
+    The event with which the store began to count an operation's revs is its ``first``, whatever was seen of it before.
     A watcher whose events may be merged on the way writes them down as ``merged``, and one that shows no steps ends
     with ``last`` in place of ``final``. ``steps`` is what it learned of steps: all of them in a state, the changed one
     in an event.

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from tests.checker.history import Journal, Seen
+from tests.store.revs import first_rev
 from tracker.archive import Archive
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
@@ -98,15 +99,16 @@ class Follower:
 
     def _apply(self, change: Change) -> None:
         held = self._view.parts.get(change.operation)
-        next_rev = change.rev - len(change.events) + 1
-        read_again = change.hole or next_rev > (held.rev if held else 0) + 1
+        follows = change.fresh or (held is not None and first_rev(change) <= held.rev + 1)
+        read_again = change.hole or not follows
         news = self._view.apply(change)
         parts = self._view.parts.get(change.operation)
         if read_again and news and parts is not None:
             self._journal.write(state("state", parts))
             news = [event for event in news if event.operation.id != change.operation]
         for event in news:
-            self._journal.write(_event("event", event))
+            begins = change.fresh and (event.operation.id, event.operation.rev) == (change.operation, first_rev(change))
+            self._journal.write(_event("first" if begins else "event", event))
 
     @property
     def rev_sum(self) -> int:
