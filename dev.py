@@ -233,7 +233,8 @@ def test(arguments: Sequence[str]) -> int:
     """Everything, or with arguments only pytest with these; pytest's closing line comes last."""
     failed = [] if arguments else lint()
     prepare("dev")
-    code = call("pytest", ("pytest", *arguments))
+    # All of them wait for processes and sockets more than they compute, so each core takes its share.
+    code = call("pytest", ("pytest", *(arguments or ("-n", "auto"))))
     return report(failed) or code
 
 
