@@ -66,7 +66,8 @@ def test_terminals_get_no_control_characters(system: System, hostile: list[str])
 
 def test_markup_is_shown_as_it_was_written(system: System, hostile: list[str]) -> None:
     """Brackets are neither eaten nor turned into a link or a picture."""
-    output, _ = system.tracker("show", "hostile-markup").communicate(timeout=30)
+    output, errors = system.tracker("show", "hostile-markup").communicate(timeout=30)
+    assert not errors
     assert "[/bold] [link=https://example.org]x[/link] :bomb:" in output
 
 
