@@ -117,7 +117,9 @@ queues = st.builds(
     args=st.none() | st.dictionaries(texts, plain_values, max_size=3),
     labels=labels,
 )
-verdicts = st.builds(Verdict, st.sampled_from(Status), times, names, names, texts, st.none() | errors)
+verdicts = st.builds(
+    Verdict, st.sampled_from(Status), times, names, names, texts, st.none() | errors, st.lists(names, max_size=2)
+)
 children = st.builds(Children, **dict.fromkeys(Children.__struct_fields__, counts))
 step_states = st.builds(
     StepState,

@@ -1,4 +1,4 @@
-"""Everything at once: producers, recorder, Redis and connections are broken by chance, and the checker finds nothing."""
+"""Everything at once: producers, recorder, Redis and connections are broken by chance; the checker finds nothing."""
 
 from __future__ import annotations
 

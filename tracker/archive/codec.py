@@ -62,7 +62,7 @@ class Fields:
     def __init__(self, *fields: Field) -> None:
         self.fields = fields
         # The model's own usual values need not be given, and those that can be changed must not be shared.
-        self.usual = {field.name: field.usual for field in fields if not isinstance(field.usual, dict)}
+        self.usual = {field.name: field.usual for field in fields if not isinstance(field.usual, dict | list)}
 
 
 def _as_is(value: Any, book: Book) -> Any:
@@ -227,6 +227,7 @@ VERDICT_FIELDS = Fields(
     Field("run", "", lambda value, book: pack_run(value), lambda cell, book: unpack_run(cell)),
     plain("reason", ""),
     ERROR,
+    plain("flags", []),
 )
 CHILDREN_FIELDS = Fields(*(plain(name, 0) for name in Children.__struct_fields__))
 
