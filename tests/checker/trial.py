@@ -75,8 +75,7 @@ class Trial:
         for watcher in self._watchers:
             watcher.stop()
         for process in (self._recorder, *self._producers):
-            process.kill()
-            process.wait()
+            _kill(process)
         self.proxy.close()
         self.server.close()
         self.archive.close()
@@ -91,13 +90,11 @@ class Trial:
 
     def kill_producer(self) -> None:
         place = self.chance.randrange(1, PRODUCERS)
-        self._producers[place].kill()
-        self._producers[place].wait()
+        _kill(self._producers[place])
         self._producers[place] = self._start_producer()
 
     def kill_recorder(self) -> None:
-        self._recorder.kill()
-        self._recorder.wait()
+        _kill(self._recorder)
         self._recorder = self._start_recorder()
 
     def kill_redis(self) -> None:
@@ -185,6 +182,13 @@ class Trial:
         """Nothing waits anywhere: on disk, for the recorder, or to be archived."""
         spools = list((self.folder / "state" / "spool").rglob("*.spool"))
         return not spools and not store.leaving.late(1) and not store.leaving.ended(0, 0, 1)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    if process.stdin is not None:
+        process.stdin.close()
+    process.wait()
 
 
 def main(seconds: float, seed: int) -> int:

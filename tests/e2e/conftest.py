@@ -42,6 +42,7 @@ class System:
             "TRACKER_NAMESPACE": folder.name,
             "TRACKER_BIND": self.bind,
             "TRACKER_DATA_ROOT": str(self.data_root),
+            "TRACKER_ARCHIVE_URL": f"sqlite:///{folder}/archive.sqlite3",
             "PYTHONPATH": str(ROOT),
         }
         self._processes: list[subprocess.Popen[bytes]] = []

@@ -339,6 +339,8 @@ def test_an_archive_that_is_another_one_is_said(
     for held in (other, None):
         (notice,) = History(store, held).notices()
         assert str(tmp_path / "archive.sqlite3") in notice
+        with pytest.raises(NotFound, match="is not the archive that is read here"):
+            History(store, held).operation("gone")
     assert other.identity != archive.identity
     (notice,) = History(store, other).notices()
     assert "is not the archive that is read here" in notice

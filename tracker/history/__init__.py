@@ -58,7 +58,7 @@ class History:
         """One operation with its steps; raises ``NotFound``."""
         parts = self._reads.operation(id)
         if parts is None:
-            raise NotFound(f"there is no operation {id[:128]!r}; `tracker ls` lists those there are")
+            raise self._not_found(id)
         return compose(parts)
 
     def logs(self, id: str) -> list[LogLine]:
@@ -99,8 +99,13 @@ class History:
         if len(found) > 1:
             raise TrackerError(f"{prefix!r} is the beginning of {len(found)} operations; give more of the id")
         if not found:
-            raise NotFound(f"there is no operation {prefix[:128]!r}; `tracker ls` lists those there are")
+            raise self._not_found(prefix)
         return found[0]
+
+    def _not_found(self, id: str) -> NotFound:
+        """It may well be in an archive that is not read here."""
+        hint = self._elsewhere() or "`tracker ls` lists those there are"
+        return NotFound(f"there is no operation {id[:128]!r}; {hint}")
 
     def stats(self, name: str) -> Stats:
         """What the archive knows of the operations of a name: steps of its last 1,000 successful runs, and outcomes."""
@@ -121,11 +126,17 @@ class History:
         found = []
         if not self._store.leaving.recorder_is_active():
             found.append("no recorder is active, so silent runs are not judged and nothing is archived")
-        info, archive = self._store.leaving.archive(), self._archive
-        if info is not None and (archive is None or not archive.exists or archive.identity != info.identity):
-            where = f"{info.address} on {info.host}"
-            found.append(f"finished operations are kept in {where}, which is not the archive that is read here")
+        if elsewhere := self._elsewhere():
+            found.append(elsewhere)
         return found
+
+    def _elsewhere(self) -> str:
+        """Where finished operations are, if not in the archive that is read here."""
+        info, archive = self._store.leaving.archive(), self._archive
+        if info is None or (archive is not None and archive.exists and archive.identity == info.identity):
+            return ""
+        where = f"{info.address} on {info.host}"
+        return f"finished operations are kept in {where}, which is not the archive that is read here"
 
 
 def _composed(page: Page) -> OperationPage:

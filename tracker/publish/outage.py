@@ -76,16 +76,17 @@ class Outage:
             self._asking = False
 
     def _until_answered(self) -> None:
-        store = Store(self._store.client.url, self._store.keys.namespace)
-        store.client.answer_timeout = self._store.client.answer_timeout
-        while True:
+        try:
+            store = Store(self._store.client.url, self._store.keys.namespace)
+            store.client.answer_timeout = self._store.client.answer_timeout
             self._hurry.wait(pause_after(self.failures))
-            self._hurry.clear()
-            if _answers(store):
-                break
-            self.failures += 1
-        self._asking, self._next = False, 0.0
-        self._wake()
+            while not _answers(store):
+                self.failures += 1
+                self._hurry.clear()
+                self._hurry.wait(pause_after(self.failures))
+        finally:  # Should anything go wrong here, whoever sends has to find out.
+            self._asking, self._next = False, 0.0
+            self._wake()
 
 
 def _answers(store: Store) -> bool:
