@@ -216,3 +216,24 @@ def test_a_full_disk_is_told_in_one_line_and_what_was_there_stays(archive: Archi
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     archive.write([record("b")])
     assert [compose(parts).id for parts in archive.top_level()] == ["b", "a"]
+
+
+def test_a_second_archive_on_the_same_file_leaves_the_locks_of_the_first(archive: Archive, url: str) -> None:
+    """A web server has two, one that reads and one that writes; other processes come and go meanwhile."""
+    archive.write([record("before")])
+    second = Archive(url, "tests")
+    assert second.operation("before") is not None
+    read = [sys.executable, "-c", READ, url, "before", "after"]
+    assert subprocess.run(read, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == "True False\n"
+    archive.write([record("after")])
+    assert subprocess.run(read, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == "True True\n"
+    second.close()
+
+
+READ = """
+import sys
+from tracker.archive import Archive
+archive = Archive(sys.argv[1], "tests")
+print(*(archive.operation(id) is not None for id in sys.argv[2:]))
+archive.close()
+"""

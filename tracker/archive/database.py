@@ -11,7 +11,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +134,14 @@ class Database:
 
 
 def _make_file(path: Path) -> None:
-    """An empty file that nobody else can read; SQLite gives its side files the same rights."""
+    """An empty file that nobody else can read; SQLite gives its side files the same rights.
+
+    One that is there is not touched: to close it once would free the locks of all this process's connections to it, and
+    another process would take the write-ahead log for one that nobody uses, and delete it.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _use_log(engine: Engine) -> None:
