@@ -410,4 +410,4 @@ def test_the_command_that_runs_a_recorder_archives(store: Store, archive: Archiv
     stop.set()
     thread.join()
     assert told == ["the recorder is active"]
-    assert not store.leaving.recorder_is_active()
+    assert not store.upkeep().recorder

@@ -124,7 +124,7 @@ class History:
     def notices(self) -> list[str]:
         """What people should know about the answers they get here; empty when all is well."""
         found = []
-        if not self._store.leaving.recorder_is_active():
+        if not self._store.upkeep().recorder:
             found.append("no recorder is active, so silent runs are not judged and nothing is archived")
         if elsewhere := self._elsewhere():
             found.append(elsewhere)

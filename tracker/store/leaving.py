@@ -86,11 +86,6 @@ class Leaving:
             place = redis.get(self._keys.archive)
         return _place(place) if place else None
 
-    def recorder_is_active(self) -> bool:
-        """Whether one holds its place."""
-        with self._client.answering() as redis:
-            return bool(redis.exists(self._keys.recorder))
-
     def here(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[bool, bool]]:
         """For each operation and run: whether the operation is known here, and whether the run is."""
         with self._client.answering() as redis:
