@@ -18,7 +18,7 @@ from tracker.errors import StoreUnavailable
 from tracker.store import Store, append, client
 
 KNOWS = "  if last <= known then return {'duplicate', known} end\n"
-STORES = "  local entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)\n"
+STORES = "  last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)\n"
 SHOWS = "  redis.pcall('PUBLISH', PREFIX .. 'events', text)\n"
 GUESSES = "  local text = '1-1 ' .. previous .. ' ' .. message\n"
 

@@ -277,9 +277,9 @@ def test_every_key_the_script_touches_lies_in_one_hash_slot(server: BreakableSer
     """Of every kind of item, also those keys that are gone again."""
     with redis.Redis.from_url(server.url, decode_responses=True).monitor() as monitor:
         touch_everything(store)
-        store.client.redis.echo("the end")
+        store.client.redis.echo("nothing more")
         keys, commands = set(), set()
-        while "the end" not in (heard := monitor.next_command())["command"]:
+        while "nothing more" not in (heard := monitor.next_command())["command"]:
             name, *words = heard["command"].split(" ")
             if heard["client_type"] == "lua" and name.upper() not in ("TIME", "PUBLISH"):
                 commands.add(name.upper())

@@ -333,14 +333,14 @@ def test_what_cannot_be_sent_costs_only_its_own_run(
     publisher: Publisher, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Also of those that would have gone in the same call; one warning says so."""
-    arguments = RunBlob.arguments
+    change = RunBlob.change
 
     def fails(blob: RunBlob) -> list[object]:
         if blob.operation == "bad":
             raise TypeError("no way to write this")
-        return arguments(blob)
+        return change(blob)
 
-    monkeypatch.setattr(RunBlob, "arguments", fails)
+    monkeypatch.setattr(RunBlob, "change", fails)
     with monkeypatch.context() as patch:
         patch.setattr(publisher, "_start", lambda: None)
         work("good")

@@ -48,7 +48,7 @@ def story(id: str) -> list[RunBlob]:
 
 def told(*blobs: RunBlob) -> list[list[object]]:
     """What the store would be told; a sequence of another type says the same."""
-    return [blob.arguments() for blob in blobs]
+    return [blob.change() for blob in blobs]
 
 
 def everything(spool: Spool) -> list[list[object]]:

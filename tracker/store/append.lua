@@ -2,8 +2,8 @@
 --
 -- KEYS[1]  the feed; every other key is the namespace's prefix plus a suffix, so all share one hash slot.
 -- ARGV     prefix, seconds that ended operations stay (0: for ever), bytes they may take (0: any), entries the feed keeps,
---          then the changes.
--- A change starts with its kind; the functions below say what follows. The answer is one pair per change:
+--          and the changes, as a list in MessagePack.
+-- A change is a list that starts with its kind; the functions below say what follows. The answer is one list per change, in MessagePack:
 --   stored <attempt, how many, or the time in microseconds> | duplicate <seq> | behind <seq stored> | late 0 |
 --   ignored 0; behind the time of a lease come the runs of which less is stored than their process knows it has told
 --
@@ -19,15 +19,16 @@ local LOG_LIMIT = 1000
 local RESULTS_LIMIT = 10000
 local RESULTS_LIFE = 7 * 86400
 local LATE_LIMIT = 10000
+local FIELDS_AT_ONCE = 1000
 local LEASE_LIFE = 86400
 local JUDGED_LIFE = 7 * 86400
 
-local position = 4
-
-local function take()
-  position = position + 1
-  return ARGV[position]
+local function push(list, ...)
+  for place = 1, select('#', ...) do list[#list + 1] = select(place, ...) end
 end
+
+-- The newest entry of the feed; it is written down once, at the end of the call.
+local last_entry = nil
 
 local function now()
   local time = redis.call('TIME')
@@ -66,10 +67,9 @@ local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
   if counts then message = message .. ',"counts":' .. counts end
   if hole then message = message .. ',"hole":true' end
   message = message .. ',"events":' .. events .. '}'
-  local previous = redis.call('GET', PREFIX .. 'feed:last') or '0-0'
-  local entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)
-  redis.call('SET', PREFIX .. 'feed:last', entry)
-  local text = entry .. ' ' .. previous .. ' ' .. message
+  local previous = last_entry or redis.call('GET', PREFIX .. 'feed:last') or '0-0'
+  last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)
+  local text = last_entry .. ' ' .. previous .. ' ' .. message
   redis.pcall('PUBLISH', PREFIX .. 'events', text)
   redis.pcall('PUBLISH', PREFIX .. 'events:' .. id, text)
   if parent ~= '' then redis.pcall('PUBLISH', PREFIX .. 'events:' .. parent, text) end
@@ -329,12 +329,24 @@ local function begin(id, key, run, process, resumes)
   return attempt
 end
 
-local function write_run(key, run, head, status, current, steps)
-  local newest = redis.call('HGET', key, 'run') == run
-  if current ~= '' and newest then redis.call('HSET', key, 'current', current) end
-  if head ~= '' and newest then redis.call('HSET', key, 'head', head, 'run_status', status) end
-  if head ~= '' and not newest then redis.call('HSET', key, 'head:' .. run, head, 'status:' .. run, status) end
-  for index, step in pairs(steps) do redis.call('HSET', key, 'step:' .. run .. ':' .. index, step) end
+-- Writes fields, however many there are, and begins anew.
+local function write(key, fields)
+  redis.call('HSET', key, unpack(fields))
+  return {}
+end
+
+-- What a blob changes, as fields of its operation.
+local function write_run(key, run, decides, fields, head, status, current, steps)
+  if current ~= '' and decides then push(fields, 'current', current) end
+  if head ~= '' then
+    push(fields, decides and 'head' or 'head:' .. run, head)
+    push(fields, decides and 'run_status' or 'status:' .. run, status)
+  end
+  for place = 1, #steps, 2 do
+    push(fields, 'step:' .. run .. ':' .. steps[place], steps[place + 1])
+    if #fields >= FIELDS_AT_ONCE then fields = write(key, fields) end
+  end
+  if #fields > 0 then write(key, fields) end
 end
 
 -- Lines are numbered per run, so each is kept with its run's attempt in front.
@@ -345,24 +357,10 @@ local function write_lines(id, attempt, lines)
 end
 
 local function write_results(id, results)
-  for key, value in pairs(results) do
-    if redis.call('HLEN', results_key(id)) < RESULTS_LIMIT then redis.call('HSET', results_key(id), key, value) end
+  for place = 1, #results, 2 do
+    if redis.call('HLEN', results_key(id)) >= RESULTS_LIMIT then return end
+    redis.call('HSET', results_key(id), results[place], results[place + 1])
   end
-end
-
-local function take_list()
-  local list = {}
-  for position = 1, tonumber(take()) do list[position] = take() end
-  return list
-end
-
-local function take_map()
-  local map = {}
-  for _ = 1, tonumber(take()) do
-    local key = take()
-    map[key] = take()
-  end
-  return map
 end
 
 -- A replayed run that is not known here waits for the recorder: the operation may be in the archive, with newer runs.
@@ -376,54 +374,56 @@ local function keep_late(whole)
   return {'late', 0}
 end
 
--- run: operation, run, its process, then 1 or empty each: rebase, resumes, replay; first seq, last seq, events, head,
---      its status, parent, created, the step it is at, number of changed steps, then index and value of each, number
---      of log lines and each, number of kept results, then key and value of each; the whole blob if it is a replay.
-local function put_run()
-  local id, run, process = take(), take(), take()
-  local rebase, resumes, replay = take() == '1', take() == '1', take() == '1'
-  local first, last = tonumber(take()), tonumber(take())
-  local events, head, status, parent, created, current = take(), take(), take(), take(), take(), take()
-  local steps, lines, results, whole = take_map(), take_list(), take_map(), take()
+-- run: operation, run, its process, whether it rebases, resumes, is replayed; first seq, last seq, events, head, its
+--      status, parent, created, the step it is at, index and value of each changed step, log lines, key and value of
+--      each kept result, the whole blob if it is replayed. What there is none of is empty.
+local function put_run(change)
+  local _, id, run, process, rebase, resumes, replay, first, last, events, head, status, parent, created, current, steps,
+    lines, results, whole = unpack(change)
   local key = operation_key(id)
-  local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run)
-  local known, silent = tonumber(field[1] or 0), field[3]
-  if replay and not field[1] then return keep_late(whole) end
+  local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run, 'run', 'parent', 'rev')
+  local known, attempt, silent, newest = tonumber(field[1] or 0), field[2], field[3], field[4]
+  if replay and not attempt then return keep_late(whole) end
   if last <= known then return {'duplicate', known} end
   local hole = rebase or replay and first ~= known + 1
   if first ~= known + 1 and not hole then return {'behind', known} end
-  local attempt = field[2] or begin(id, key, run, process, resumes)
-  redis.call('HSETNX', key, 'parent', parent)
-  redis.call('HSETNX', key, 'created', created)
-  redis.call('HSET', key, 'seq:' .. run, last)
-  write_run(key, run, head, status, current, steps)
+  local count, fields = hole and 1 or last - first + 1, {'seq:' .. run, last}
+  -- Most of what is told moves nothing but the steps of a run: worth a short way.
+  local rev = attempt and head == '' and not silent and string.format('%.0f', field[6] + count)
+  if rev then push(fields, 'rev', rev) end
+  if not attempt then attempt, newest = begin(id, key, run, process, resumes), run end
+  if not field[5] then redis.call('HSET', key, 'parent', parent, 'created', created) end
+  write_run(key, run, newest == run, fields, head, status, current, steps)
   write_lines(id, attempt, lines)
   write_results(id, results)
+  if rev then
+    emit(id, rev, false, attempt, field[5], nil, hole, events)
+    return {'stored', tonumber(attempt)}
+  end
   if head ~= '' and status ~= 'running' then
     finish(id, key, run, process)
   elseif silent and not replay then
     revive(id, key, run, process)
   end
-  parent = redis.call('HGET', key, 'parent')
-  announce(id, key, attempt, parent, created, hole and 1 or last - first + 1, hole, events)
+  announce(id, key, attempt, field[5] or parent, created, count, hole, events)
   return {'stored', tonumber(attempt)}
 end
 
--- queue: operation, part, parent, created, batch (1 or empty), position among its parent's children, events.
-local function put_queue()
-  local id, part, parent, created, batch, score, events = take(), take(), take(), take(), take(), take(), take()
+-- queue: operation, part, parent, created, whether it is a batch, position among its parent's children, events.
+local function put_queue(change)
+  local _, id, part, parent, created, batch, score, events = unpack(change)
   local key = operation_key(id)
   if redis.call('HSETNX', key, 'queue', part) == 0 then return {'duplicate', 0} end
   redis.call('HSETNX', key, 'parent', parent)
   redis.call('HSETNX', key, 'created', created)
-  if batch == '1' then redis.call('HSET', key, 'batch', '1') end
+  if batch then redis.call('HSET', key, 'batch', '1') end
   announce(id, key, redis.call('HGET', key, 'attempt') or 0, parent, score, 1, false, events)
   return {'stored', 0}
 end
 
 -- verdict: operation, run it is about, status the operation must have, status judged, part, events.
-local function put_verdict()
-  local id, run, expected, status, part, events = take(), take(), take(), take(), take(), take()
+local function put_verdict(change)
+  local _, id, run, expected, status, part, events = unpack(change)
   local key = operation_key(id)
   local field = redis.call('HMGET', key, 'run', 'status', 'parent', 'attempt')
   if (field[1] or '') ~= run or field[2] ~= expected then return {'ignored', 0} end
@@ -434,8 +434,8 @@ local function put_verdict()
 end
 
 -- seal: batch, number of its children; from now on the last child to end settles it.
-local function put_seal()
-  local id, total = take(), take()
+local function put_seal(change)
+  local _, id, total = unpack(change)
   redis.call('HSET', operation_key(id), 'sealed', total)
   settle_batch(id)
   return {'stored', 0}
@@ -443,11 +443,11 @@ end
 
 -- hold: token of a recorder, milliseconds it may be silent (0: it lets go), where its archive is (opaque); ignored
 --       while another one holds.
-local function put_hold()
-  local token, life, archive = take(), take(), take()
+local function put_hold(change)
+  local _, token, life, archive = unpack(change)
   local holder = redis.call('GET', PREFIX .. 'recorder')
   if holder and holder ~= token then return {'ignored', 0} end
-  if life == '0' then
+  if life == 0 then
     redis.call('DEL', PREFIX .. 'recorder')
   else
     redis.call('SET', PREFIX .. 'recorder', token, 'PX', life)
@@ -469,8 +469,8 @@ end
 
 -- lease: process, runs it executes, each with the last seq it knows to be stored (blanks between; none: it gives the
 --        lease back), what it says of itself. Answers the time, by which the process knows how far off its clock is.
-local function put_lease()
-  local process, runs, about = take(), take(), take()
+local function put_lease(change)
+  local _, process, runs, about = unpack(change)
   local key, at = lease_key(process), now()
   if runs == '' then
     redis.call('UNLINK', key)
@@ -494,8 +494,8 @@ end
 
 -- silence: process, what its lease must still count (empty: it has none), run, operation, status judged, part, events.
 -- Of a run that does not decide its operation, only the loss is noted: it is alive no more.
-local function put_silence()
-  local process, count, run, id, status, part, events = take(), take(), take(), take(), take(), take(), take()
+local function put_silence(change)
+  local _, process, count, run, id, status, part, events = unpack(change)
   local key, word = operation_key(id), status == 'lost' and 'lost' or 'unresponsive'
   if (redis.call('HGET', lease_key(process), 'count') or '') ~= count then return {'ignored', 0} end
   if redis.call('HGET', LIVE_RUNS, run) ~= id .. ' ' .. process then return {'ignored', 0} end
@@ -527,8 +527,8 @@ local function orphan(id, parent, status)
 end
 
 -- leave: operation, its rev, the version of its children's counts; it is in the archive as it was then.
-local function put_leave()
-  local id, rev, version = take(), take(), take()
+local function put_leave(change)
+  local _, id, rev, version = unpack(change)
   local field = redis.call('HMGET', operation_key(id), 'rev', 'children_version', 'parent', 'status')
   if field[1] ~= rev or (field[2] or '0') ~= version or not ENDED[field[4]] then return {'ignored', 0} end
   if field[4] == 'complete' then redis.call('UNLINK', results_key(id)) end
@@ -544,17 +544,20 @@ local PUT = {
   run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal,
   hold = put_hold, lease = put_lease, silence = put_silence, leave = put_leave, trim = put_trim,
 }
+local CHANGES = cmsgpack.unpack(ARGV[5])
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What
 -- frees memory must be possible all the same.
 local HOUSEKEEPING = {hold = true, leave = true, trim = true}
-if HOUSEKEEPING[ARGV[5]] then
+if HOUSEKEEPING[CHANGES[1][1]] then
   redis.call('UNLINK', PREFIX .. 'nothing')
 else
   redis.call('SETRANGE', PREFIX .. 'feed:last', 0, '')
 end
 
 local answers = {}
-while position < #ARGV do
-  answers[#answers + 1] = PUT[take()]()
-end
-return answers
+local done, problem = pcall(function()
+  for number, change in ipairs(CHANGES) do answers[number] = PUT[change[1]](change) end
+end)
+if last_entry then redis.call('SET', PREFIX .. 'feed:last', last_entry) end
+if not done then error(problem, 0) end
+return cmsgpack.pack(answers)

@@ -27,7 +27,18 @@ SCRIPT = files("tracker.store").joinpath("append.lua").read_text(encoding="utf-8
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 """By which Redis knows the script."""
 
-_encode = msgspec.json.Encoder().encode
+_json = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+def _encode(value: Any) -> str:
+    return _json(value).decode()
+
+
+def _text(data: bytes) -> msgspec.Raw:
+    """Bytes as MessagePack's text of any length: scripts in Redis know no other kind."""
+    return msgspec.Raw(b"\xdb" + len(data).to_bytes(4, "big") + data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +64,16 @@ class RunBlob:
     process: str = ""
     replay: bool = False
 
-    def arguments(self) -> list[Any]:
-        flags = ["1" if flag else "" for flag in (self.rebase, self.resumes, self.replay)]
-        flat: list[Any] = ["run", self.operation, self.run, self.process, *flags]
-        flat += [self.events[0].seq, self.events[-1].seq, _encode(self.events)]
-        flat += [_encode(self.head), str(self.head.status)] if self.head else ["", ""]
-        flat += [self.parent, repr(self.created), _encode(self.current) if self.current else "", len(self.steps)]
-        for step in self.steps:
-            flat += [step.index, _encode(step)]
-        lines = [event.log for event in self.events if event.log is not None]
-        flat += [len(lines), *map(_encode, lines), len(self.results)]
-        for result in self.results:
-            flat += result
-        flat.append(LATE_BLOB(self) if self.replay else "")
-        return flat
+    def change(self) -> list[Any]:
+        head, events = self.head, self.events
+        changed = [self.operation, self.run, self.process, self.rebase, self.resumes, self.replay]
+        changed += [events[0].seq, events[-1].seq, _encode(events)]
+        changed += [_encode(head), head.status] if head else ["", ""]
+        changed += [self.parent, repr(self.created), _encode(self.current) if self.current else ""]
+        steps = [value for step in self.steps for value in (step.index, _encode(step))]
+        lines = [_encode(event.log) for event in events if event.log is not None]
+        results = [value for key, kept in self.results for value in (key, _text(kept))]
+        return ["run", *changed, steps, lines, results, _text(LATE_BLOB(self)) if self.replay else ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,11 @@ class QueueItem:
     operation: str
     part: QueuePart
 
-    def arguments(self) -> list[Any]:
+    def change(self) -> list[Any]:
         part = self.part
         event = Event(EventType.OPERATION_QUEUED, self.operation, part.created, queue=part)
         score = repr(float(part.index)) if part.index else repr(part.created)
-        flags = [part.parent, repr(part.created), "1" if part.batch else "", score]
+        flags = [part.parent, repr(part.created), part.batch, score]
         return ["queue", self.operation, _encode(part), *flags, _encode([event])]
 
 
@@ -92,10 +99,10 @@ class VerdictItem:
     expected: str
     verdict: Verdict
 
-    def arguments(self) -> list[Any]:
+    def change(self) -> list[Any]:
         verdict = self.verdict
         event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
-        flags = [verdict.run, self.expected, str(verdict.status)]
+        flags = [verdict.run, self.expected, verdict.status]
         return ["verdict", self.operation, *flags, _encode(verdict), _encode([event])]
 
 
@@ -106,7 +113,7 @@ class Seal:
     operation: str
     total: int
 
-    def arguments(self) -> list[Any]:
+    def change(self) -> list[Any]:
         return ["seal", self.operation, self.total]
 
 
@@ -121,7 +128,7 @@ class Hold:
     seconds: float
     archive: ArchiveInfo | None = None
 
-    def arguments(self) -> list[Any]:
+    def change(self) -> list[Any]:
         return ["hold", self.token, int(self.seconds * 1000), _encode(self.archive) if self.archive else ""]
 
 
@@ -137,7 +144,7 @@ class Lease:
     runs: Mapping[str, int]
     about: About
 
-    def arguments(self) -> list[Any]:
+    def change(self) -> list[Any]:
         runs = " ".join(f"{run} {seq}" for run, seq in self.runs.items())
         return ["lease", self.process, runs, _encode(self.about)]
 
@@ -154,11 +161,11 @@ class Silence:
     operation: str
     verdict: Verdict
 
-    def arguments(self) -> list[Any]:
+    def change(self) -> list[Any]:
         verdict = self.verdict
         event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
-        count = "" if self.count is None else self.count
-        about = [self.process, count, verdict.run, self.operation, str(verdict.status)]
+        count = "" if self.count is None else str(self.count)
+        about = [self.process, count, verdict.run, self.operation, verdict.status]
         return ["silence", *about, _encode(verdict), _encode([event])]
 
 
@@ -170,15 +177,15 @@ class Leave:
     rev: int
     version: int
 
-    def arguments(self) -> list[Any]:
-        return ["leave", self.operation, self.rev, self.version]
+    def change(self) -> list[Any]:
+        return ["leave", self.operation, str(self.rev), str(self.version)]
 
 
 @dataclass(frozen=True, slots=True)
 class Trim:
     """Remove some of the ended operations that are too old, or too many; the answer's number says how many."""
 
-    def arguments(self) -> list[Any]:
+    def change(self) -> list[Any]:
         return ["trim"]
 
 
@@ -214,17 +221,13 @@ class Appender:
 
     def __call__(self, items: Sequence[Item]) -> list[Answer]:
         """Store and publish; raises redis-py's errors as they are, for a caller that tells them apart."""
-        arguments = list(self._head)
-        for item in items:
-            arguments += item.arguments()
-        return [
-            Answer(kind.decode(), int(number), tuple(run.decode() for run in runs))
-            for kind, number, *runs in self._call(arguments)
-        ]
+        changes = _pack([item.change() for item in items])
+        answers = _unpack(self._call([*self._head, changes]))
+        return [Answer(kind, number, tuple(runs)) for kind, number, *runs in answers]
 
-    def _call(self, arguments: list[Any]) -> list[Any]:
+    def _call(self, arguments: list[Any]) -> Any:
         redis = self.client.redis
         try:
-            return list(redis.evalsha(SCRIPT_SHA, 1, self.keys.feed, *arguments))
+            return redis.evalsha(SCRIPT_SHA, 1, self.keys.feed, *arguments)
         except NoScript:
-            return list(redis.eval(SCRIPT, 1, self.keys.feed, *arguments))
+            return redis.eval(SCRIPT, 1, self.keys.feed, *arguments)
