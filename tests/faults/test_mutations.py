@@ -19,8 +19,8 @@ from tracker.store import Store, append, client
 
 KNOWS = "  if last <= known then return {'duplicate', known} end\n"
 STORES = "  last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)\n"
-SHOWS = "  redis.pcall('PUBLISH', PREFIX .. 'events', text)\n"
-GUESSES = "  local text = '1-1 ' .. previous .. ' ' .. message\n"
+SHOWS = "  redis.pcall('PUBLISH', PREFIX .. 'events', last_entry .. ' ' .. previous .. ' ' .. message)\n"
+GUESSES = "  last_entry = '1-1'\n"
 
 Mutate = Callable[..., None]
 

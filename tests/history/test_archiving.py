@@ -352,20 +352,22 @@ def test_events_behind_a_cursor_come_in_order_and_only_what_the_feed_can_prove(
 ) -> None:
     """A cursor is somebody else's word."""
     store.append([started("a"), started("b"), step_event("a", 2), step_event("a", 3)])
+    store.append([step_event("a", 4)])
     changes = history.events("a")
     before = begun(store, "a")
-    assert [change.rev - before for change in changes] == [1, 2, 3]
-    assert history.events("a", changes[0].cursor) == changes[1:]
-    assert history.events("a", changes[-1].cursor) == []
+    assert [change.rev - before for change in changes] == [1, 2, 3, 4]
+    for number, change in enumerate(changes, 1):
+        assert history.events("a", change.cursor) == changes[number:]
     for gone in ("1-1", "9999999999999999999-0"):
         with pytest.raises(EventsGone):
             history.events("a", gone)
     for nonsense in ("", "x", "1-1 2", "-1-1", "9" * 20 + "-0"):
         with pytest.raises(TrackerError, match="no cursor"):
             history.events("a", nonsense)
-    store.client.redis.xtrim(store.keys.feed, 2, approximate=False)
-    with pytest.raises(EventsGone):
-        history.events("a")
+    store.client.redis.xtrim(store.keys.feed, 1, approximate=False)
+    for gone in ("0-0", changes[0].cursor):
+        with pytest.raises(EventsGone):
+            history.events("a", gone)
     with pytest.raises(NotFound):
         history.events("nobody")
 

@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from tracker.store import Change, Store
-from tracker.store.follow import _readable
+from tracker.store.follow import readable
 
 
 def feed(store: Store) -> list[Change]:
     """Everything the feed still holds, in order, but for what makes no sense."""
-    read = (_readable(entry.decode(), fields[b"m"]) for entry, fields in store.client.redis.xrange(store.keys.feed))
-    return [change for change in read if change is not None]
+    return [change for entry in store.client.redis.xrange(store.keys.feed) for change in readable(*entry)]
 
 
 def first_rev(change: Change) -> int:

@@ -91,6 +91,23 @@ def test_every_change_arrives_once_and_in_order(store: Store, watch: Callable[..
     assert watching.revs("a") == list(range(1, 40))
 
 
+@pytest.mark.parametrize("operation", [None, "a"], ids=["all", "one"])
+def test_whoever_goes_on_from_any_change_misses_none_and_hears_none_twice(store: Store, operation: str | None) -> None:
+    """Changes of one call share an entry of the feed, and each has a place of its own in it."""
+    changes, stop = list[Change](), threading.Event()
+    for item in store.follow(operation=operation, stop=stop):
+        if isinstance(item, Reset):
+            store.append([started("a"), step_event("a", 2), started("b"), step_event("a", 3)])
+            store.append([ended("a", seq=4)])
+        elif isinstance(item, Change) and item.operation == "a":
+            changes.append(item)
+            if item.events[-1].seq == 4:
+                stop.set()
+    assert changes == store.events("a", "0-0", 100)
+    for number, change in enumerate(changes, 1):
+        assert store.events("a", change.cursor, 100) == changes[number:]
+
+
 def test_messages_lost_on_the_way_are_read_from_the_feed(store: Store, watch: Callable[..., Watching]) -> None:
     """Changes stored without a message being heard show up with the next one, in order."""
     watching = watch()

@@ -20,6 +20,7 @@ local RESULTS_LIMIT = 10000
 local RESULTS_LIFE = 7 * 86400
 local LATE_LIMIT = 10000
 local FIELDS_AT_ONCE = 1000
+local ENTRY_BYTES = 4000
 local LEASE_LIFE = 86400
 local JUDGED_LIFE = 7 * 86400
 
@@ -27,8 +28,8 @@ local function push(list, ...)
   for place = 1, select('#', ...) do list[#list + 1] = select(place, ...) end
 end
 
--- The newest entry of the feed; it is written down once, at the end of the call.
-local last_entry = nil
+-- What was stored and is not in the feed yet: for each change its message, and the channels that hear of it.
+local untold, untold_bytes, last_entry = {}, 0, nil
 
 local function now()
   local time = redis.call('TIME')
@@ -57,6 +58,24 @@ end
 
 -- Stored first, published last: a watcher never sees what is not stored. One that may store and not publish must not
 -- stop here, with half of the call done: followers find what they were not told.
+-- An entry of the feed holds the messages of several changes, one a line: `<entry>.<n>` is the place behind its n-th.
+local function tell()
+  if #untold == 0 then return end
+  local told, previous = untold, last_entry or redis.call('GET', PREFIX .. 'feed:last') or '0-0'
+  untold, untold_bytes = {}, 0
+  local messages = {}
+  for number, change in ipairs(told) do messages[number] = change.message end
+  local message = table.concat(messages, '\n')
+  last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)
+  redis.pcall('PUBLISH', PREFIX .. 'events', last_entry .. ' ' .. previous .. ' ' .. message)
+  for number, change in ipairs(told) do
+    local place = number == #told and last_entry or last_entry .. '.' .. number
+    local text = place .. ' ' .. previous .. ' ' .. change.message
+    redis.pcall('PUBLISH', PREFIX .. 'events:' .. change.id, text)
+    if change.parent ~= '' then redis.pcall('PUBLISH', PREFIX .. 'events:' .. change.parent, text) end
+  end
+end
+
 local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
   local message = '{"op":"' .. id .. '","rev":' .. rev .. ',"attempt":' .. attempt .. ',"parent":"' .. parent .. '"'
   if fresh then
@@ -67,12 +86,8 @@ local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
   if counts then message = message .. ',"counts":' .. counts end
   if hole then message = message .. ',"hole":true' end
   message = message .. ',"events":' .. events .. '}'
-  local previous = last_entry or redis.call('GET', PREFIX .. 'feed:last') or '0-0'
-  last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)
-  local text = last_entry .. ' ' .. previous .. ' ' .. message
-  redis.pcall('PUBLISH', PREFIX .. 'events', text)
-  redis.pcall('PUBLISH', PREFIX .. 'events:' .. id, text)
-  if parent ~= '' then redis.pcall('PUBLISH', PREFIX .. 'events:' .. parent, text) end
+  if untold_bytes + #message > ENTRY_BYTES then tell() end
+  untold[#untold + 1], untold_bytes = {id = id, parent = parent, message = message}, untold_bytes + #message
 end
 
 -- The same rule as status_of in tracker/compose.py; a test holds the two together. A verdict `running` decides
@@ -558,6 +573,8 @@ local answers = {}
 local done, problem = pcall(function()
   for number, change in ipairs(CHANGES) do answers[number] = PUT[change[1]](change) end
 end)
+-- What is stored is told, also if a later change of the call could not be.
+local told, trouble = pcall(tell)
 if last_entry then redis.call('SET', PREFIX .. 'feed:last', last_entry) end
-if not done then error(problem, 0) end
+if not (done and told) then error(problem or trouble, 0) end
 return cmsgpack.pack(answers)

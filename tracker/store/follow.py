@@ -11,7 +11,7 @@ import logging
 import random
 import re
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -33,10 +33,11 @@ COMPARE_EVERY = 5.0
 HOLE_LIMIT = 1_000
 """Most feed entries read to close one hole; beyond it a new snapshot is cheaper."""
 
-FEED_PAGE = 500
+FEED_PAGE = 100
 """Feed entries read at once in search of one operation's."""
 
-CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+CURSOR = re.compile(r"([0-9]{1,19}-[0-9]{1,19})(?:\.([0-9]{1,6}))?")
+"""An entry of the feed, and how many of its changes are behind that place; without a number, all of them."""
 
 LONGEST_PAUSE = 5.0
 """Longest pause between attempts to reach Redis, in seconds."""
@@ -154,7 +155,7 @@ class Follower:
             elif previous == "0-0":
                 yield from self._close_hole(redis, self._feed_last(redis))
             return
-        yield self._read(cursor, body)
+        yield from self._read(cursor, body)
 
     def _close_hole(self, redis: Any, until: str) -> Iterator[Reset | Change]:
         """Read what lies between the last entry seen and ``until``; without proof of continuity, reset."""
@@ -169,18 +170,20 @@ class Follower:
         for entry, fields in entries:
             cursor = entry.decode()
             if cursor != self._last:
-                yield self._read(cursor, fields.get(b"m", b""))
+                yield from self._read(cursor, fields.get(b"m", b""))
 
-    def _read(self, cursor: str, body: bytes) -> Reset | Change:
+    def _read(self, cursor: str, body: bytes) -> Iterator[Reset | Change]:
         """One entry. What is in Redis is untrusted: an entry that makes no sense is a reset, not an end."""
         self._last = cursor
         try:
-            change = _change(cursor, body)
+            changes = changes_of(cursor, body)
         except msgspec.DecodeError:
             log.warning("tracker: the feed entry %s cannot be read", cursor)
-            return Reset("an entry of the feed cannot be read", cursor)
-        self._note_versions(change)
-        return change
+            yield Reset("an entry of the feed cannot be read", cursor)
+            return
+        for change in changes:
+            self._note_versions(change)
+            yield change
 
     def _compare(self, redis: Any) -> Iterator[Reset | Change]:
         """Is there anything that was stored but not heard?"""
@@ -222,26 +225,38 @@ def changes_after(client: Client, keys: Keys, operation: str, after: str, limit:
     A cursor is untrusted: of one that the feed cannot prove to be its own, nothing is said. ``0-0`` is the beginning
     of the operation.
     """
-    if not CURSOR.fullmatch(after):
+    cursor = CURSOR.fullmatch(after)
+    if cursor is None:
         raise TrackerError(f"{after[:100]!r} is no cursor; take one as it was given, or 0-0")
-    from_start, found = after == "0-0", list[Change]()
+    entry, from_start = cursor[1], after == "0-0"
     with client.answering() as redis:
-        if not from_start and not redis.xrange(keys.feed, after, after):
+        begun = [] if from_start else redis.xrange(keys.feed, entry, entry)
+        if not from_start and not begun:
             raise EventsGone("the feed no longer holds what came after that cursor; read the operation as it is now")
-        while len(found) < limit and (entries := redis.xrange(keys.feed, f"({after}", "+", count=FEED_PAGE)):
-            after = entries[-1][0].decode()
-            read = (_readable(entry.decode(), fields.get(b"m", b"")) for entry, fields in entries)
-            found += [change for change in read if change is not None and change.operation == operation]
+        rest = readable(*begun[0])[int(cursor[2]) :] if cursor[2] and begun else []
+        found = [change for change in rest if change.operation == operation]
+        while len(found) < limit and (entries := redis.xrange(keys.feed, f"({entry}", "+", count=FEED_PAGE)):
+            entry = entries[-1][0].decode()
+            changes = (change for read in entries for change in readable(*read))
+            found += [change for change in changes if change.operation == operation]
     if from_start and not (found and found[0].fresh):
         raise EventsGone("the feed no longer holds how this operation began; read it as it is now")
     return found
 
 
-def _readable(cursor: str, body: bytes) -> Change | None:
+def readable(entry: bytes, fields: Mapping[bytes, bytes]) -> list[Change]:
+    """The changes of an entry as Redis gives it; none if it makes no sense."""
     try:
-        return _change(cursor, body)
+        return changes_of(entry.decode(), fields.get(b"m", b""))
     except msgspec.DecodeError:
-        return None
+        return []
+
+
+def changes_of(cursor: str, body: bytes) -> list[Change]:
+    """The changes of one entry of the feed, or the one that was heard with its own cursor."""
+    messages = body.split(b"\n")
+    places = [f"{cursor}.{number}" for number in range(1, len(messages))]
+    return [_change(place, message) for place, message in zip([*places, cursor], messages, strict=True)]
 
 
 def _later(cursor: str, than: str) -> bool:
