@@ -47,21 +47,41 @@ print(time.perf_counter() - begun)
 """Seconds for a thousand tasks of five milliseconds."""
 
 FLOOD = """
-import os, sys
+import os, sys, time
+from contextlib import suppress
 from pathlib import Path
 from tracker import StepTracker
 def rss(): return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-for _ in range(50):
-    with StepTracker("Task", display="quiet") as tracker, tracker.step("Work") as step: step.log("x")
-before, most = rss(), 0.0
-for number in range(int(sys.argv[1])):
-    with StepTracker("Task", display="quiet") as tracker:
-        for index in range(5):
-            with tracker.step("Work") as step: step.log("x" * 500)
-    if number % 100 == 0: most = max(most, rss())
+def lines(tracker):
+    for _ in range(5):
+        with tracker.step("Work") as step: step.log("x" * 2000)
+def failures(tracker):
+    for _ in range(5):
+        with suppress(ValueError), tracker.step("Work"): raise ValueError("x" * 8000)
+    raise ValueError("x" * 8000)
+def results(tracker):
+    for index in range(5): tracker.run(f"Work {index}", lambda: "x" * 60_000)
+def steps(tracker):
+    for _ in range(1000):
+        with tracker.step("Work"): pass
+def work():
+    with suppress(ValueError), StepTracker("Task", display="quiet") as tracker: kind(tracker)
+kind = globals()[sys.argv[1]]
+for _ in range(20): work()
+before, most, until = rss(), 0.0, time.perf_counter() + 10
+while time.perf_counter() < until:
+    work()
+    most = max(most, rss())
 print(most - before)
 """
-"""MiB by which the process grew at most while it ran so many operations of five steps with a line each."""
+"""MiB by which the process grew at most in ten seconds of nothing but operations of one kind."""
+
+FLOODS = {
+    "lines": "five steps with a line of 2 kB each",
+    "failures": "five steps that fail with 8 kB each",
+    "results": "five steps that keep 60 kB each",
+    "steps": "a thousand steps",
+}
 
 
 def start(code: str, url: str, state: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -90,9 +110,9 @@ def paused(url: str, pid: int, state: Path, seconds: float) -> list[float]:
 def in_a_hole(url: str, hole: str, state: Path) -> None:
     plain, here, gone = (numbers(start(TASKS, where, state))[0] for where in ("", url, hole))
     print(f"  1,000 tasks of 5 ms: {plain:.3f} s; with Redis {here / plain:.3f} ×, a black hole {gone / plain:.3f} ×")
-    for kind, home in (("kept on disk", state), ("without a disk", Path("/dev/null"))):
-        grown = numbers(start(FLOOD, hole, home, "20000"))[0]
-        print(f"  20,000 operations in a black hole, {kind}: at most {grown:.1f} MiB more")
+    for kind, what in FLOODS.items():
+        disk, none = (numbers(start(FLOOD, hole, home, kind))[0] for home in (state, Path("/dev/null")))
+        print(f"  a flood of operations of {what}: {disk:.1f} MiB; without a disk {none:.1f} MiB")
 
 
 def main() -> None:

@@ -246,7 +246,7 @@ def test_a_process_says_how_far_off_its_clock_is(publisher: Publisher, store: St
 
 def test_runs_whose_end_was_never_stored_are_counted(publisher: Publisher, store: Store) -> None:
     """A reader can see that a process had to drop something."""
-    publisher._backlog.dropped = 3
+    publisher._dropped = 3
     with StepTracker("Work", id="a", display="quiet"):
         assert only_lease(store).about.dropped == 3
 

@@ -11,13 +11,11 @@ from tracker.clock import elapsed, now
 from tracker.model import ENDED, Status, Verdict
 from tracker.publish import spool as spooling
 from tracker.publish.spool import Spool, SpoolError
+from tracker.publish.words import Words
 from tracker.store import Answer, Item, RunBlob, VerdictItem
 
 BLOBS_PER_CALL = 64
 """Most blobs in one call of the store."""
-
-WORDS_LIMIT = 5_000
-"""Ended runs of which only the head is kept in memory; beyond it the oldest is dropped."""
 
 TRY_AGAIN_AFTER = 5.0
 """Seconds after which a spool that could not be written is tried again."""
@@ -57,18 +55,17 @@ class Backlog:
     """
 
     def __init__(self, folder: Path | None, complain: Callable[[str, str], object]) -> None:
-        self.dropped = 0
+        self.words = Words()
         self._folder = folder
         self._complain = complain
         self._left: deque[Left] = deque()
         self._own: Spool | None = None
-        self._words: deque[RunBlob] = deque()
         self._not_before = 0.0
 
     @property
     def empty(self) -> bool:
         """Nothing waits."""
-        return not (self._left or self._own or self._words)
+        return not (self._left or self._own or self.words)
 
     @property
     def writes(self) -> bool:
@@ -97,13 +94,6 @@ class Backlog:
             self._not_before = elapsed() + TRY_AGAIN_AFTER
             raise
 
-    def keep(self, blob: RunBlob) -> None:
-        """Keep the last word of a run in memory."""
-        self._words.append(blob)
-        if len(self._words) > WORDS_LIMIT:
-            self._words.popleft()
-            self.dropped += 1
-
     def send(self, send: Send) -> set[str]:
         """Send one call's worth; of which of this process's own runs the store lacks what was before."""
         if self._left:
@@ -111,10 +101,9 @@ class Backlog:
             return set()
         if self._own is not None:
             return self._send_own(self._own, send)
-        words = list(self._words)[:BLOBS_PER_CALL]
+        words = self.words.peek(BLOBS_PER_CALL)
         send(words)
-        for _ in words:
-            self._words.popleft()
+        self.words.taken(len(words))
         return set()
 
     def _send_left(self, left: Left, send: Send) -> None:

@@ -15,11 +15,19 @@ from tracker.store import RunBlob
 BLOB_EVENTS = 64
 """Most events in one blob."""
 
+BLOB_BYTES = 8_192
+"""As much as the events of a large blob take."""
+
 BLOBS_AT_ONCE = 16
 """Most blobs of one run that are under way at the same time."""
 
 WAITING_LIMIT = 8_192
 """Events that may wait per run; beyond it they are dropped for one rebase with the run's whole state."""
+
+RUN_STEPS = 10
+"""What a run takes in memory besides its steps, in steps; a step takes about as much as ``STEP_BYTES`` of text."""
+
+STEP_BYTES = 512
 
 LINES_LIMIT = 2_000
 """Log lines that may wait per run; beyond it they are left out, and counted."""
@@ -46,6 +54,9 @@ class Lane:
         self._begun = self._has_end = self._ended = self._given_up = False
         self._met = self._held = False
         self._spooled_seq = 0
+        self.kept = 0
+        """Bytes of kept results that wait."""
+        self._weight = 0
         self.stored_seq = 0
         """The last seq that the store has told it has."""
 
@@ -63,6 +74,8 @@ class Lane:
                 self._dropped += 1
                 return
             self._lines += 1
+        elif isinstance(item, Step) and item.kept is not None:
+            self.kept += len(item.kept[1])
         self._waiting.append(item)
         if len(self._waiting) > WAITING_LIMIT:
             self.rebase()
@@ -87,6 +100,21 @@ class Lane:
         self._lines = 0
         self._waiting = [item for item in self._waiting if isinstance(item, Step) or item.log is None]
 
+    def let_go(self, room: int) -> int:
+        """Forget kept results that wait and find no room, the newest first; answers how much room is left.
+
+        Whoever resumes runs those steps again.
+        """
+        for step in self.run.in_order():
+            if step.kept is None or step.kept[0] in self._results:
+                continue
+            if len(step.kept[1]) <= room:
+                room -= len(step.kept[1])
+            else:
+                self.kept -= len(step.kept[1])
+                step.kept = None
+        return room
+
     def last_word(self) -> RunBlob:
         """All that is kept of an ended run when there is no room for more: its head, and the step that lists show."""
         for step in self._known():
@@ -110,6 +138,12 @@ class Lane:
     def waiting(self) -> int:
         """How many events wait, steps that have changed among them."""
         return len(self._waiting)
+
+    @property
+    def weight(self) -> int:
+        """How much memory the run takes, in steps; of one that has ended."""
+        self._weight = self._weight or weigh(self.run)
+        return self._weight
 
     @property
     def done(self) -> bool:
@@ -154,6 +188,7 @@ class Lane:
 
     def _forget(self) -> None:
         for step in self._results.values():
+            self.kept -= len(step.kept[1]) if step.kept is not None else 0
             step.kept = None
         self._results.clear()
         self.frozen = []
@@ -276,3 +311,12 @@ class Lane:
 
 def _rank(step: StepState) -> tuple[bool, int]:
     return step.status is StepStatus.ERROR, step.index
+
+
+def weigh(run: RunWriter) -> int:
+    """How much memory an ended run takes, in steps."""
+    steps = run.in_order()
+    texts = [step.error or "" for step in steps] + [step.kept[1] for step in steps if step.kept is not None]
+    if run.error is not None:
+        texts += [run.error.message, run.error.traceback]
+    return RUN_STEPS + len(steps) + sum(map(len, texts)) // STEP_BYTES

@@ -25,6 +25,7 @@ from tracker.publish.backlog import BLOBS_PER_CALL, Backlog
 from tracker.publish.lane import Lane
 from tracker.publish.lease import LeaseKeeper
 from tracker.publish.outage import Outage, pause_after
+from tracker.publish.overflow import Overflow
 from tracker.publish.spool import SpoolError
 from tracker.publish.waiting import Waiting
 from tracker.redact import TEXT, line
@@ -42,8 +43,11 @@ SPOOL_EVERY = 0.02
 GIVE_WAY_EVERY = 64
 """Events sorted before the tracked code may go on; the interpreter itself would let it wait for 5 ms."""
 
-QUEUE_LIMIT = 20_000
+QUEUE_LIMIT = 4_000
 """Events that may wait for the thread; beyond it a run's events are replaced by its whole state."""
+
+RESULTS_LIMIT = 4 * 2**20
+"""Bytes that kept results may take in a queue full of such; whoever resumes runs the steps again that lost theirs."""
 
 EXIT_WAIT = 2.0
 """Seconds that the end of the process waits for the store, once."""
@@ -66,13 +70,14 @@ class Publisher:
     def __init__(self, store: Store, folder: Path | None = None) -> None:
         self._store = store
         self._queue: deque[Taken] = deque()
-        self._overflowed: dict[str, RunWriter] = {}
+        self._overflow = Overflow()
         self._waiting = Waiting()
         self._backlog = Backlog(folder, self._complain)
         self._outage: Outage | None = None
         self._lease = LeaseKeeper()
         # Whether the thread looks at the queue by itself; while it rests, or does not run, ``_take`` has more to do.
         self._awake = False
+        self._dropped = self._told_dropped = 0
         self._logged: dict[str, float] = {}
         # Its put() may be interrupted by a signal handler that calls it again, which an Event would not survive.
         self._wake = SimpleQueue[None]()
@@ -95,6 +100,9 @@ class Publisher:
 
     def step(self, step: Step) -> None:
         """Take note that a step has changed; how is read when it is sent."""
+        if step.kept is not None and len(step.kept[1]) * len(self._queue) > RESULTS_LIMIT:
+            step.kept = None
+            self._complain("results", "results of steps are not kept, as too much waits for Redis")
         if self._awake and len(self._queue) < QUEUE_LIMIT:
             self._queue.append(step)
         else:
@@ -103,7 +111,7 @@ class Publisher:
     @property
     def dropped_runs(self) -> int:
         """How many ended runs found no room while the store was away."""
-        return self._backlog.dropped
+        return self._dropped + self._backlog.words.dropped
 
     def flush(self, timeout: float = EXIT_WAIT) -> bool:
         """Wait until everything taken so far is stored; ``False`` if that took longer than ``timeout`` s.
@@ -143,7 +151,7 @@ class Publisher:
         if len(self._queue) < QUEUE_LIMIT:
             self._queue.append(taken)
         else:
-            self._overflowed[run.run] = run
+            self._overflow.put(run)
         if self._thread is None:
             self._start()
         if self._thread is not None and not self._awake:
@@ -178,7 +186,10 @@ class Publisher:
         took_any = self._sort()
         if self._outage is not None and self._outage.due:
             self._wait_for_store(self._outage, asked, took_any)
-        elif self._send_due():
+            return
+        if self._waiting.crowded:
+            self._put_by()
+        if self._send_due():
             self._rest(0 if self._waiting or not self._backlog.empty else FLUSH_EVERY)
         else:
             self._answer(asked, asked)
@@ -209,11 +220,11 @@ class Publisher:
         return not self._waiting
 
     def _squeeze(self) -> None:
-        dropped = self._backlog.dropped
         for blob in self._waiting.squeeze():
-            self._backlog.keep(blob)
-        if self._backlog.dropped > dropped:
-            self._complain("dropped", f"dropped {self._backlog.dropped} ended runs, as too many wait for Redis")
+            self._backlog.words.put(blob)
+        if self.dropped_runs > self._told_dropped:
+            self._told_dropped = self.dropped_runs
+            self._complain("dropped", f"dropped {self.dropped_runs} ended runs, as too many wait for Redis")
 
     def _answer(self, stored: int, safe: int) -> None:
         """Everything taken before the flush of number ``stored`` was called is stored, before ``safe`` also safe."""
@@ -244,9 +255,12 @@ class Publisher:
             self._waiting.add(run, item)
             if count % GIVE_WAY_EVERY == 0:
                 time.sleep(0)
-        while self._overflowed:
-            _, run = self._overflowed.popitem()
-            self._waiting.rebase(run)
+        for id, writer in self._overflow.take():
+            if writer is not None:
+                self._waiting.rebase(writer)
+            else:
+                self._waiting.lose(id)
+                self._dropped += 1
         return number > 0
 
     def _send_due(self) -> bool:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable
 
 from tracker.model import Event, EventType
-from tracker.publish.lane import Lane
+from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import RunBlob
@@ -14,13 +14,14 @@ from tracker.store import RunBlob
 LINES_LIMIT = 2_000
 """Log lines that may wait, of all runs together; beyond it they are left out, and counted."""
 
-EVENTS_LIMIT = 8_000
+EVENTS_LIMIT = 5_000
 """Events that may wait, of all runs together; beyond it the runs with the most are told by their whole state."""
 
-STEPS_LIMIT = 20_000
-"""Steps of ended runs that may be kept for it, and ``STEPS_OF_A_RUN`` for each run; beyond it only heads are kept."""
+STEPS_LIMIT = 8_000
+"""Weight of ended runs that may be kept for it, in steps; beyond it only their heads are kept."""
 
-STEPS_OF_A_RUN = 10
+RESULTS_LIMIT = 2 * 2**20
+"""Bytes of kept results that may wait, of all runs together; beyond it they are let go, and those steps run again."""
 
 log = logging.getLogger("tracker")
 
@@ -53,6 +54,10 @@ class Waiting:
         """Events of a run were dropped on the way here."""
         self._lanes.setdefault(run.run, Lane(run)).rebase()
 
+    def lose(self, run: str) -> None:
+        """There is no room for anything more of a run that has ended."""
+        self._lanes.pop(run, None)
+
     def forgotten(self, runs: Iterable[str]) -> None:
         """The store has less of these runs than it had, or than it should."""
         for run in runs:
@@ -60,14 +65,17 @@ class Waiting:
                 self._lanes[run].rebase()
 
     def cut(self, limit: int) -> list[tuple[Lane, list[RunBlob]]]:
-        """The next blobs of each lane, about ``limit`` in all; a lane of which none can be made is given up."""
+        """The next blobs of each lane, about ``limit`` in all, or fewer if they are large.
+
+        A lane of which none can be made is given up.
+        """
         found: list[tuple[Lane, list[RunBlob]]] = []
         room = limit
         for lane in [lane for lane in self._lanes.values() if not lane.empty]:
             if room <= 0:
                 break
             blobs = _cut(lane)
-            room -= len(blobs)
+            room -= sum(map(_size, blobs))
             if blobs:
                 found.append((lane, blobs))
             else:  # What waited was told before.
@@ -91,10 +99,12 @@ class Waiting:
     def crowded(self) -> bool:
         """Whether more waits than should be kept in memory."""
         lanes = self._lanes.values()
-        return sum(lane.waiting for lane in lanes) > EVENTS_LIMIT or bool(_too_many(list(lanes)))
+        if sum(lane.waiting for lane in lanes) > EVENTS_LIMIT or sum(lane.kept for lane in lanes) > RESULTS_LIMIT:
+            return True
+        return bool(_too_many(list(lanes)))
 
     def squeeze(self) -> list[RunBlob]:
-        """Come within bounds: leave out lines, then single events, then the steps of ended runs, the oldest first.
+        """Come within bounds: leave out lines, kept results, single events, then steps of ended runs, oldest first.
 
         Answers the last words of those, which are all there is of them from then on.
         """
@@ -102,6 +112,10 @@ class Waiting:
         if sum(lane.lines for lane in lanes) > LINES_LIMIT:
             for lane in lanes:
                 lane.drop_lines()
+        if sum(lane.kept for lane in lanes) > RESULTS_LIMIT:
+            room = RESULTS_LIMIT
+            for lane in lanes:
+                room = lane.let_go(room)
         waiting = sum(lane.waiting for lane in lanes)
         for lane in sorted(lanes, key=lambda lane: lane.waiting, reverse=True):
             if waiting <= EVENTS_LIMIT:
@@ -124,12 +138,17 @@ def _cut(lane: Lane) -> list[RunBlob]:
         return []
 
 
+def _size(blob: RunBlob) -> int:
+    """Of how many usual blobs it has the size."""
+    return 1 + len(blob.steps) // BLOB_EVENTS + sum(len(result) for _, result in blob.results) // BLOB_BYTES
+
+
 def _too_many(lanes: list[Lane]) -> list[Lane]:
     """Ended runs whose steps find no room, the oldest first."""
     ended = sorted((lane.run.ended, number) for number, lane in enumerate(lanes) if lane.run.ended is not None)
     room, found = STEPS_LIMIT, []
     for _, number in reversed(ended):
-        room -= STEPS_OF_A_RUN + len(lanes[number].run.steps)
+        room -= lanes[number].weight
         if room < 0:
             found.append(lanes[number])
     return found[::-1]
