@@ -24,7 +24,8 @@ import msgspec
 from tracker.archive import Archive
 from tracker.compose import compose
 from tracker.ids import new_id, new_run
-from tracker.model import Parts, QueuePart, Record, RunPart, Status, StepState, StepStatus, Worker
+from tracker.model import Parts, QueuePart, RunPart, Status, StepState, StepStatus, Worker
+from tracker.record import Record
 
 COUNT = 100_000
 SMALL = 20_000

@@ -14,7 +14,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-GROUND = {"clock", "compose", "errors", "ids", "interrupts", "model", "redact", "secret_names", "secret_shapes"}
+GROUND = {
+    "clock",
+    "compose",
+    "errors",
+    "ids",
+    "interrupts",
+    "model",
+    "record",
+    "redact",
+    "secret_names",
+    "secret_shapes",
+}
 GROUND |= {"settings", "version"}
 EMBEDDED = {"embedded", "engines"}
 ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history", "doctor", "celery", "cli")

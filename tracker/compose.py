@@ -5,6 +5,8 @@ The only place where an operation's status and people's view of it are made.
 
 from __future__ import annotations
 
+import msgspec
+
 from tracker.model import (
     ENDED,
     CurrentStep,
@@ -19,6 +21,7 @@ from tracker.model import (
     StepStatus,
     Verdict,
 )
+from tracker.record import Attempt
 
 
 def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
@@ -76,6 +79,23 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         args=queue.args if queue else None,
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
     )
+
+
+def as_of(parts: Parts, attempt: Attempt) -> Operation:
+    """The operation as it was at one of its attempts, with the steps of that run.
+
+    What became of its children is told of the newest one only.
+    """
+    run, queue = attempt.run, parts.queue
+    if parts.run is not None and parts.run.run == run.run:
+        return compose(parts)
+    # A batch is what its children make of it; each of its runs is only a dispatch.
+    queue = msgspec.structs.replace(queue, batch=False) if queue is not None else None
+    steps = {step.index: step for step in attempt.steps}
+    shown = compose(Parts(parts.id, parts.rev, attempt.number, queue, run, attempt.verdict, steps))
+    if run.ended is not None and shown.ended is None:  # It asked to be run again, which ended it as a run.
+        shown.ended, shown.duration = run.ended, run.duration
+    return shown
 
 
 def _flags(parts: Parts) -> list[str]:

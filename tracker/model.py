@@ -275,26 +275,6 @@ class Parts(Wire):
     duplicate: bool = False
 
 
-class Attempt(Wire):
-    """One run of an operation, whole: ``number`` is the attempt that the store gave it."""
-
-    number: int
-    run: RunPart
-    steps: list[StepState] = []
-
-
-class Record(Wire):
-    """Everything there is to keep of one operation: ``parts`` as they stand, with the newest run, and what lies beside.
-
-    ``earlier`` are the runs before it, oldest first. ``results`` are what steps have kept for a later attempt.
-    """
-
-    parts: Parts
-    earlier: list[Attempt] = []
-    logs: list[LogLine] = []
-    results: dict[str, bytes] = {}
-
-
 class CurrentStep(Value, frozen=True, omit_defaults=False):
     """The step an operation is at; ``total`` is ``None`` while unknown."""
 

@@ -80,6 +80,13 @@ def operation(id: str) -> Response:
     return reply(site().history.operation(id))
 
 
+@blueprint.get("/api/v1/operations/<id>/attempts")
+def attempts(id: str) -> Response:
+    """The operation as it was at each of its attempts, oldest first."""
+    queries.only()
+    return reply(OperationPage(site().history.attempts(id)))
+
+
 @blueprint.get("/api/v1/operations/<id>/children")
 def children(id: str) -> Response:
     """A page of an operation's children, in the order they were queued."""

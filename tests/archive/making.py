@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from tracker.compose import compose
 from tracker.model import (
-    Attempt,
     Children,
     Error,
     LogLine,
     Parts,
     QueuePart,
-    Record,
     RunPart,
     Status,
     StepState,
@@ -22,6 +20,7 @@ from tracker.model import (
     Verdict,
     Worker,
 )
+from tracker.record import Attempt, Record
 
 NOW = 1_800_000_000.25
 
@@ -151,7 +150,8 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
     """Any record that a store could tell."""
     heads = draw(st.lists(runs, max_size=3, unique_by=lambda run: run.run))
     first = draw(st.integers(1, 5))
-    attempts = [Attempt(number, head, draw(step_lists())) for number, head in enumerate(heads, first)]
+    judged = st.none() | verdicts
+    attempts = [Attempt(number, head, draw(step_lists()), draw(judged)) for number, head in enumerate(heads, first)]
     newest = attempts[-1] if attempts else None
     parts = Parts(
         id=draw(more_ids) if id is None else id,

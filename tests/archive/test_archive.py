@@ -13,18 +13,8 @@ from tests.archive.making import NOW, child, record, run, shown, steps
 from tracker.archive import Archive, texts
 from tracker.compose import compose
 from tracker.ids import new_id
-from tracker.model import (
-    Attempt,
-    Children,
-    LogLine,
-    Parts,
-    QueuePart,
-    Record,
-    Status,
-    StepState,
-    StepStatus,
-    Verdict,
-)
+from tracker.model import Children, LogLine, Parts, QueuePart, Status, StepState, StepStatus, Verdict
+from tracker.record import Attempt, Record
 
 
 def status_of(archive: Archive, id: str) -> Status:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.archive.making import records
 from tracker.archive.merging import merged, runs_of, tidied
-from tracker.model import ENDED, Record
+from tracker.model import ENDED
+from tracker.record import Record
 
 told = records("a").map(tidied)
 

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, text
 from tests.archive.making import NOW, record, run, steps
 from tracker.archive import Archive, migrations
 from tracker.errors import ArchiveUnavailable
-from tracker.model import Attempt, Error, LogLine, Parts, QueuePart, Record, Status, Worker
+from tracker.model import Error, LogLine, Parts, QueuePart, Status, Worker
+from tracker.record import Attempt, Record
 
 LAYOUT_1 = Path(__file__).with_name("layout_1.sql").read_text()
 

@@ -12,7 +12,7 @@ from tests.archive.making import more_ids, records, shown, times
 from tracker.archive import Archive
 from tracker.archive.merging import runs_of
 from tracker.archive.packing import end_of, pack_id, pack_time, unpack_id, unpack_time
-from tracker.model import Record
+from tracker.record import Record
 
 
 def read_back(archive: Archive, id: str) -> tuple[object, ...]:

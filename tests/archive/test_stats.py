@@ -6,7 +6,8 @@ import msgspec
 
 from tests.archive.making import NOW, child, record, run, steps
 from tracker.archive import Archive, StepDurations
-from tracker.model import Parts, QueuePart, Record, Status, StepState, StepStatus, Verdict
+from tracker.model import Parts, QueuePart, Status, StepState, StepStatus, Verdict
+from tracker.record import Record
 
 TODAY = int(NOW // 86400)
 

@@ -13,7 +13,8 @@ from tests.checker.watching import everything
 from tests.store.revs import feed
 from tracker.archive import Archive
 from tracker.compose import compose
-from tracker.model import Attempt, Children, Record, RunPart, StepState
+from tracker.model import Children, RunPart, StepState
+from tracker.record import Attempt, Record
 from tracker.store import RunBlob, Store
 
 

@@ -56,6 +56,30 @@ def test_show_prints_steps_error_and_what_else_is_known(tracker: Run, store: Sto
     assert "tenant=acme" in command.out
 
 
+def test_show_tells_of_earlier_attempts_and_shows_each_as_it_was(tracker: Run, store: Store) -> None:
+    """A line for each, and with --attempt everything about one; one that there is not is said."""
+    broken = StepState(1, "Connect", StepStatus.ERROR, NOW, 0.4, error="refused")
+    why = Error("ConnectionError", "refused", path=["A title", "Connect"])
+    first = RunPart("r1", "job", "A title", NOW, NOW, Status.ERROR, 4, NOW + 2, 2.2, error=why)
+    again = RunPart("r2", "job", "A title", NOW, NOW, Status.QUEUED, 4, NOW + 9, 6.6)
+    store.append([blob("a", first, type="operation.complete", steps=[broken]), blob("a", again), started("a", "r3")])
+    newest, earlier, whole = (
+        tracker("show", "a"),
+        tracker("show", "a", "--attempt", "1"),
+        tracker("show", "a", "--json"),
+    )
+    assert (newest.code(), earlier.code(), whole.code()) == (0, 0, 0)
+    assert '  attempt 1: error after 2.2s at "Connect": ConnectionError: refused' in newest.lines
+    assert "  attempt 2: asked to be run again after 6.6s" in newest.lines
+    assert "[1/4] Connect: error after 0.4s: refused" in earlier.out
+    assert "attempt 1:" not in earlier.out
+    assert whole.objects[0]["attempt"] == 3
+    chosen, unknown = tracker("show", "a", "--attempt", "1", "--json"), tracker("show", "a", "--attempt", "4")
+    assert (chosen.code(), unknown.code()) == (0, 1)
+    assert (chosen.objects[0]["run"], chosen.objects[0]["status"]) == ("r1", "error")
+    assert "has no attempt 4; known: 1, 2, 3" in unknown.err
+
+
 def test_show_of_a_batch_names_its_failed_children(tracker: Run, store: Store) -> None:
     """Counts, and each failure with its error."""
     ids = batch_of(store, 3)

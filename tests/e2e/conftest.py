@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from tests.support import wait_for
 
@@ -129,15 +128,3 @@ def both_workers(system: System) -> bool:
     """Whether both machines run the file job."""
     jobs = {job["name"]: job["workers"] for job in system.get("/api/v1/jobs")["items"]}
     return bool(jobs.get("files.process") == 2)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test if the browser complains about anything."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1600})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    page.close()
-    assert complaints == []

@@ -86,6 +86,19 @@ def test_a_bad_request_is_refused_and_nothing_is_queued(
     assert (messages_in(store), store.operations().items) == (0, [])
 
 
+def test_attempts_of_an_operation_come_oldest_first_with_their_steps(server: Server, store: Store) -> None:
+    """Each in the shape of an operation, as it was then."""
+    store.append([started("a"), step_event("a", 2, status=StepStatus.ERROR), ended("a", Status.ERROR, seq=3)])
+    store.append([started("a", "r2")])
+    answer = server.get(f"{OPERATIONS}/a/attempts")
+    assert (answer.status, answer.json["next"]) == (200, None)
+    first, second = answer.json["items"]
+    assert (first["attempt"], first["status"], first["steps"][0]["name"]) == (1, "error", "Step 1")
+    assert second == server.get(f"{OPERATIONS}/a").json
+    assert server.get(f"{OPERATIONS}/b/attempts").status == 404
+    assert server.get(f"{OPERATIONS}/a/attempts?limit=1").status == 400
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 def test_only_json_is_taken(server: Server, store: Store, kind: str) -> None:
     """A body of another type is refused, also when it holds JSON: forms of other sites can send those types."""

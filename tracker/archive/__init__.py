@@ -14,14 +14,16 @@ from sqlalchemy import select
 from tracker.archive import listing, migrations, stats, writing
 from tracker.archive.database import Database
 from tracker.archive.listing import Place
+from tracker.archive.merging import merged, runs_of
 from tracker.archive.reading import Reader
 from tracker.archive.stats import StepDurations
 from tracker.archive.tables import meta
 from tracker.archive.texts import Texts
 from tracker.ids import ID
-from tracker.model import Attempt, LogLine, Parts, Record, Status
+from tracker.model import LogLine, Parts, Status
+from tracker.record import Attempt, Record
 
-__all__ = ["Archive", "Place", "StepDurations"]
+__all__ = ["Archive", "Place", "StepDurations", "merged", "runs_of"]
 
 
 class Archive:
@@ -70,11 +72,16 @@ class Archive:
         with self._reader() as reader:
             return next(iter(reader.heads(reader.find([id]), whole=True).values()), None)
 
+    def runs(self, id: str) -> Record | None:
+        """One operation with all its runs, ``None`` if it is not here; without log lines and kept results."""
+        with self._reader() as reader:
+            found = reader.heads(reader.find([id]), whole=True)
+            return next((reader.runs(op, parts) for op, parts in found.items()), None)
+
     def attempts(self, id: str) -> list[Attempt]:
         """All runs of an operation with their steps, oldest first."""
-        with self._reader() as reader:
-            found = reader.heads(reader.find([id]))
-            return [attempt for op, parts in found.items() for attempt in reader.attempts(op, parts)]
+        record = self.runs(id)
+        return runs_of(record) if record is not None else []
 
     def heads(self, ids: Sequence[str]) -> dict[str, Parts]:
         """Those of the operations that are here, each with the one step that lists show."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tracker.model import ENDED, Attempt, LogLine, Parts, Record
+from tracker.model import ENDED, LogLine, Parts
+from tracker.record import Attempt, Record
 
 
 def runs_of(record: Record) -> list[Attempt]:
@@ -16,7 +17,8 @@ def runs_of(record: Record) -> list[Attempt]:
     if parts.run is None:
         return record.earlier
     steps = [parts.steps[index] for index in sorted(parts.steps)]
-    return [*record.earlier, Attempt(max(parts.attempt, 1), parts.run, steps)]
+    verdict = parts.verdict if parts.verdict is not None and parts.verdict.run == parts.run.run else None
+    return [*record.earlier, Attempt(max(parts.attempt, 1), parts.run, steps, verdict)]
 
 
 def tidied(record: Record) -> Record:
@@ -94,6 +96,7 @@ def _parts(leader: Record, other: Record, attempts: list[Attempt]) -> Parts:
         verdict=first.verdict or (second.verdict if same_run else None),
         steps={step.index: step for step in newest.steps} if newest else {},
         children=second.children if second.children.total and not first.children.total else first.children,
+        duplicate=first.duplicate,
     )
 
 

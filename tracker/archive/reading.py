@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, null, select
 
 from tracker.archive.codec import Book, Number
@@ -14,7 +15,8 @@ from tracker.archive.rows import OPERATION, Details, take_attempt, take_details,
 from tracker.archive.tables import attempts, extras, operations
 from tracker.archive.texts import Texts, mark_of
 from tracker.ids import ID
-from tracker.model import Attempt, LogLine, Parts, Record
+from tracker.model import LogLine, Parts
+from tracker.record import Attempt, Record
 
 AT_ONCE = 500
 """How many operations one query asks for."""
@@ -84,8 +86,12 @@ class Reader:
                 found[row.op] = take_parts(row, self.text_of, details[row.op])
         return found
 
-    def attempts(self, op: int, parts: Parts) -> list[Attempt]:
-        """All runs of an operation, oldest first."""
+    def runs(self, op: int, parts: Parts) -> Record:
+        """An operation, whose whole ``parts`` are known, with all its runs; without log lines and kept results."""
+        runs = self._attempts(op, parts)
+        return Record(parts, runs[:-1] if parts.run else runs)
+
+    def _attempts(self, op: int, parts: Parts) -> list[Attempt]:
         details = self._details([op])[op]
         query = select(attempts).where(attempts.c.op == op).order_by(attempts.c.number)
         parent = (parts.queue.parent if parts.queue else parts.run.parent) if parts.run else ""
@@ -106,9 +112,7 @@ class Reader:
 
     def record(self, op: int, parts: Parts) -> Record:
         """Everything there is of an operation, whose whole ``parts`` are known."""
-        runs = self.attempts(op, parts)
-        earlier = runs[:-1] if parts.run else runs
-        return Record(parts=parts, earlier=earlier, logs=self.logs(op), results=self.results(op))
+        return msgspec.structs.replace(self.runs(op, parts), logs=self.logs(op), results=self.results(op))
 
     def _details(self, ops: Sequence[int]) -> defaultdict[int, dict[int, Details]]:
         found: defaultdict[int, dict[int, Details]] = defaultdict(dict)

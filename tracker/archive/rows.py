@@ -23,7 +23,8 @@ from tracker.archive.merging import runs_of
 from tracker.archive.packing import pack, pack_id, trimmed, unpack, unpack_id
 from tracker.archive.texts import Numbering
 from tracker.compose import compose
-from tracker.model import Attempt, Error, LogLine, Operation, Parts, QueuePart, Record, RunPart, StepState, Verdict
+from tracker.model import Error, LogLine, Operation, Parts, QueuePart, RunPart, StepState, Verdict
+from tracker.record import Attempt, Record
 
 Row = dict[str, Any]
 Judged = TypeVar("Judged", RunPart, Verdict | None)
@@ -41,11 +42,15 @@ class Rows(NamedTuple):
 
 
 class Details(NamedTuple):
-    """What is large, and wanted even in lists: arguments as JSON, and what an error left behind."""
+    """What is large, and wanted even in lists: arguments as JSON, and what an error left behind.
+
+    Of an earlier run also what was judged of it, as JSON.
+    """
 
     args: str | None = None
     traceback: str = ""
     log: Sequence[str] = ()
+    verdict: str | None = None
 
 
 def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Rows:
@@ -96,6 +101,7 @@ def _attempt_row(op: int, attempt: Attempt, book: Book, current: int | None) -> 
 def _extra_rows(op: int, record: Record, runs: list[Attempt]) -> list[Row]:
     queue, verdict = record.parts.queue, record.parts.verdict
     details = {run.number: _put_details(None, run.run.error) for run in runs}
+    details |= {run.number: _put_details(None, run.run.error, run.verdict) for run in record.earlier}
     details[OPERATION] = _put_details(queue.args if queue else None, verdict.error if verdict else None)
     lines: dict[int, list[Any]] = {}
     for line in record.logs:
@@ -113,18 +119,20 @@ def _extra_rows(op: int, record: Record, runs: list[Attempt]) -> list[Row]:
     ]
 
 
-def _put_details(args: dict[str, Any] | None, error: Error | None) -> list[Any]:
+def _put_details(args: dict[str, Any] | None, error: Error | None, verdict: Verdict | None = None) -> list[Any]:
     # Arguments are JSON, whose numbers know no limits; msgpack's do.
     given = msgspec.json.encode(args).decode() if args is not None else None
-    return trimmed([given, (error.traceback or None) if error else None, (error.log or None) if error else None])
+    judged = msgspec.json.encode(verdict).decode() if verdict is not None else None
+    left = [(error.traceback or None) if error else None, (error.log or None) if error else None]
+    return trimmed([given, *left, judged])
 
 
 def take_details(blob: bytes | None) -> Details:
     """What the column ``details`` holds."""
     if blob is None:
         return Details()
-    args, traceback, log = [*unpack(blob), None, None, None][:3]
-    return Details(args, traceback or "", log or ())
+    args, traceback, log, verdict = [*unpack(blob), None, None, None, None][:4]
+    return Details(args, traceback or "", log or (), verdict)
 
 
 def take_logs(number: int, blob: bytes) -> list[LogLine]:
@@ -154,8 +162,9 @@ def take_parts(row: Any, text_of: Callable[[Number], str], details: Mapping[int,
 
 def take_attempt(number: int, row: Any, book: Book, details: Mapping[int, Details]) -> Attempt:
     """A run, from its columns ``head``, ``current`` and ``steps``."""
-    run = take_run(unpack(row.head), book)
-    return Attempt(number, _with_error(run, details.get(number, Details())), _steps(row, run.started, book))
+    run, about = take_run(unpack(row.head), book), details.get(number, Details())
+    verdict = msgspec.json.decode(about.verdict, type=Verdict) if about.verdict is not None else None
+    return Attempt(number, _with_error(run, about), _steps(row, run.started, book), verdict)
 
 
 def _steps(row: Any, start: float, book: Book) -> list[StepState]:

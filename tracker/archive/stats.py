@@ -20,7 +20,8 @@ from tracker.archive.reading import Reader
 from tracker.archive.tables import stats
 from tracker.archive.texts import LIMIT
 from tracker.compose import compose
-from tracker.model import ENDED, Attempt, Record, Status, StepStatus, Value
+from tracker.model import ENDED, Status, StepStatus, Value
+from tracker.record import Attempt, Record
 
 DAY = 86_400.0
 """Seconds of a day."""

@@ -15,7 +15,8 @@ from tracker.archive.rows import Row, Rows, rows_of
 from tracker.archive.stats import Tally
 from tracker.archive.tables import attempts, extras, operations
 from tracker.archive.texts import Numbering, Texts
-from tracker.model import ENDED, Record
+from tracker.model import ENDED
+from tracker.record import Record
 
 Decoding = Callable[[], AbstractContextManager[None]]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import rich_click as click
 
 from tracker.cli import exit_codes
 from tracker.cli.options import output_options
 from tracker.cli.output import Output
 from tracker.cli.source import open_history
-from tracker.model import Status
+from tracker.errors import NotFound
+from tracker.model import Operation, Status
 
 
 @click.command()
@@ -49,31 +52,43 @@ def ls(status: str | None, name: str | None, limit: int, output: Output) -> int:
 
 @click.command()
 @click.argument("id")
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="As it was at its attempt N.")
 @output_options
-def show(id: str, output: Output) -> int:
-    """Show one operation with its steps, error and children.
+def show(id: str, attempt: int | None, output: Output) -> int:
+    """Show one operation with its steps, error, children and earlier attempts.
 
     ID is an operation's id or the beginning of one.
 
-    Example:  tracker show 01979f2b
+    Example:  tracker show 01979f2b --attempt 1
     """
     from tracker.cli import tables
 
     history = open_history()
-    operation = history.operation(history.find(id))
+    id = history.find(id)
+    attempts = history.attempts(id)
+    operation = history.operation(id) if attempt is None else _chosen(attempts, attempt, id)
     if output.json:
         output.object(operation)
         return exit_codes.COMPLETE
+    earlier = list(takewhile(lambda one: one.run != operation.run, attempts))
     failed = []
     if operation.children.total:
         pages = [history.children(operation.id, status=status) for status in ("error", "lost", "cancelled")]
         failed = [child for page in pages for child in page.items]
     if output.terminal:
-        tables.print_operation(operation, failed, output)
+        tables.print_operation(operation, earlier, failed, output)
     else:
-        for line in tables.plain_operation(operation, failed):
+        for line in tables.plain_operation(operation, earlier, failed):
             output.line(line)
     return exit_codes.COMPLETE
+
+
+def _chosen(attempts: list[Operation], number: int, id: str) -> Operation:
+    for attempt in attempts:
+        if attempt.attempt == number:
+            return attempt
+    known = ", ".join(str(attempt.attempt) for attempt in attempts) or "none yet"
+    raise NotFound(f"operation {id!r} has no attempt {number}; known: {known}")
 
 
 @click.command()

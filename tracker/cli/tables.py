@@ -11,7 +11,7 @@ from tracker.cli.output import Output
 from tracker.clock import now
 from tracker.model import Operation
 from tracker.render.texts import seconds
-from tracker.render.transitions import counts_line, error_lines, operation_line, step_line, title_of
+from tracker.render.transitions import attempt_line, counts_line, error_lines, operation_line, step_line, title_of
 from tracker.render.words import ago, clean, cleaned, status_words
 
 SHORTEST_ID = 8
@@ -60,26 +60,29 @@ def _same(one: str, other: str) -> int:
     return next(differing, min(len(one), len(other)))
 
 
-def print_operation(operation: Operation, failed: Sequence[Operation], output: Output) -> None:
-    """An operation on a terminal, as the live view shows it at its end."""
+def print_operation(
+    operation: Operation, earlier: Sequence[Operation], failed: Sequence[Operation], output: Output
+) -> None:
+    """An operation on a terminal, as the live view shows it at its end, after its earlier attempts."""
     from rich.text import Text
 
     from tracker.render.operation import render_operation
 
     console = output.console()
-    for line in facts(operation):
+    for line in [*facts(operation), *_attempts(earlier)]:
         console.print(Text(line, "dim", overflow="ellipsis", no_wrap=True))
     console.print(render_operation(cleaned(operation), now(), symbols=output.symbols()))
     for line in _children(operation, failed):
         console.print(Text(line))
 
 
-def plain_operation(operation: Operation, failed: Sequence[Operation]) -> list[str]:
-    """An operation as plain lines."""
+def plain_operation(operation: Operation, earlier: Sequence[Operation], failed: Sequence[Operation]) -> list[str]:
+    """An operation as plain lines, with one for each earlier attempt."""
     total = operation.step.total if operation.step else None
     steps = [f"  {step_line(step, total)}" for step in operation.steps or ()]
     trace = clean_lines(operation.error.traceback) if operation.error else []
-    return [operation_line(operation), *facts(operation), *steps, *trace, *_children(operation, failed)]
+    about = [*facts(operation), *_attempts(earlier)]
+    return [operation_line(operation), *about, *steps, *trace, *_children(operation, failed)]
 
 
 def facts(operation: Operation) -> list[str]:
@@ -94,6 +97,10 @@ def facts(operation: Operation) -> list[str]:
         "created": ago(operation.created, now()),
     }
     return [f"  {name:<8} {clean(value)}" for name, value in found.items() if value]
+
+
+def _attempts(earlier: Sequence[Operation]) -> list[str]:
+    return [f"  {attempt_line(attempt)}" for attempt in earlier]
 
 
 def clean_lines(text: str) -> list[str]:

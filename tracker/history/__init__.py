@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tracker.archive import Archive, StepDurations
-from tracker.compose import compose
+from tracker.archive import Archive, StepDurations, runs_of
+from tracker.compose import as_of, compose
 from tracker.errors import NotFound, TrackerError
 from tracker.history.reads import Reads
 from tracker.model import LogLine, Operation, Status
@@ -60,6 +60,16 @@ class History:
         if parts is None:
             raise self._not_found(id)
         return compose(parts)
+
+    def attempts(self, id: str) -> list[Operation]:
+        """The operation as it was at each of its attempts, with the steps of that run, oldest first.
+
+        The newest is as it is now. Raises ``NotFound``.
+        """
+        record = self._reads.runs(id)
+        if record is None:
+            raise self._not_found(id)
+        return [as_of(record.parts, attempt) for attempt in runs_of(record)]
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; raises ``NotFound``."""

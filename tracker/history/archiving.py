@@ -13,7 +13,8 @@ from tracker.archive import Archive
 from tracker.clock import elapsed, now
 from tracker.compose import status_of
 from tracker.history.late import Late
-from tracker.model import ENDED, Record
+from tracker.model import ENDED
+from tracker.record import Record
 from tracker.store import Leave, Store
 
 QUIET = 10.0

@@ -14,7 +14,8 @@ import msgspec
 
 from tracker.archive import Archive
 from tracker.clock import elapsed, now
-from tracker.model import ENDED, Attempt, LogLine, Parts, Record, Status, Verdict
+from tracker.model import ENDED, LogLine, Parts, Status, Verdict
+from tracker.record import Attempt, Record
 from tracker.store import RunBlob, Store, VerdictItem
 
 AT_ONCE = 100
@@ -87,7 +88,8 @@ class Late:
         head = blob.head or (attempt.run if attempt is not None else None)
         steps = {step.index: step for step in [*(attempt.steps if attempt is not None else ()), *blob.steps]}
         lines = [_numbered(event.log) for event in blob.events if event.log is not None]
-        earlier = [Attempt(1, head, list(steps.values()))] if head is not None else []
+        verdict = attempt.verdict if attempt is not None else None
+        earlier = [Attempt(1, head, list(steps.values()), verdict)] if head is not None else []
         return Record(Parts(blob.operation, rev=held.rev if held is not None else 0), earlier, lines)
 
 

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tracker.archive import Archive
+from tracker.archive import Archive, merged
 from tracker.errors import ArchiveUnavailable
 from tracker.ids import ID
 from tracker.model import LogLine, Parts
+from tracker.record import Record
 from tracker.store import Page, Store
 from tracker.store.snapshot import position, taken_apart
 
@@ -42,6 +43,15 @@ class Reads:
         parts = self._store.operation(id) or self._ask(lambda archive: archive.operation(id), None)
         # It may have come back meanwhile, to be run again.
         return parts or self._store.operation(id)
+
+    def runs(self, id: str) -> Record | None:
+        """One operation with all its runs, wherever each is kept, ``None`` if there is none of that id."""
+        if not ID.fullmatch(id):
+            return None
+        live, kept = self._store.runs(id), self._ask(lambda archive: archive.runs(id), None)
+        if live is not None and kept is not None:
+            return merged(kept, live)
+        return live or kept or self._store.runs(id)
 
     def logs(self, id: str) -> list[LogLine]:
         """The log lines of an operation, of all its attempts, oldest first."""

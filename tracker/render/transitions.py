@@ -17,13 +17,25 @@ FAILURES = 10
 
 def operation_line(operation: Operation) -> str:
     """``Process notes.txt: error after 2.2s at "Check encoding": UnicodeDecodeError: …``."""
-    line = f"{title_of(operation)}: {status_words(operation)}"
+    line = f"{title_of(operation)}: {_outcome(operation)}"
     if operation.status not in ENDED:
-        return line + (f" (attempt {operation.attempt})" if operation.attempt > 1 else "")
-    line += _after(operation.status is Status.COMPLETE, operation.duration)
-    if operation.children.total:
-        line += f", {counts_words(operation)}"
-    return line + error_words(operation)
+        line += f" (attempt {operation.attempt})" if operation.attempt > 1 else ""
+    return line
+
+
+def attempt_line(attempt: Operation) -> str:
+    """``attempt 1: error after 2.2s at "Check encoding": UnicodeDecodeError: …``."""
+    asked = attempt.status is Status.QUEUED
+    said = f"asked to be run again{_after(False, attempt.duration)}" if asked else _outcome(attempt)
+    return f"attempt {attempt.attempt}: {said}"
+
+
+def _outcome(operation: Operation) -> str:
+    """How it stands, or how it ended and why."""
+    words = status_words(operation) + _after(operation.status is Status.COMPLETE, operation.duration)
+    if operation.children.total and operation.status in ENDED:
+        words += f", {counts_words(operation)}"
+    return words + error_words(operation)
 
 
 def error_words(operation: Operation) -> str:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from tracker.model import LogLine, Parts
+from tracker.record import Record
 from tracker.settings import Settings
 from tracker.store.append import (
     Answer,
@@ -116,6 +117,10 @@ class Store:
     def operation(self, id: str) -> Parts | None:
         """One operation with its steps, ``None`` if it is not stored."""
         return self._snapshot.operation(id)
+
+    def runs(self, id: str) -> Record | None:
+        """One operation with all its runs, ``None`` if it is not stored; without log lines and kept results."""
+        return self._snapshot.runs(id)
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; at most 1,000."""

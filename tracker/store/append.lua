@@ -318,6 +318,7 @@ end
 local function revive(id, key, run, process)
   redis.call('HDEL', judged_key(process), run)
   if redis.call('HDEL', key, 'silent:' .. run) == 0 then return end
+  redis.call('HDEL', key, 'verdict:' .. run)
   live(id, key, run, process)
   local field = redis.call('HMGET', key, 'verdict_run', 'verdict_by', 'parent', 'attempt')
   if field[1] ~= run or field[2] ~= 'recorder' then return end
@@ -334,8 +335,9 @@ local function begin(id, key, run, process, resumes)
   if not resumes then redis.call('UNLINK', results_key(id)) end
   local newest = redis.call('HGET', key, 'run')
   if newest then
-    local old = redis.call('HMGET', key, 'head', 'run_status')
+    local old = redis.call('HMGET', key, 'head', 'run_status', 'verdict', 'verdict_run')
     redis.call('HSET', key, 'head:' .. newest, old[1] or '', 'status:' .. newest, old[2] or '')
+    if old[4] == newest then redis.call('HSET', key, 'verdict:' .. newest, old[3]) end
   end
   local attempt = redis.call('HINCRBY', key, 'attempt', 1)
   redis.call('HSET', key, 'run', run, 'run_status', 'running', 'attempt:' .. run, attempt)
@@ -508,7 +510,7 @@ local function put_lease(change)
 end
 
 -- silence: process, what its lease must still count (empty: it has none), run, operation, status judged, part, events.
--- Of a run that does not decide its operation, only the loss is noted: it is alive no more.
+-- Of a run that does not decide its operation, only the loss is noted, beside it: it is alive no more.
 local function put_silence(change)
   local _, process, count, run, id, status, part, events = unpack(change)
   local key, word = operation_key(id), status == 'lost' and 'lost' or 'unresponsive'
@@ -529,6 +531,8 @@ local function put_silence(change)
   if decides then
     write_verdict(key, part, status, run, 'recorder')
     announce(id, key, field[5], field[4] or '', 0, 1, false, events)
+  elseif field[1] ~= run then
+    redis.call('HSET', key, 'verdict:' .. run, part)
   end
   return {'stored', tonumber(field[5])}
 end

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tracker.model import Record, Value
+from tracker.model import Value
+from tracker.record import Record
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 from tracker.store.snapshot import record_of

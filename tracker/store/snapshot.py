@@ -10,7 +10,8 @@ import msgspec
 
 from tracker.compose import status_of
 from tracker.errors import TrackerError
-from tracker.model import Attempt, Children, LogLine, Parts, QueuePart, Record, RunPart, StepState, Verdict
+from tracker.model import Children, LogLine, Parts, QueuePart, RunPart, StepState, Verdict
+from tracker.record import Attempt, Record
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
@@ -56,6 +57,12 @@ class Snapshot:
         with self._client.answering() as redis:
             fields = redis.hgetall(self._keys.operation(id))
         return _parts(id, {name.decode(): value for name, value in fields.items()})
+
+    def runs(self, id: str) -> Record | None:
+        """One operation with all its runs, read in one atomic command; without log lines and kept results."""
+        with self._client.answering() as redis:
+            fields = redis.hgetall(self._keys.operation(id))
+        return record_of(id, fields, [], {})
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first."""
@@ -178,12 +185,18 @@ def record_of(id: str, found: dict[bytes, bytes], lines: list[bytes], kept: dict
 
 def _earlier(fields: dict[str, Any]) -> list[Attempt]:
     """The runs before the newest one; of one whose head was never told there is nothing to tell."""
-    heads = {name.removeprefix("head:"): value for name, value in fields.items() if name.startswith("head:") and value}
-    found = [
-        Attempt(int(fields.get(f"attempt:{run}") or 0), _run(head), list(_steps_of(fields, run).values()))
-        for run, head in heads.items()
-    ]
-    return sorted(found, key=lambda attempt: attempt.number)
+    runs = [name.removeprefix("head:") for name, value in fields.items() if name.startswith("head:") and value]
+    return sorted((_attempt(fields, run) for run in runs), key=lambda attempt: attempt.number)
+
+
+def _attempt(fields: dict[str, Any], run: str) -> Attempt:
+    verdict = fields.get(f"verdict:{run}")
+    return Attempt(
+        int(fields.get(f"attempt:{run}") or 0),
+        _run(fields[f"head:{run}"]),
+        list(_steps_of(fields, run).values()),
+        _verdict(verdict) if verdict else None,
+    )
 
 
 def _logged(entry: bytes) -> LogLine:

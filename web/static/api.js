@@ -39,6 +39,15 @@ export async function read(topic) {
 }
 
 /**
+ * An operation as it was at each of its attempts, with steps, oldest first.
+ * @param {string} id
+ * @returns {Promise<Operation[]>}
+ */
+export async function attemptsOf(id) {
+  return (await get(`/operations/${encodeURIComponent(id)}/attempts`))?.items ?? [];
+}
+
+/**
  * Up to 200 children with one status.
  * @param {string} id
  * @param {string} status

@@ -5,7 +5,7 @@ import { BASE } from './api.js';
 /** @typedef {{ page: 'list' | 'operation' | 'unknown', id: string }} Route */
 
 export const route = signal(routeOf(location.pathname));
-/** The query of the list, kept in the URL so that a filtered list can be shared. */
+/** The query of the page, kept in the URL so that a filtered list or one attempt can be shared. */
 export const query = signal(new URLSearchParams(location.search));
 /** The operation last looked at, where the keyboard goes on in the list. */
 export const lastSeen = signal('');
@@ -37,6 +37,9 @@ export const listPath = () => homePath() + lastQuery;
 
 /** @param {string} id */
 export const operationPath = (id) => `${BASE}/operations/${encodeURIComponent(id)}`;
+
+/** @param {string} id @param {number} number */
+export const attemptPath = (id, number) => `${operationPath(id)}?attempt=${number}`;
 
 /** @param {string} url */
 export function go(url) {

@@ -2,7 +2,7 @@
 import { html } from './lib.js';
 
 /** Words that differ from the status' own name. @type {Record<string, string>} */
-const WORDS = { notrun: 'not run' };
+const WORDS = { notrun: 'not run', again: 'run again' };
 
 const RING = 'M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 0 1 0-11z';
 

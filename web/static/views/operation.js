@@ -2,9 +2,10 @@
 import { html, useEffect, useMemo } from '../lib.js';
 import { clean, titleOf } from '../format.js';
 import { closeFeed, openFeed } from '../feeds.js';
-import { listPath, operationPath, route } from '../router.js';
+import { listPath, operationPath, query, route } from '../router.js';
 import { ENDED, percentOf } from '../state.js';
 import { StatusMark } from '../status.js';
+import { Attempts, useAttempts } from './attempts.js';
 import { BatchPanel } from './batch.js';
 import { Children } from './children.js';
 import { ErrorPanel } from './error.js';
@@ -25,14 +26,20 @@ export function OperationPage({ id }) {
     document.title = operation ? documentTitle(operation) : 'Operation · step tracker';
   });
   useEffect(() => document.querySelector('h1')?.focus({ preventScroll: true }), [Boolean(operation)]);
+  const attempts = useAttempts(operation);
   if (!operation) return html`<main id="main">${held.ready ? html`<${Unknown} id=${id} />` : html`<${Loading} />`}</main>`;
+  const earlier = attempts.find((each) => each.run !== operation.run && String(each.attempt) === query.value.get('attempt'));
+  const shown = earlier ?? operation;
   return html`<main id="main" class="one">
-    <${Title} operation=${operation} />
+    <${Title} operation=${shown} newest=${operation} />
     <div class="columns">
-      <div class="work"><${Work} operation=${operation} steps=${held.steps} /></div>
-      <${Facts} operation=${operation} />
+      <div class="work"><${Work} key=${shown.run} operation=${shown} steps=${earlier ? (earlier.steps ?? []) : held.steps} /></div>
+      <div class="work">
+        <${Facts} key=${shown.run} operation=${shown} />
+        ${attempts.length > 1 && html`<${Attempts} newest=${operation} attempts=${attempts} shown=${shown} />`}
+      </div>
     </div>
-    ${operation.children.total > 0 && html`<${Children} key=${id} operation=${operation} />`}
+    ${shown.children.total > 0 && html`<${Children} key=${id} operation=${shown} />`}
   </main>`;
 }
 
@@ -45,8 +52,8 @@ function Work({ operation, steps }) {
   `;
 }
 
-/** @param {{ operation: Operation }} props */
-function Title({ operation }) {
+/** @param {{ operation: Operation, newest: Operation }} props */
+function Title({ operation, newest }) {
   return html`<div class="title">
     <nav class="trail" aria-label="Where this is">
       <a data-inside href=${listPath()}>Operations</a>
@@ -56,7 +63,8 @@ function Title({ operation }) {
       <h1 tabindex="-1" dir="auto">${titleOf(operation)}</h1>
       <span class="badges">
         <span class=${`badge is-${operation.status}`}><${StatusMark} status=${operation.status} /></span>
-        ${operation.attempt > 1 && html`<span class="tag">attempt ${operation.attempt}</span>`}
+        ${newest.attempt > 1 && html`<span class="tag">attempt ${operation.attempt}</span>`}
+        ${operation !== newest && html`<a data-inside href=${operationPath(newest.id)}>Show the newest</a>`}
         ${operation.warned > 0 && html`<span class="tag tag-warn">⚠ ${operation.warned === 1 ? '1 warning' : `${operation.warned} warnings`}</span>`}
         ${operation.flags.map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}
       </span>
