@@ -14,19 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-GROUND = {
-    "clock",
-    "compose",
-    "errors",
-    "ids",
-    "interrupts",
-    "model",
-    "record",
-    "redact",
-    "secret_names",
-    "secret_shapes",
-}
-GROUND |= {"settings", "version"}
+GROUND = {"clock", "compose", "errors", "ids", "interrupts", "model", "record", "redact"}
+GROUND |= {"secret_names", "secret_shapes", "settings", "version"}
 EMBEDDED = {"embedded", "engines"}
 ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history", "doctor", "celery", "cli")
 """The parts of tracker/; an import goes from a later one to an earlier one or stays inside its own."""

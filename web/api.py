@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from flask import Blueprint, Response
@@ -11,7 +11,6 @@ from tracker.clock import now
 from tracker.errors import NotFound, StoreUnavailable, TrackerError
 from tracker.history import OperationPage
 from tracker.model import Operation, Status
-from tracker.store import JobInfo
 from web import bodies, queries
 from web.bodies import BatchBody, OperationBody
 from web.limits import BATCH_BODY, OPERATION_BODY
@@ -22,10 +21,13 @@ from web.site import site
 blueprint = Blueprint("api", __name__)
 
 
-class JobList(msgspec.Struct):
-    """All jobs; ``next`` is there because every list has it."""
+Item = TypeVar("Item")
 
-    items: list[JobInfo]
+
+class OnePage(msgspec.Struct, Generic[Item]):
+    """A list that is always whole; ``next`` is there because every list has it."""
+
+    items: list[Item]
     next: str | None = None
 
 
@@ -84,7 +86,7 @@ def operation(id: str) -> Response:
 def attempts(id: str) -> Response:
     """The operation as it was at each of its attempts, oldest first."""
     queries.only()
-    return reply(OperationPage(site().history.attempts(id)))
+    return reply(OnePage(site().history.attempts(id)))
 
 
 @blueprint.get("/api/v1/operations/<id>/children")
@@ -110,4 +112,11 @@ def _page(parent: str | None, query: ListQuery) -> OperationPage:
 def jobs() -> Response:
     """Every job that may be queued, with its argument schema and the number of its live workers."""
     queries.only()
-    return reply(JobList(site().history.jobs()))
+    return reply(OnePage(site().history.jobs()))
+
+
+@blueprint.get("/api/v1/notices")
+def notices() -> Response:
+    """What people should know about the answers they get here; empty when all is well."""
+    queries.only()
+    return reply(OnePage(site().history.notices()))

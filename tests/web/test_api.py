@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.store.making import batch_of, ended, queued, started, step_event
+from tests.support import wait_for
 from tests.web.client import Server, serving
 from tests.web.conftest import messages_in
 from tracker.model import Status, StepStatus
-from tracker.store import Store
+from tracker.store import ArchiveInfo, Hold, Store
 
 OPERATIONS, BATCHES = "/api/v1/operations", "/api/v1/batches"
 
@@ -97,6 +98,21 @@ def test_attempts_of_an_operation_come_oldest_first_with_their_steps(server: Ser
     assert second == server.get(f"{OPERATIONS}/a").json
     assert server.get(f"{OPERATIONS}/b/attempts").status == 404
     assert server.get(f"{OPERATIONS}/a/attempts?limit=1").status == 400
+
+
+def test_notices_say_what_is_wrong_with_all_answers(server: Server, store: Store) -> None:
+    """A sentence each, none when all is well; another recorder than the server's keeps its archive elsewhere."""
+    wait_for(lambda: server.get("/api/v1/notices").json == {"items": [], "next": None})
+    other = Hold("other", 60, ArchiveInfo("another", "node-9", "/srv/archive.sqlite3"))
+
+    def takes_the_place() -> bool:
+        store.client.redis.delete(store.keys.recorder)
+        return store.append([other])[0].kind == "stored"
+
+    wait_for(takes_the_place)
+    (notice,) = server.get("/api/v1/notices").json["items"]
+    assert notice.startswith("finished operations are kept in /srv/archive.sqlite3 on node-9")
+    store.append([Hold("other", 0)])
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

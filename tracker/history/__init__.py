@@ -135,9 +135,10 @@ class History:
         """What people should know about the answers they get here; empty when all is well."""
         found = []
         if not self._store.upkeep().recorder:
-            found.append("no recorder is active, so silent runs are not judged and nothing is archived")
+            meaning = "no recorder is active, so silent runs are not judged and nothing is archived"
+            found.append(f"{meaning}; start `tracker recorder`")
         if elsewhere := self._elsewhere():
-            found.append(elsewhere)
+            found.append(f"{elsewhere}; look there, or set `TRACKER_ARCHIVE_URL`")
         return found
 
     def _elsewhere(self) -> str:

@@ -39,6 +39,14 @@ export async function read(topic) {
 }
 
 /**
+ * What the server says of all its answers, a sentence each.
+ * @returns {Promise<string[]>}
+ */
+export async function readNotices() {
+  return (await get('/notices'))?.items ?? [];
+}
+
+/**
  * An operation as it was at each of its attempts, with steps, oldest first.
  * @param {string} id
  * @returns {Promise<Operation[]>}

@@ -2,6 +2,7 @@
 import { html, render } from './lib.js';
 import { startClock } from './clock.js';
 import { startFeeds } from './feeds.js';
+import { startNotices } from './notices.js';
 import { startRouter } from './router.js';
 import { stale } from './socket.js';
 import { KeySheet, startKeys } from './views/keys.js';
@@ -15,4 +16,5 @@ if (app) {
   app.replaceChildren();
   render(html`<${Shell} /><${KeySheet} />`, app);
   startFeeds();
+  startNotices();
 }

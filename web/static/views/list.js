@@ -2,6 +2,7 @@
 import { html, useComputed, useEffect, useMemo, useRef } from '../lib.js';
 import { clean, count } from '../format.js';
 import { closeFeed, openFeed } from '../feeds.js';
+import { notices } from '../notices.js';
 import { lastSeen, query, setQuery } from '../router.js';
 import { countByStatus, newestFirst, STATUSES } from '../state.js';
 import { Shape, word } from '../status.js';
@@ -110,7 +111,7 @@ function NoMatch() {
 
 function Empty() {
   return html`<div class="quiet">
-    <h2>No operations yet</h2>
+    <h2>${notices.value.length ? 'No operations here' : 'No operations yet'}</h2>
     <p>Queue one from a terminal, or run a script that uses <code>StepTracker</code>. It appears here by itself.</p>
     <pre><code>tracker jobs          # what there is${'\n'}tracker submit JOB …  # queue one${'\n'}tracker watch         # watch it</code></pre>
   </div>`;

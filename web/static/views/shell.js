@@ -4,6 +4,7 @@ import { isOwn } from '../api.js';
 import { announcement } from '../announce.js';
 import { clean, clockTime } from '../format.js';
 import { notice, polling, serverVersion } from '../feeds.js';
+import { notices } from '../notices.js';
 import { homePath, route } from '../router.js';
 import { failures, heard, phase, silentFor, stale } from '../socket.js';
 import { showKeys } from './keys.js';
@@ -18,7 +19,8 @@ export function Shell() {
       <${Connection} />
       <button type="button" class="button small" aria-label="Keys" onClick=${showKeys}>?</button>
     </header>
-    <${Notices} />
+    <${Passing} />
+    <${Standing} />
     <${Page} />
     <p class="unseen" role="status" aria-live="polite">${announcement}</p>
   `;
@@ -48,8 +50,19 @@ function connection() {
   return phase.value === 'live' ? ['live', 'live'] : ['waiting', 'connecting'];
 }
 
-/** One line above the page while what is shown may not be the latest. */
-function Notices() {
+/** What holds until somebody mends it, as long sentences with code in them. */
+function Standing() {
+  return html`<div class="standing" role="status">${notices.value.map((text) => html`<p key=${text}>${sentence(text)}</p>`)}</div>`;
+}
+
+/** @param {string} text */
+function sentence(text) {
+  const whole = clean(`${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`, 500);
+  return whole.split('`').map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+}
+
+/** One line over the page while what is shown may not be the latest. */
+function Passing() {
   const text = warning() || notice.value;
   return html`<div class=${`notice ${text ? 'shown' : ''}`}>${clean(text, 300)}</div>`;
 }

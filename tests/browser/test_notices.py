@@ -1,0 +1,65 @@
+"""What the page says of all its answers, until somebody mends it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from werkzeug.serving import make_server
+
+from tests.store.making import ended, started
+from tracker.archive import Archive
+from tracker.history import archiving
+from tracker.history.recorder import Recorder
+from tracker.settings import Settings
+from tracker.store import Store
+from web.app import create_app
+
+AWHILE = 25_000
+"""Milliseconds after which the page has asked again."""
+
+
+@pytest.fixture
+def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
+    return Settings(redis_url, namespace=namespace, archive_url=f"sqlite:///{tmp_path}/read.sqlite3")
+
+
+@pytest.fixture
+def url(settings: Settings) -> Iterator[str]:
+    """The application under a server that runs no recorder beside it."""
+    app = create_app(settings)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}/"
+    app.extensions["tracker"].hub.stopping.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.browser
+def test_the_page_says_that_nobody_records_and_where_the_archive_is(
+    url: str, settings: Settings, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within half a minute, without a reload, and no longer once it is mended."""
+    monkeypatch.setattr(archiving, "QUIET", 0.0)
+    store = Store.of(settings)
+    store.append([started("a"), ended("a")])
+    standing = page.locator(".standing")
+    page.clock.install()
+    page.goto(url)
+    expect(standing).to_contain_text("No recorder is active, so silent runs are not judged and nothing is archived")
+    Recorder.of(settings, store).turn()
+    page.clock.run_for(AWHILE)
+    expect(standing).to_be_hidden()
+    store.client.redis.delete(store.keys.recorder)
+    elsewhere = Archive(f"sqlite:///{tmp_path}/other.sqlite3", settings.namespace)
+    Recorder(store, elsewhere).turn()
+    page.clock.run_for(AWHILE)
+    expect(standing).to_contain_text(f"Finished operations are kept in {tmp_path}/other.sqlite3 on ")
+    elsewhere.close()
+    store.client.disconnect()
