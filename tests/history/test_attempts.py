@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import msgspec
@@ -10,14 +12,14 @@ import pytest
 
 from tests.history.test_archiving import done
 from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started
-from tests.support import Clock
+from tests.support import Clock, wait_for
 from tracker.archive import Archive
 from tracker.errors import NotFound
 from tracker.history import History
 from tracker.history.liveness import LOST_AFTER
 from tracker.history.recorder import Recorder
 from tracker.model import Error, Operation, Status, Verdict
-from tracker.store import RunBlob, Store, VerdictItem
+from tracker.store import Change, RunBlob, Store, VerdictItem, View
 
 
 def runs(attempts: list[Operation]) -> list[tuple[int, str, str]]:
@@ -35,6 +37,26 @@ def lost(id: str, run: str) -> VerdictItem:
     """The run's death, as its worker reports it."""
     verdict = Verdict(Status.LOST, NOW + 3, "worker", run=run, error=Error("WorkerLostError", "signal 9"))
     return VerdictItem(id, Status.RUNNING, verdict)
+
+
+@contextmanager
+def live(store: Store) -> Iterator[list[Change]]:
+    """What a follower hears meanwhile."""
+    heard: list[Change] = []
+    stop, ready = threading.Event(), threading.Event()
+
+    def follow() -> None:
+        for item in store.follow(stop=stop):
+            ready.set()
+            if isinstance(item, Change):
+                heard.append(item)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    ready.wait(20)
+    yield heard
+    stop.set()
+    thread.join(20)
 
 
 def test_each_attempt_is_told_as_the_operation_was_then(store: Store, history: History) -> None:
@@ -94,6 +116,45 @@ def test_an_operation_that_comes_back_shows_all_its_attempts(
     recorder.turn()
     assert store.operation("a") is None
     assert runs(history.attempts("a")) == [*expected[:2], (3, "r3", "complete")]
+
+
+def test_an_operation_that_comes_back_goes_on_counting(
+    store: Store, archive: Archive, recorder: Recorder, history: History
+) -> None:
+    """In lists, alone, in its lines, and for who watches: within one turn of the recorder, and only once."""
+    store.append([*done("a", status=Status.ERROR), *done("a", run="r2")])
+    recorder.turn()
+    lines = done("a", run="r3")[1]
+    view = View(store.operation)
+    with live(store) as changes:
+        store.append([queued("a"), by("p1", told("a", "r3", started=NOW + 60)), by("p1", lines), *done("other")])
+        recorder.turn()
+        assert history.operation("a").attempt == 3
+        assert [(one.id, one.attempt) for one in history.operations().items] == [("other", 1), ("a", 3)]
+        assert [(line.attempt, line.text) for line in history.logs("a")] == [(n, "a line") for n in (1, 2, 3)]
+        wait_for(lambda: any(change.hole and change.operation == "a" for change in changes))
+    for change in changes:
+        view.apply(change)
+    assert (view.parts["a"].attempt, len(view.parts["a"].steps)) == (3, 1)
+    store.client.redis.delete(store.keys.recorder)
+    successor = Recorder(store, archive)
+    successor.turn()
+    store.append([by("p1", told("a", "r4", started=NOW + 70))])
+    successor.turn()
+    expected = [(1, "r1", "error"), (2, "r2", "complete"), (3, "r3", "running"), (4, "r4", "running")]
+    assert runs(history.attempts("a")) == expected
+    assert history.operation("a").attempt == 4
+
+
+def test_what_redis_still_knows_is_not_counted_twice(store: Store, archive: Archive, recorder: Recorder) -> None:
+    """An operation may be in the archive before it leaves, and stay because it runs again."""
+    store.append(done("a"))
+    archive.write(store.leaving.records(["a"]))
+    store.append([by("p1", told("a", "r2", started=NOW + 60))])
+    recorder.turn()
+    parts = store.operation("a")
+    assert parts is not None
+    assert parts.attempt == 2
 
 
 def test_an_earlier_run_that_dies_unnoticed_is_lost_and_its_life_withdraws_that(

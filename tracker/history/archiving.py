@@ -13,6 +13,7 @@ from tracker.archive import Archive
 from tracker.clock import elapsed, now
 from tracker.compose import status_of
 from tracker.history.late import Late
+from tracker.history.returned import Returned
 from tracker.model import ENDED
 from tracker.record import Record
 from tracker.store import Leave, Store
@@ -45,6 +46,7 @@ class Archiving:
         self._archive = archive
         self._days = days
         self._late = Late(store, archive)
+        self._returned = Returned(store, archive)
         self._forgot = -FORGET_EVERY
 
     def turn(self) -> bool:
@@ -54,6 +56,8 @@ class Archiving:
         more = self._move_all(ends) or more
         if self._days and elapsed() - self._forgot >= FORGET_EVERY:
             more = self._forget(ends) or more
+        # Last: it takes memory, which a full Redis has only once others have left.
+        self._returned.turn()
         return more
 
     def _move_all(self, ends: float) -> bool:

@@ -15,6 +15,7 @@ from tracker.settings import Settings
 from tracker.store.append import (
     Answer,
     Appender,
+    Earlier,
     Hold,
     Item,
     Lease,
@@ -43,6 +44,7 @@ __all__ = [
     "Answer",
     "ArchiveInfo",
     "Change",
+    "Earlier",
     "Hold",
     "Item",
     "JobInfo",

@@ -545,6 +545,26 @@ local function orphan(id, parent, status)
   if redis.call('ZCARD', children_key(parent)) == 0 then redis.call('UNLINK', operation_key(parent)) end
 end
 
+-- earlier: operation, how many attempts the archive has of it from before it came back. Those here were counted from 1,
+-- and are numbered on from there, with their lines; once, however often it is said.
+local function put_earlier(change)
+  local _, id, count = unpack(change)
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'run', 'parent')
+  if not field[1] or redis.call('HSETNX', key, 'earlier', count) == 0 then return {'ignored', 0} end
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    if string.match(name, '^attempt:') then redis.call('HINCRBY', key, name, count) end
+  end
+  local attempt = redis.call('HINCRBY', key, 'attempt', count)
+  for place, line in ipairs(redis.call('LRANGE', log_key(id), 0, -1)) do
+    local number, text = string.match(line, '^(%d+) (.*)$')
+    redis.call('LSET', log_key(id), place - 1, string.format('%.0f %s', number + count, text))
+  end
+  local event = '{"type":"operation.update","operation":"' .. id .. '","ts":' .. now() .. '}'
+  announce(id, key, attempt, field[2] or '', 0, 1, true, '[' .. event .. ']')
+  return {'stored', attempt}
+end
+
 -- leave: operation, its rev, the version of its children's counts; it is in the archive as it was then.
 local function put_leave(change)
   local _, id, rev, version = unpack(change)
@@ -562,6 +582,7 @@ local function put_trim() return {'stored', trim()} end
 local PUT = {
   run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal,
   hold = put_hold, lease = put_lease, silence = put_silence, leave = put_leave, trim = put_trim,
+  earlier = put_earlier,
 }
 local CHANGES = cmsgpack.unpack(ARGV[5])
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What

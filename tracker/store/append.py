@@ -170,6 +170,20 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """An operation has come back: its attempts here are numbered on from the ``count`` that the archive has of it.
+
+    ``ignored`` if it was said before, or if nothing has run here.
+    """
+
+    operation: str
+    count: int
+
+    def change(self) -> list[Any]:
+        return ["earlier", self.operation, str(self.count)]
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """An operation leaves Redis, as it was when it was archived; ``ignored`` if it has changed since."""
 
@@ -189,7 +203,7 @@ class Trim:
         return ["trim"]
 
 
-Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Lease | Silence | Leave | Trim
+Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Lease | Silence | Earlier | Leave | Trim
 
 
 @dataclass(frozen=True, slots=True)
