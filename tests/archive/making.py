@@ -63,6 +63,9 @@ def shown(parts: Parts | None) -> Parts:
     return Parts(parts.id, parts.rev, parts.attempt, parts.queue, parts.run, parts.verdict, held, parts.children)
 
 
+LOST = Verdict(Status.LOST, NOW, "worker", "r1", error=Error("WorkerLostError", "signal 9", traceback="…"))
+"""What may have been judged of an earlier run."""
+
 # ---- by chance -----------------------------------------------------------------------------------
 
 texts = st.text(max_size=12)
@@ -150,7 +153,7 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
     """Any record that a store could tell."""
     heads = draw(st.lists(runs, max_size=3, unique_by=lambda run: run.run))
     first = draw(st.integers(1, 5))
-    judged = st.none() | verdicts
+    judged = st.sampled_from([None, LOST])
     attempts = [Attempt(number, head, draw(step_lists()), draw(judged)) for number, head in enumerate(heads, first)]
     newest = attempts[-1] if attempts else None
     parts = Parts(

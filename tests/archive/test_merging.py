@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.archive.making import records
@@ -38,6 +38,7 @@ def test_hearing_it_again_changes_nothing(stored: Record, new: Record) -> None:
     assert merged(stored, stored) == stored
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(told, min_size=2, max_size=2), st.randoms())
 def test_every_line_is_kept_once(both: list[Record], chance: object) -> None:
     """By run and number."""

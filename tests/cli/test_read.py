@@ -72,8 +72,12 @@ def test_show_tells_of_earlier_attempts_and_shows_each_as_it_was(tracker: Run, s
     assert '  attempt 1: error after 2.2s at "Connect": ConnectionError: refused' in newest.lines
     assert "  attempt 2: asked to be run again after 6.6s" in newest.lines
     assert "[1/4] Connect: error after 0.4s: refused" in earlier.out
+    assert "  attempt  1" in earlier.lines
     assert "attempt 1:" not in earlier.out
     assert whole.objects[0]["attempt"] == 3
+    narrow = tracker("show", "a", terminal=(50, 24))
+    assert (narrow.code(), max(map(len, narrow.text.splitlines()))) == (0, 50)
+    assert '  attempt 1: error after 2.2s at "Connect": Conne…' in narrow.text.splitlines()
     chosen, unknown = tracker("show", "a", "--attempt", "1", "--json"), tracker("show", "a", "--attempt", "4")
     assert (chosen.code(), unknown.code()) == (0, 1)
     assert (chosen.objects[0]["run"], chosen.objects[0]["status"]) == ("r1", "error")

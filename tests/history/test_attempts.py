@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,6 +147,33 @@ def test_an_operation_that_comes_back_goes_on_counting(
     expected = [(1, "r1", "error"), (2, "r2", "complete"), (3, "r3", "running"), (4, "r4", "running")]
     assert runs(history.attempts("a")) == expected
     assert history.operation("a").attempt == 4
+
+
+SCRIPT = """
+from tracker import StepTracker
+with StepTracker("Nightly", id="nightly", display="quiet") as tracker:
+    tracker.step("Load")
+    input()
+"""
+
+
+def test_a_script_that_runs_every_night_is_the_next_attempt_while_it_runs(
+    store: Store, recorder: Recorder, history: History
+) -> None:
+    """In a process of its own each time, with what came before in the archive."""
+    environment = os.environ | {"TRACKER_REDIS_URL": store.client.url, "TRACKER_NAMESPACE": store.keys.namespace}
+    for number in (1, 2, 3):
+        with subprocess.Popen([sys.executable, "-c", SCRIPT], env=environment, stdin=subprocess.PIPE) as process:
+            try:
+                wait_for(lambda: store.operation("nightly"))
+                recorder.turn()
+                assert history.operation("nightly").attempt == number
+                process.communicate(b"\n", timeout=30)
+            finally:
+                process.kill()
+        recorder.turn()
+        assert store.operation("nightly") is None
+    assert [attempt.status for attempt in history.attempts("nightly")] == [Status.COMPLETE] * 3
 
 
 def test_what_redis_still_knows_is_not_counted_twice(store: Store, archive: Archive, recorder: Recorder) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
-
 import rich_click as click
 
 from tracker.cli import exit_codes
@@ -70,15 +68,14 @@ def show(id: str, attempt: int | None, output: Output) -> int:
     if output.json:
         output.object(operation)
         return exit_codes.COMPLETE
-    earlier = list(takewhile(lambda one: one.run != operation.run, attempts))
     failed = []
     if operation.children.total:
         pages = [history.children(operation.id, status=status) for status in ("error", "lost", "cancelled")]
         failed = [child for page in pages for child in page.items]
     if output.terminal:
-        tables.print_operation(operation, earlier, failed, output)
+        tables.print_operation(operation, attempts, failed, output)
     else:
-        for line in tables.plain_operation(operation, earlier, failed):
+        for line in tables.plain_operation(operation, attempts, failed):
             output.line(line)
     return exit_codes.COMPLETE
 

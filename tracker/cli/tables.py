@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from tracker.cli.output import Output
@@ -61,7 +61,7 @@ def _same(one: str, other: str) -> int:
 
 
 def print_operation(
-    operation: Operation, earlier: Sequence[Operation], failed: Sequence[Operation], output: Output
+    operation: Operation, attempts: Sequence[Operation], failed: Sequence[Operation], output: Output
 ) -> None:
     """An operation on a terminal, as the live view shows it at its end, after its earlier attempts."""
     from rich.text import Text
@@ -69,38 +69,35 @@ def print_operation(
     from tracker.render.operation import render_operation
 
     console = output.console()
-    for line in [*facts(operation), *_attempts(earlier)]:
-        console.print(Text(line, "dim", overflow="ellipsis", no_wrap=True))
+    for line in facts(operation, attempts):
+        console.print(Text(line, "dim"), overflow="ellipsis", no_wrap=True)
     console.print(render_operation(cleaned(operation), now(), symbols=output.symbols()))
     for line in _children(operation, failed):
         console.print(Text(line))
 
 
-def plain_operation(operation: Operation, earlier: Sequence[Operation], failed: Sequence[Operation]) -> list[str]:
+def plain_operation(operation: Operation, attempts: Sequence[Operation], failed: Sequence[Operation]) -> list[str]:
     """An operation as plain lines, with one for each earlier attempt."""
     total = operation.step.total if operation.step else None
     steps = [f"  {step_line(step, total)}" for step in operation.steps or ()]
     trace = clean_lines(operation.error.traceback) if operation.error else []
-    about = [*facts(operation), *_attempts(earlier)]
-    return [operation_line(operation), *about, *steps, *trace, *_children(operation, failed)]
+    return [operation_line(operation), *facts(operation, attempts), *steps, *trace, *_children(operation, failed)]
 
 
-def facts(operation: Operation) -> list[str]:
-    """What else is known of an operation."""
+def facts(operation: Operation, attempts: Sequence[Operation]) -> list[str]:
+    """What else is known of an operation, with a line for each of its ``attempts`` before the one that is shown."""
+    earlier = takewhile(lambda attempt: attempt.run != operation.run, attempts)
     found = {
         "id": operation.id,
         "name": operation.name,
-        "attempt": str(operation.attempt) if operation.attempt > 1 else "",
+        "attempt": str(operation.attempt) if len(attempts) > 1 else "",
         "labels": " ".join(f"{key}={value}" for key, value in operation.labels.items()),
         "worker": f"{operation.worker.host}, process {operation.worker.pid}" if operation.worker else "",
         "parent": operation.parent,
         "created": ago(operation.created, now()),
     }
-    return [f"  {name:<8} {clean(value)}" for name, value in found.items() if value]
-
-
-def _attempts(earlier: Sequence[Operation]) -> list[str]:
-    return [f"  {attempt_line(attempt)}" for attempt in earlier]
+    named = [f"  {name:<8} {clean(value)}" for name, value in found.items() if value]
+    return named + [f"  {attempt_line(attempt)}" for attempt in earlier]
 
 
 def clean_lines(text: str) -> list[str]:
