@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -20,8 +21,10 @@ from tests.store.making import NOW, batch_of, by, ended, head, lease, leave, que
 from tests.store.revs import rev_of
 from tests.support import wait_for
 from tracker import StepTracker, event_bus
+from tracker.archive import Archive
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
+from tracker.history import archiving
 from tracker.history.recorder import Recorder
 from tracker.model import Event, LogLine, RunPart, Status, Verdict
 from tracker.publish import Publisher
@@ -234,6 +237,25 @@ def test_a_full_redis_is_still_trimmed(server: BreakableServer, store: Store) ->
     server.unfill()
     assert (recorder.active, recorder.trimmed) == (True, 1)
     assert stored(store) == {}
+
+
+def test_a_full_redis_is_emptied_into_the_archive_though_late_runs_wait(
+    server: BreakableServer, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those find room only once others have left."""
+    monkeypatch.setattr(archiving, "QUIET", 0.0)
+    archive = Archive(f"sqlite:///{tmp_path}/archive.sqlite3")
+    turns = archiving.Archiving(store, archive, 0)
+    store.append([started("a"), ended("a")])
+    store.append([replace(blob, replay=True) for blob in (started("late"), ended("late"))])
+    server.fill()
+    with pytest.raises(StoreUnavailable):
+        turns.turn()
+    assert stored(store) == {}
+    server.unfill()
+    turns.turn()
+    assert sorted(archive.heads(["a", "late"])) == ["a", "late"]
+    archive.close()
 
 
 @pytest.mark.parametrize(

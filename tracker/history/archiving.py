@@ -17,6 +17,7 @@ from tracker.history.returned import Returned
 from tracker.model import ENDED
 from tracker.record import Record
 from tracker.store import Leave, Store
+from tracker.store.client import Holding
 
 QUIET = 10.0
 """Seconds after its end for which an operation stays in Redis, where late events find it and watchers see its end."""
@@ -52,7 +53,11 @@ class Archiving:
     def turn(self) -> bool:
         """Archive what is due; whether there is more. Raises ``StoreUnavailable`` and ``ArchiveUnavailable``."""
         ends = elapsed() + LONGEST_TURN
-        more = self._late.turn(ends)
+        try:
+            more = self._late.turn(ends)
+        except Holding:
+            self._move_all(ends)  # A full Redis has room for late runs only once others have left.
+            raise
         more = self._move_all(ends) or more
         if self._days and elapsed() - self._forgot >= FORGET_EVERY:
             more = self._forget(ends) or more
