@@ -14,7 +14,9 @@ local FEED = KEYS[1]
 local PREFIX, LIVE, BUDGET, FEED_LIMIT = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local STATUSES = {'queued', 'running', 'complete', 'error', 'cancelled', 'lost'}
 local ENDED = {complete = true, error = true, cancelled = true, lost = true}
-local TRIM_AT_ONCE = 20
+local TRIM_AT_ONCE = 10
+local INDEXED = 200 -- Bytes that an operation takes in the indexes: two sorted sets, each with a list and a table.
+local SAMPLES = 100 -- Fields looked at for a hash's size. The few that Redis takes by itself may all be small ones.
 local LOG_LIMIT = 1000
 local RESULTS_LIMIT = 10000
 local RESULTS_LIFE = 7 * 86400
@@ -140,8 +142,9 @@ end
 local function charge(id, key, ended)
   local before, bytes = tonumber(redis.call('HGET', key, 'bytes') or 0), 0
   if ended then
+    bytes = INDEXED
     for _, owned in ipairs({key, log_key(id), results_key(id)}) do
-      local usage = redis.pcall('MEMORY', 'USAGE', owned) -- Some who rent Redis out do not allow it.
+      local usage = redis.pcall('MEMORY', 'USAGE', owned, 'SAMPLES', SAMPLES) -- Some who rent Redis out do not allow it.
       if type(usage) == 'number' then bytes = bytes + usage end
     end
   end
@@ -155,9 +158,10 @@ local function forget(id)
   local key = operation_key(id)
   forget_live(key)
   charge(id, key, false)
-  redis.call('UNLINK', key, children_key(id), log_key(id))
+  local keys = {key, children_key(id), log_key(id)}
+  for _, status in ipairs(STATUSES) do push(keys, children_key(id) .. ':' .. status) end
+  redis.call('UNLINK', unpack(keys))
   redis.call('EXPIRE', results_key(id), LIVE > 0 and LIVE or RESULTS_LIFE)
-  for _, status in ipairs(STATUSES) do redis.call('UNLINK', children_key(id) .. ':' .. status) end
   redis.call('ZREM', PREFIX .. 'index', id)
   redis.call('ZREM', PREFIX .. 'ended', id)
 end
