@@ -53,7 +53,7 @@ def ls(status: str | None, name: str | None, limit: int, output: Output) -> int:
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="As it was at its attempt N.")
 @output_options
 def show(id: str, attempt: int | None, output: Output) -> int:
-    """Show one operation with its steps, error, children and earlier attempts.
+    """Show one operation with its steps, error and attempts.
 
     ID is an operation's id or the beginning of one.
 
