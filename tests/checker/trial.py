@@ -163,7 +163,7 @@ class Trial:
         self._leave(self._producers)
         self._leave([self._start_producer()])  # It sends what killed ones have left behind.
         store = Store(self.server.url)
-        wait_for(lambda: self._at_rest(store), 60)
+        wait_for(lambda: self._at_rest(store), 180)
         for watcher in self._watchers:
             watcher.finish()
         ids = {intent.operation for journal in load(self.folder).journals.values() for intent in journal}

@@ -18,7 +18,8 @@ from tracker.errors import ArchiveUnavailable, EventsGone, NotFound, StoreUnavai
 from tracker.history import History, archiving, late
 from tracker.history.recorder import Recorder
 from tracker.model import Event, EventType, LogLine, Operation, Status, StepState, StepStatus
-from tracker.store import Leave, RunBlob, Store
+from tracker.record import Record
+from tracker.store import Leave, RunBlob, Store, leaving
 
 
 def done(id: str, parent: str = "", status: Status = Status.COMPLETE, run: str = "r1") -> list[RunBlob]:
@@ -83,6 +84,13 @@ def test_what_runs_stays_and_what_has_just_ended_too(
     assert {parts.id for parts in store.operations().items} == {"a", "b"}
 
 
+@pytest.fixture(params=[50, 1], ids=["together", "one by one"])
+def families(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small families are moved together with others, large ones by themselves."""
+    monkeypatch.setattr(leaving, "FEW", request.param)
+
+
+@pytest.mark.usefixtures("families")
 def test_a_batch_leaves_whole_and_not_before_its_last_child_has_ended(
     store: Store, archive: Archive, recorder: Recorder, history: History
 ) -> None:
@@ -103,6 +111,7 @@ def test_a_batch_leaves_whole_and_not_before_its_last_child_has_ended(
     assert archive.operation(ids[0]) is not None
 
 
+@pytest.mark.usefixtures("families")
 def test_a_grandchild_that_runs_keeps_its_family_in_redis(store: Store, recorder: Recorder) -> None:
     """Whatever the operations above it have come to, and others leave all the same."""
     store.append([started("top"), started("mid", parent="top"), started("low", parent="mid")])
@@ -114,6 +123,7 @@ def test_a_grandchild_that_runs_keeps_its_family_in_redis(store: Store, recorder
     assert keys_left(store) == set()
 
 
+@pytest.mark.usefixtures("families")
 @pytest.mark.parametrize("calls", range(1, 6))
 def test_a_recorder_that_is_cut_off_anywhere_loses_and_doubles_nothing(
     store: Store, archive: Archive, history: History, monkeypatch: pytest.MonkeyPatch, calls: int
@@ -201,6 +211,31 @@ def test_an_operation_that_changes_while_it_is_archived_stays(
     recorder.turn()
     attempts = archive.attempts("a")
     assert [(attempt.number, attempt.run.status) for attempt in attempts] == [(1, "complete"), (2, "error")]
+
+
+@pytest.mark.usefixtures("families")
+def test_a_child_that_changes_while_its_family_moves_keeps_those_above_it(
+    store: Store, archive: Archive, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others leave, and the rest when it has ended again."""
+    store.append([started("top"), started("mid", parent="top"), *done("low", "mid"), *done("other", "mid")])
+    store.append([ended("mid", parent="top"), ended("top"), *done("alone", "single"), *done("single")])
+    write = archive.write
+
+    def slow(records: list[Record]) -> None:
+        write(records)
+        if any(record.parts.id == "low" for record in records):
+            store.append([started("low", "again", parent="mid")])
+
+    monkeypatch.setattr(archive, "write", slow)
+    recorder.turn()
+    here = {key.removeprefix("op:") for key in keys_left(store) if key.startswith("op:")}
+    assert {"top", "low"} <= here <= {"top", "mid", "low"}
+    monkeypatch.setattr(archive, "write", write)
+    store.append([ended("low", run="again", parent="mid")])
+    recorder.turn()
+    assert keys_left(store) == set()
+    assert [attempt.number for attempt in archive.attempts("low")] == [1, 2]
 
 
 def test_while_the_archive_cannot_be_used_everything_stays_in_redis(

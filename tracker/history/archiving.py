@@ -25,6 +25,9 @@ QUIET = 10.0
 AT_ONCE = 500
 """Operations in one transaction of the archive."""
 
+FAMILIES_AT_ONCE = 100
+"""Operations with others below them that are looked at together."""
+
 LEAVING_AT_ONCE = 20
 """Operations that leave in one call of the store, which does nothing else meanwhile."""
 
@@ -81,9 +84,23 @@ class Archiving:
         plain = [record for record in records if not record.parts.children.total]
         plain = self._write(plain)
         # Where there is nothing but an entry in the list, that leaves.
-        left = self._leave([*map(_leave, plain), *(Leave(id, 0, 0) for id in ids if id not in known)])
-        families = [record.parts.id for record in records if record.parts.children.total]
-        return left + sum(map(self._move_family, families))
+        left = len(self._leave([*map(_leave, plain), *(Leave(id, 0, 0) for id in ids if id not in known)]))
+        parents = [record for record in records if record.parts.children.total]
+        for at in range(0, len(parents), FAMILIES_AT_ONCE):
+            left += self._move_families(parents[at : at + FAMILIES_AT_ONCE])
+        return left
+
+    def _move_families(self, parents: Sequence[Record]) -> int:
+        """Small ones together, large ones one by one."""
+        small = self._store.leaving.families(parents)
+        known = {family[0].parts.id for family in small}
+        ended = [family for family in small if all(map(_has_ended, family))]
+        written = {record.parts.id for record in self._write([record for family in ended for record in family])}
+        ready = [family for family in ended if all(record.parts.id in written for record in family)]
+        gone = self._leave([_leave(record) for family in ready for record in family[:0:-1]])
+        alone = [family[0] for family in ready if all(record.parts.id in gone for record in family[1:])]
+        left = len(self._leave([_leave(record) for record in alone]))
+        return left + sum(self._move_family(parent.parts.id) for parent in parents if parent.parts.id not in known)
 
     def _move_family(self, id: str) -> bool:
         """Children go before their parents; nothing goes while any of them runs."""
@@ -94,7 +111,7 @@ class Archiving:
             if len(self._write(records)) < len(records):
                 return False
             leaving += map(_leave, records)
-        return self._leave(leaving[:-1]) == len(leaving) - 1 and self._leave(leaving[-1:]) == 1
+        return len(self._leave(leaving[:-1])) == len(leaving) - 1 and len(self._leave(leaving[-1:])) == 1
 
     def _write(self, records: list[Record]) -> list[Record]:
         """What could be written; an operation that no database takes stays where it is, and holds up no other."""
@@ -107,12 +124,14 @@ class Archiving:
             return [written for record in records for written in self._write([record])]
         return records
 
-    def _leave(self, items: Sequence[Leave]) -> int:
-        left = 0
+    def _leave(self, items: Sequence[Leave]) -> set[str]:
+        """Those that have left."""
+        left = set[str]()
         for start in range(0, len(items), LEAVING_AT_ONCE):
-            answers = self._store.append(items[start : start + LEAVING_AT_ONCE])
-            left += sum(answer.kind == "stored" for answer in answers)
-        self.archived += left
+            some = items[start : start + LEAVING_AT_ONCE]
+            answers = self._store.append(some)
+            left |= {item.operation for item, answer in zip(some, answers, strict=True) if answer.kind == "stored"}
+        self.archived += len(left)
         return left
 
     def _forget(self, ends: float) -> bool:

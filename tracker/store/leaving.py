@@ -16,6 +16,9 @@ from tracker.store.snapshot import record_of
 PAGE = 500
 """Operations read at once."""
 
+FEW = 50
+"""Operations of a family that is read together with others."""
+
 
 class ArchiveInfo(Value, frozen=True):
     """Where a recorder keeps its archive: the archive's own id, and for people the machine and the address."""
@@ -42,6 +45,31 @@ class Leaving:
             until = now + micros / 1_000_000 - seconds
             found = redis.zrangebyscore(self._keys.ended, "-inf", until, start=skip, num=limit)
         return [id.decode() for id in found]
+
+    def families(self, records: Sequence[Record]) -> list[list[Record]]:
+        """Each of the operations with all below it, parents before their children; those with few below them only.
+
+        All are read together, so it takes as many trips as the deepest of them has levels.
+        """
+        few = [record for record in records if record.parts.children.total < FEW]
+        found, level = {record.parts.id: [record] for record in few}, {record.parts.id: record for record in few}
+        root_of = {id: id for id in level}
+        while parents := [id for id, record in level.items() if record.parts.children.total]:
+            children = self._first_children(parents)
+            root_of |= {child: root_of[parent] for parent, ids in children.items() for child in ids}
+            below = self.records([child for ids in children.values() for child in ids])
+            for record in below:
+                found[root_of[record.parts.id]].append(record)
+            level = {record.parts.id: record for record in below if len(found[root_of[record.parts.id]]) < FEW}
+        return [family for family in found.values() if len(family) < FEW]
+
+    def _first_children(self, parents: Sequence[str]) -> dict[str, list[str]]:
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for id in parents:
+                pipe.zrange(self._keys.children(id), 0, FEW - 1)
+            rows = pipe.execute()
+        return {id: [child.decode() for child in row] for id, row in zip(parents, rows, strict=True)}
 
     def family(self, id: str) -> Iterator[list[Record]]:
         """An operation and all below it, in pages, children before their parents."""
