@@ -43,10 +43,13 @@ SPOOL_EVERY = 0.02
 GIVE_WAY_EVERY = 64
 """Events sorted before the tracked code may go on; the interpreter itself would let it wait for 5 ms."""
 
-QUEUE_LIMIT = 4_000
+QUEUE_LIMIT = 5_000
 """Events that may wait for the thread; beyond it a run's events are replaced by its whole state."""
 
-RESULTS_LIMIT = 4 * 2**20
+EVENTS_LIMIT = 3_000
+"""Of those, what is no step and therefore takes memory of its own."""
+
+RESULTS_LIMIT = 2 * 2**20
 """Bytes that kept results may take in a queue full of such; whoever resumes runs the steps again that lost theirs."""
 
 EXIT_WAIT = 2.0
@@ -148,7 +151,7 @@ class Publisher:
         return self._outage is not None and self._outage.hopeless
 
     def _take(self, run: RunWriter, taken: Taken) -> None:
-        if len(self._queue) < QUEUE_LIMIT:
+        if len(self._queue) < (QUEUE_LIMIT if isinstance(taken, Step) else EVENTS_LIMIT):
             self._queue.append(taken)
         else:
             self._overflow.put(run)

@@ -14,13 +14,13 @@ from tracker.store import RunBlob
 LINES_LIMIT = 2_000
 """Log lines that may wait, of all runs together; beyond it they are left out, and counted."""
 
-EVENTS_LIMIT = 5_000
+EVENTS_LIMIT = 4_000
 """Events that may wait, of all runs together; beyond it the runs with the most are told by their whole state."""
 
-STEPS_LIMIT = 8_000
+STEPS_LIMIT = 4_000
 """Weight of ended runs that may be kept for it, in steps; beyond it only their heads are kept."""
 
-RESULTS_LIMIT = 2 * 2**20
+RESULTS_LIMIT = 2**20
 """Bytes of kept results that may wait, of all runs together; beyond it they are let go, and those steps run again."""
 
 log = logging.getLogger("tracker")
