@@ -28,16 +28,17 @@ def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | N
     """Where an operation stands, from its three parts; ``append.lua`` holds the same rule for its indexes.
 
     A batch is settled by its children, so only a verdict (or a failed dispatch) ends it. Otherwise the
-    newest run decides: its own outcome is final, a verdict speaks only about a run still open. A verdict
-    ``running`` decides nothing.
+    newest run decides: its own outcome is final, a verdict speaks only about a run still open, and of one that
+    asked to be run again only to cancel that. A verdict ``running`` decides nothing.
     """
     if queue is not None and queue.batch:
         return _batch_status(run, verdict)
     if run is None:
         return verdict.status if verdict is not None and not verdict.run else Status.QUEUED
-    if run.status is Status.RUNNING and verdict is not None and verdict.run == run.run:
-        return verdict.status
-    return run.status
+    if verdict is None or verdict.run != run.run:
+        return run.status
+    waits = run.status is Status.QUEUED and verdict.status is Status.CANCELLED
+    return verdict.status if run.status is Status.RUNNING or waits else run.status
 
 
 def _batch_status(run: RunPart | None, verdict: Verdict | None) -> Status:
@@ -50,7 +51,7 @@ def _batch_status(run: RunPart | None, verdict: Verdict | None) -> Status:
 
 def compose(parts: Parts, *, steps: bool = True) -> Operation:
     """The operation that ``parts`` add up to; the only place where people's view of it is made."""
-    queue, run, verdict = parts.queue, parts.run, parts.verdict
+    queue, run, verdict, cancel = parts.queue, parts.run, parts.verdict, parts.cancel
     status = status_of(queue, run, verdict)
     settled = verdict if verdict is not None and verdict.status is status else None
     ended = _ended(status, run, settled)
@@ -74,6 +75,7 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         step=_current_step(parts),
         error=_error(run, settled, status),
         warned=run.warned if run else 0,
+        cancel=cancel if cancel is not None and cancel.run == (run.run if run else "") else None,
         children=parts.children,
         # The message to the worker carries what was given; whoever only looks gets it without secrets.
         args=queue.args if queue else None,
@@ -159,6 +161,8 @@ def apply(parts: Parts, event: Event, rev: int, attempt: int = 0) -> bool:
         parts.queue = event.queue
     if event.verdict is not None:
         parts.verdict = event.verdict
+    if event.cancel is not None:
+        parts.cancel = event.cancel
     if event.duplicate is not None:
         parts.duplicate = event.duplicate
     if event.head is not None and attempt >= parts.attempt:

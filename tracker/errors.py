@@ -73,7 +73,11 @@ class InvalidArguments(TrackerError):
 
 
 class OperationCancelled(BaseException):
-    """The operation was cancelled from outside.
+    """The operation was cancelled from outside; the message says by whom.
+
+    Raised by ``step()``, ``run()`` and the calls that tell of progress, and by each of them again until the block has
+    ended; never by those that end a step, nor by log lines. In a job the task ends with it, and its process goes on.
+    Best effort: who calls often hears of it within a second, who does not at the next call.
 
     Not an ``Exception``, so that ``except Exception`` in the tracked code does not swallow it.
 

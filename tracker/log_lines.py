@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from tracker import clock
-from tracker.model import LINE_LIMIT, LogLine
+from tracker.limits import LINE_LIMIT
+from tracker.model import LogLine
 from tracker.redact import block, bound
 
 LAST_LINES = 5

@@ -11,24 +11,6 @@ from typing import Any
 
 import msgspec
 
-NAME_LIMIT = 200
-"""Longest name, title, label or detail, in characters."""
-
-LABELS_LIMIT = 32
-"""Most labels of an operation."""
-
-BATCH_LIMIT = 10_000
-"""Most items of a batch."""
-
-ERROR_LIMIT = 8 * 1024
-"""Longest error message or traceback, in characters."""
-
-LINE_LIMIT = 2 * 1024
-"""Longest log line, in characters."""
-
-RESULT_LIMIT = 64 * 1024
-"""Longest result of a step that is kept for resuming, in bytes of JSON."""
-
 
 class Flag(StrEnum):
     """What is said of an operation while it runs."""
@@ -213,13 +195,22 @@ class Verdict(Value, frozen=True):
     flags: list[str] = []
 
 
+class CancelRequest(Value, frozen=True):
+    """Somebody wants an operation to end: who, when (UTC seconds), and which run of it is meant (empty: it waited)."""
+
+    by: str
+    at: float
+    run: str = ""
+
+
 class Event(Wire):
     """One change, carrying the full new state of what it is about.
 
     (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared
     steps that have not begun, told with the event that declares them. ``log`` is a log line; a warning also
     carries the state of its step and of the run. ``dropped`` counts log lines left out before a ``gap``.
-    ``duplicate`` says whether two runs of the operation are alive at once, where that has changed.
+    ``duplicate`` says whether two runs of the operation are alive at once, where that has changed; ``cancel`` that
+    somebody wants the operation to end.
     """
 
     type: str
@@ -236,6 +227,7 @@ class Event(Wire):
     log: LogLine | None = None
     dropped: int = 0
     duplicate: bool | None = None
+    cancel: CancelRequest | None = None
 
 
 class Children(Value, frozen=True, omit_defaults=False):
@@ -273,6 +265,7 @@ class Parts(Wire):
     steps: dict[int, StepState] = {}
     children: Children = Children()
     duplicate: bool = False
+    cancel: CancelRequest | None = None
 
 
 class CurrentStep(Value, frozen=True, omit_defaults=False):
@@ -311,6 +304,7 @@ class Operation(Wire, omit_defaults=False):
     step: CurrentStep | None = None
     error: Error | None = None
     warned: int = 0
+    cancel: CancelRequest | None = None
     children: Children = Children()
     args: dict[str, Any] | None = None
     steps: list[StepState] | None = None

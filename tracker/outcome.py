@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from tracker.errors import OperationCancelled
 from tracker.interrupts import pass_on
-from tracker.model import ERROR_LIMIT, Error, Status, StepStatus
+from tracker.limits import ERROR_LIMIT
+from tracker.model import Error, Status, StepStatus
 from tracker.redact import block, line, tail
 
 MESSAGE_LIMIT = ERROR_LIMIT // 4

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracker.interrupts import pass_on
-from tracker.model import LABELS_LIMIT, NAME_LIMIT
+from tracker.limits import LABELS_LIMIT, NAME_LIMIT
 
 MASK = "…"
 """What stands where a secret or the rest of a long text was."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.bus import event_bus, logger
 from tracker.errors import StoreUnavailable, TrackerError
 from tracker.interrupts import pass_on
-from tracker.model import RESULT_LIMIT
+from tracker.limits import RESULT_LIMIT
 from tracker.redact import line
 
 if TYPE_CHECKING:

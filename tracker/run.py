@@ -13,25 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from operator import attrgetter
 from threading import get_ident
+from typing import NoReturn
 
 from tracker import clock, context, process
 from tracker.bus import event_bus
-from tracker.errors import TrackerError
+from tracker.errors import OperationCancelled, TrackerError
 from tracker.fault import Fault, Faults
 from tracker.ids import new_id, new_run
 from tracker.log_lines import LogLines, lines_of
-from tracker.model import (
-    END_OF,
-    ENDED,
-    Error,
-    Event,
-    EventType,
-    RunPart,
-    Status,
-    StepState,
-    StepStatus,
-    Worker,
-)
+from tracker.model import END_OF, ENDED, Error, Event, EventType, RunPart, Status, StepState, StepStatus, Worker
 from tracker.open_steps import OpenSteps, await_end
 from tracker.outcome import MESSAGE_LIMIT, STEP_OUTCOME, describe, outcome
 from tracker.place import failure
@@ -52,11 +42,13 @@ class RunWriter:
     child. That runner may also set ``classify``, which gives the outcome of exceptions only it understands.
     ``around`` is the run this one was started in, ``above`` the titles of all those, outermost first, with the steps
     that were open there. A run that ``resumes`` goes on with the results that earlier attempts of its operation kept.
+    Whoever learns that the operation is to end sets ``cancelled_by``, from any thread; from then on no step begins.
     """
 
     # Not set in every run: an object of more than 30 attributes is slower in all of them (CPython's shared keys).
     classify: Callable[[BaseException], Status | None] | None = None
     around: RunWriter | None = None
+    cancelled_by: str | None = None
     duration: float | None = None
     error: Error | None = None
     next_at: float | None = None
@@ -221,6 +213,8 @@ class RunWriter:
         name = line(name)
         if self.ended is not None:
             raise TrackerError(f"step {name!r} cannot start: the operation {self.title!r} has ended")
+        if self.cancelled_by is not None:
+            self.stop()
         if self._plan is not None:
             step = self._plan.take(name) or self._unplanned(name)
             step._owner, step._started, step._mark = owner, clock.now(), clock.elapsed()
@@ -240,6 +234,10 @@ class RunWriter:
         if self.ended is not None:  # Meanwhile, by another thread, which may not have seen this step.
             self.finish(step, StepStatus.CANCELLED)
         return step
+
+    def stop(self) -> NoReturn:
+        """Tell the tracked code that its operation is to end; raises ``OperationCancelled``."""
+        raise OperationCancelled(f"cancelled by {self.cancelled_by}" if self.cancelled_by else "cancelled")
 
     def finish(self, step: Step, status: StepStatus, caller: object = None, detail: str = "", error: str = "") -> bool:
         """End a running step; ``False`` if it was not running, for an outcome is final.
@@ -345,4 +343,4 @@ class RunWriter:
         self._lock = threading.RLock()
         self._ending = {}
         self.emits = self.adoptable = False
-        self.watcher = None
+        self.watcher = self.cancelled_by = None

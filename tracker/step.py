@@ -17,7 +17,8 @@ from tracker.bus import event_bus
 from tracker.context import caller
 from tracker.errors import TrackerError
 from tracker.interrupts import pass_on
-from tracker.model import NAME_LIMIT, EventType, StepState, StepStatus
+from tracker.limits import NAME_LIMIT
+from tracker.model import EventType, StepState, StepStatus
 from tracker.outcome import instance_of
 from tracker.redact import bound, line
 
@@ -213,6 +214,9 @@ class Step(msgspec.Struct, eq=False, weakref=True):
 
     def _moved(self) -> None:
         if not self.dirty:
+            # Asked here and not with every call: a step that is dirty is looked at soon, and is not so any more then.
+            if self._run.cancelled_by is not None:
+                self._run.stop()
             self.dirty = True
             event_bus.step(_PROGRESS, self)
 

@@ -9,7 +9,7 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from tracker.model import LABELS_LIMIT
+from tracker.limits import LABELS_LIMIT
 from web.limits import TEXT, UNWANTED_BODY
 from web.problems import Problem, invalid_body
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracker.model import NAME_LIMIT
+from tracker.limits import NAME_LIMIT
 
 OPERATION_BODY = 64 * 1024
 """Largest body that queues one operation, in bytes."""

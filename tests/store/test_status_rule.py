@@ -17,6 +17,7 @@ VERDICTS = [
     ("", Status.CANCELLED),
     ("r1", Status.LOST),
     ("r0", Status.LOST),
+    ("r1", Status.CANCELLED),
     ("r1", Status.RUNNING),
     ("", Status.RUNNING),
 ]

@@ -15,7 +15,8 @@ import pytest
 from tracker import StepTracker, TrackerError, event_bus
 from tracker.bus import event_of, news
 from tracker.context import current_run, inside
-from tracker.model import LABELS_LIMIT, Error, Event, EventType, Status, StepStatus, Worker
+from tracker.limits import LABELS_LIMIT
+from tracker.model import Error, Event, EventType, Status, StepStatus, Worker
 from tracker.outcome import describe, message_of
 from tracker.run import RunWriter
 from tracker.step import Step

@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tracker.archive.packing import end_of, pack_id, pack_run, pack_time, trimmed, unpack_id, unpack_run, unpack_time
-from tracker.model import Children, Error, QueuePart, RunPart, Status, StepState, StepStatus, Verdict, Worker
+from tracker.model import (
+    CancelRequest,
+    Children,
+    Error,
+    QueuePart,
+    RunPart,
+    Status,
+    StepState,
+    StepStatus,
+    Verdict,
+    Worker,
+)
 
 STATUSES = (Status.COMPLETE, Status.ERROR, Status.CANCELLED, Status.LOST, Status.QUEUED, Status.RUNNING)
 """By their numbers in the archive, which never change."""
@@ -229,6 +240,11 @@ VERDICT_FIELDS = Fields(
     ERROR,
     plain("flags", []),
 )
+CANCEL_FIELDS = Fields(
+    text("by"),
+    plain("at"),
+    Field("run", "", lambda value, book: pack_run(value), lambda cell, book: unpack_run(cell)),
+)
 CHILDREN_FIELDS = Fields(*(plain(name, 0) for name in Children.__struct_fields__))
 
 
@@ -281,23 +297,34 @@ def take_steps(cells: Sequence[Cell], start: float, book: Book) -> list[StepStat
     return steps
 
 
-def put_outside(queue: QueuePart | None, verdict: Verdict | None, children: Children, book: Book) -> list[Cell]:
-    """What was said of an operation from outside of its runs."""
-    counts = row_of(CHILDREN_FIELDS, children, book)
+class Outside(NamedTuple):
+    """What is said of an operation from outside of its runs."""
+
+    queue: QueuePart | None
+    verdict: Verdict | None
+    children: Children
+    cancel: CancelRequest | None
+
+
+def put_outside(outside: Outside, book: Book) -> list[Cell]:
+    """The queue part goes without its arguments."""
+    queue, verdict, children, cancel = outside
     return trimmed(
         [
             row_of(QUEUE_FIELDS, queue, book) if queue else None,
             row_of(VERDICT_FIELDS, verdict, book) if verdict else None,
-            counts or None,
+            row_of(CHILDREN_FIELDS, children, book) or None,
+            row_of(CANCEL_FIELDS, cancel, book) if cancel else None,
         ]
     )
 
 
-def take_outside(cells: Sequence[Cell], book: Book) -> tuple[QueuePart | None, Verdict | None, Children]:
-    """Queue part, verdict and counts that were put; the queue part without its arguments."""
-    queue, verdict, counts = [*cells, None, None, None][:3]
-    return (
+def take_outside(cells: Sequence[Cell], book: Book) -> Outside:
+    """What was put."""
+    queue, verdict, counts, cancel = [*cells, None, None, None, None][:4]
+    return Outside(
         QueuePart(**taken(QUEUE_FIELDS, queue, book)) if queue is not None else None,
         Verdict(**taken(VERDICT_FIELDS, verdict, book)) if verdict is not None else None,
         Children(**taken(CHILDREN_FIELDS, counts, book)) if counts is not None else Children(),
+        CancelRequest(**taken(CANCEL_FIELDS, cancel, book)) if cancel is not None else None,
     )

@@ -94,6 +94,7 @@ def _parts(leader: Record, other: Record, attempts: list[Attempt]) -> Parts:
         run=newest.run if newest else None,
         # What was judged of an earlier run says nothing of this one.
         verdict=first.verdict or (second.verdict if same_run else None),
+        cancel=first.cancel or (second.cancel if same_run else None),
         steps={step.index: step for step in newest.steps} if newest else {},
         children=second.children if second.children.total and not first.children.total else first.children,
         duplicate=first.duplicate,

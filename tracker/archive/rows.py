@@ -12,6 +12,7 @@ from tracker.archive.codec import (
     STATUSES,
     Book,
     Number,
+    Outside,
     put_outside,
     put_run,
     put_steps,
@@ -60,7 +61,7 @@ def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Ro
     book = Book(number_of, number_of.known, queue=parts.queue, parent=shown.parent)
     runs = runs_of(record)
     newest = runs[-1] if parts.run else None
-    outside = put_outside(parts.queue, parts.verdict, parts.children, book)
+    outside = put_outside(Outside(parts.queue, parts.verdict, parts.children, parts.cancel), book)
     operation: Row = {
         "op": op,
         "namespace": namespace,
@@ -143,7 +144,7 @@ def take_logs(number: int, blob: bytes) -> list[LogLine]:
 def take_parts(row: Any, text_of: Callable[[Number], str], details: Mapping[int, Details]) -> Parts:
     """An operation; of the steps those whose columns were read."""
     book = Book(text_of=text_of, parent=unpack_id(row.parent) if row.parent else "")
-    queue, verdict, children = take_outside(unpack(row.outside) if row.outside else (), book)
+    queue, verdict, children, cancel = take_outside(unpack(row.outside) if row.outside else (), book)
     about = details.get(OPERATION, Details())
     parts = Parts(
         id=unpack_id(row.key),
@@ -152,6 +153,7 @@ def take_parts(row: Any, text_of: Callable[[Number], str], details: Mapping[int,
         queue=_with_args(queue, about),
         verdict=_with_error(verdict, about),
         children=children,
+        cancel=cancel,
     )
     if row.head is not None:
         book.queue = queue

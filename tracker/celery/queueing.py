@@ -15,7 +15,8 @@ from tracker.celery.schema import validate
 from tracker.clock import now
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
 from tracker.ids import new_id
-from tracker.model import BATCH_LIMIT, Error, Parts, QueuePart, Status, Verdict
+from tracker.limits import BATCH_LIMIT
+from tracker.model import Error, Parts, QueuePart, Status, Verdict
 from tracker.redact import line, safe_labels, value
 from tracker.settings import Settings
 from tracker.store import Item, JobInfo, QueueItem, Seal, Store, VerdictItem

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from tracker.model import BATCH_LIMIT
+from tracker.limits import BATCH_LIMIT
 
 TEXT = frozenset(
     {".c", ".cfg", ".css", ".csv", ".h", ".htm", ".html", ".ini", ".js", ".json", ".log", ".md", ".py", ".pyi"}

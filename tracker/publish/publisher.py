@@ -309,7 +309,10 @@ class Publisher:
     def _append(self, items: Sequence[Item]) -> list[Answer | None]:
         """The store's answers; ``None`` for what it cannot make sense of. Raises if it takes nothing now."""
         try:
-            return list(self._store.append(items))
+            answers = self._store.append(items)
+            for answer in answers:
+                self._waiting.cancelled(answer.cancelled)
+            return list(answers)
         except Exception as error:
             if isinstance(error, StoreUnavailable) and not isinstance(error, Rejected):
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from tracker.model import Event, EventType
 from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane
@@ -57,6 +57,12 @@ class Waiting:
     def lose(self, run: str) -> None:
         """There is no room for anything more of a run that has ended."""
         self._lanes.pop(run, None)
+
+    def cancelled(self, runs: Mapping[str, str]) -> None:
+        """Somebody wants these runs to end; what they track learns it at its next call."""
+        for run, by in runs.items():
+            if run in self._lanes:
+                self._lanes[run].run.cancelled_by = by
 
     def forgotten(self, runs: Iterable[str]) -> None:
         """The store has less of these runs than it had, or than it should."""

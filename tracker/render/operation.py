@@ -19,6 +19,7 @@ from tracker.render import texts
 from tracker.render.pace import pace
 from tracker.render.rows import Row, Rows, bar, line
 from tracker.render.symbols import STYLES, UNICODE, Symbols
+from tracker.render.words import remarks
 
 UNTITLED = "(no title)"
 """What stands in the frame of an operation that was given nothing to show."""
@@ -35,7 +36,7 @@ def render_operation(
     """
     parts: list[RenderableType] = [header(operation.title)]
     ended = texts.ended(operation)
-    below = len(texts.summary(operation)) + 3 if ended else bool(operation.flags)
+    below = len(texts.summary(operation)) + 3 if ended else bool(remarks(operation))
     room = None if height is None else max(2, height - _FRAME - 1 - below)
     if operation.steps:
         parts.append(step_rows(operation, now, symbols, room))
@@ -43,7 +44,7 @@ def render_operation(
         parts.append(childrenline(operation.children, symbols))
     if ended:
         parts.append(summary_panel(operation, symbols))
-    elif operation.status is not Status.RUNNING or operation.flags or not (operation.steps or operation.children.total):
+    elif operation.status is not Status.RUNNING or below or not (operation.steps or operation.children.total):
         parts.append(status_line(operation, symbols))
     return Group(*parts)
 
@@ -68,9 +69,9 @@ def status_text(status: str, symbols: Symbols, word: str = "") -> Text:
 
 
 def status_line(operation: Operation, symbols: Symbols) -> Text:
-    """Symbol and word, and the flags after it: ``◐ running, unresponsive``."""
+    """Symbol and word, and the remarks after it: ``◐ running, unresponsive``."""
     line = status_text(operation.status, symbols)
-    return line.append("".join(f", {flag}" for flag in operation.flags), "yellow")
+    return line.append("".join(f", {said}" for said in remarks(operation)), "yellow")
 
 
 def childrenline(children: Children, symbols: Symbols) -> Text:

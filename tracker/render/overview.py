@@ -14,7 +14,7 @@ from rich.text import Text
 from tracker.model import ENDED, Operation, Status
 from tracker.render.symbols import STYLES, UNICODE, Symbols
 from tracker.render.texts import seconds
-from tracker.render.words import SHOWN, ago, clean, clock_time, progress_words
+from tracker.render.words import SHOWN, ago, clean, clock_time, progress_words, remarks
 
 NARROW = 48
 """Below this many cells a row is a symbol and a title only."""
@@ -105,9 +105,9 @@ def _time(operation: Operation, now: float) -> str:
 
 
 def _where(operation: Operation) -> Text:
-    """What a row tells beside the title: flags, then a batch's counts, an error with its step, or the step it is at."""
-    flags = Text(", ".join(map(clean, operation.flags)), "yellow")
-    return Text("  ").join(text for text in (flags, _place(operation)) if text.plain)
+    """What a row tells beside the title: remarks, then a batch's counts, an error with its step, or where it is."""
+    said = Text(", ".join(remarks(operation)), "yellow")
+    return Text("  ").join(text for text in (said, _place(operation)) if text.plain)
 
 
 def _place(operation: Operation) -> Text:

@@ -10,7 +10,7 @@ import unicodedata
 
 from msgspec.structs import replace
 
-from tracker.model import Operation
+from tracker.model import Operation, Status
 from tracker.render.texts import number
 
 SHOWN = 2_000
@@ -50,9 +50,17 @@ def cleaned(operation: Operation) -> Operation:
     return replace(operation, title=title, flags=flags, steps=steps, error=error)
 
 
+def remarks(operation: Operation) -> list[str]:
+    """What is said of an operation beside its status: its flags, and that somebody wants it to end."""
+    flags = [clean(flag) for flag in operation.flags]
+    if operation.cancel is None or operation.status is not Status.RUNNING:
+        return flags
+    return [*flags, f"cancel requested by {clean(operation.cancel.by) or 'somebody'}"]
+
+
 def status_words(operation: Operation) -> str:
     """``running``, or ``running, unresponsive`` with what else is said of it."""
-    return ", ".join([operation.status, *map(clean, operation.flags)])
+    return ", ".join([operation.status, *remarks(operation)])
 
 
 def _harmless(character: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from tracker.model import LogLine, Parts
+from tracker.model import LogLine, Parts, Status
 from tracker.record import Record
 from tracker.settings import Settings
 from tracker.store.append import (
     Answer,
     Appender,
+    Cancel,
     Earlier,
     Hold,
     Item,
@@ -43,6 +44,7 @@ __all__ = [
     "About",
     "Answer",
     "ArchiveInfo",
+    "Cancel",
     "Change",
     "Earlier",
     "Hold",
@@ -66,6 +68,10 @@ __all__ = [
     "VerdictItem",
     "View",
 ]
+
+
+CANCELLED_AT_ONCE = 20
+"""Operations asked to end in one call, so that nobody else waits for Redis."""
 
 
 class Store:
@@ -115,6 +121,27 @@ class Store:
         """Store and publish changes, in one call; one answer per item."""
         with self.client.answering():
             return self.appender(items)
+
+    def cancel(self, id: str, by: str) -> bool:
+        """Ask an operation to end, and everything open below it; ``False`` if there is none, or it has ended.
+
+        What waits ends at once, and never begins; what runs is told at its next call, and ends if it heeds that.
+        ``by`` says who asks. Whoever stops half-way may call again: what was asked before stays as it is.
+        """
+        (first,) = self.append([Cancel(id, by)])
+        parents, seen = [id] if first.number else [], {id}
+        while parents:
+            below = [child for child in self._snapshot.open_children(parents.pop()) if child not in seen]
+            seen.update(below)
+            for start in range(0, len(below), CANCELLED_AT_ONCE):
+                items = [Cancel(child, by) for child in below[start : start + CANCELLED_AT_ONCE]]
+                answers = zip(items, self.append(items), strict=True)
+                parents += [item.operation for item, answer in answers if answer.number]
+        return first.kind != "ignored"
+
+    def status(self, id: str) -> Status | None:
+        """Where an operation stands, in one short read; ``None`` if it is not stored."""
+        return self._snapshot.status(id)
 
     def operation(self, id: str) -> Parts | None:
         """One operation with its steps, ``None`` if it is not stored."""

@@ -5,7 +5,9 @@
 --          and the changes, as a list in MessagePack.
 -- A change is a list that starts with its kind; the functions below say what follows. The answer is one list per change, in MessagePack:
 --   stored <attempt, how many, or the time in microseconds> | duplicate <seq> | behind <seq stored> | late 0 |
---   ignored 0; behind the time of a lease come the runs of which less is stored than their process knows it has told
+--   ignored 0 | of a cancel: stored, duplicate or ignored <children that are open>
+-- Behind that of a lease, the runs of which less is stored than their process knows it has told; then, of a lease and of
+-- a run, each run that is to end and who wants that.
 --
 -- Values are opaque text made by the caller: nothing here parses JSON, and no number passes through cjson.
 -- Ids match [A-Za-z0-9._:-]{1,128}, so they can be written into JSON as they are.
@@ -107,7 +109,8 @@ local function status_of(key)
     if verdict and about == '' then return verdict end
     return 'queued'
   end
-  if run_status == 'running' and verdict and about == run then return verdict end
+  local open = run_status == 'running' or (run_status == 'queued' and verdict == 'cancelled')
+  if open and verdict and about == run then return verdict end
   return run_status
 end
 
@@ -125,13 +128,20 @@ local function counts_of(parent)
   return counts
 end
 
--- Runs that are still alive then are older ones, which decide nothing.
-local function forget_live(key)
-  if tonumber(redis.call('HGET', key, 'alive') or 0) == 0 then return end
+-- The runs of an operation that are alive, if there are at least so many.
+local function runs_alive(key, least)
+  local found = {}
+  if tonumber(redis.call('HGET', key, 'alive') or 0) < least then return found end
   for _, name in ipairs(redis.call('HKEYS', key)) do
     local run = string.match(name, '^attempt:(.+)$')
-    if run then redis.call('HDEL', LIVE_RUNS, run) end
+    if run and redis.call('HEXISTS', LIVE_RUNS, run) == 1 then found[#found + 1] = run end
   end
+  return found
+end
+
+-- Runs that are still alive then are older ones, which decide nothing.
+local function forget_live(key)
+  for _, run in ipairs(runs_alive(key, 1)) do redis.call('HDEL', LIVE_RUNS, run) end
 end
 
 local function number_of(parent, status)
@@ -246,10 +256,14 @@ local function write_verdict(key, part, status, run, by)
   redis.call('HSET', key, 'verdict', part, 'verdict_status', status, 'verdict_run', run, 'verdict_by', by)
 end
 
-local function verdict_event(id, run, at, part)
+local function verdict_event(id, run, at, part, more)
   local about = run ~= '' and ',"run":"' .. run .. '"' or ''
   local event = '{"type":"operation.verdict","operation":"' .. id .. '"' .. about .. ',"ts":' .. at
-  return '[' .. event .. ',"verdict":' .. part .. '}]'
+  return '[' .. event .. ',"verdict":' .. part .. (more or '') .. '}]'
+end
+
+local function update_event(id, at, more)
+  return '[{"type":"operation.update","operation":"' .. id .. '","ts":' .. at .. ',' .. more .. '}]'
 end
 
 local function judge_batch(id, key, status, attempt, more)
@@ -259,6 +273,20 @@ local function judge_batch(id, key, status, attempt, more)
   local rev, fresh = next_rev(key, 1)
   settle(id, key, '', 0)
   emit(id, rev, fresh, attempt, '', nil, false, verdict_event(id, '', at, part))
+end
+
+-- Who wants an operation to end as it stands, as JSON: a later run of it is not meant.
+local function asked_by(key)
+  local field = redis.call('HMGET', key, 'cancel_by', 'cancel_run', 'run')
+  return field[1] and field[2] == (field[3] or '') and field[1]
+end
+
+local function failures(id) return number_of(id, 'error') + number_of(id, 'lost') end
+
+-- Whether a batch was asked to end, and what has ended since was complete or cancelled.
+local function was_stopped(id, key)
+  local known = asked_by(key) and redis.call('HGET', key, 'cancel_failed')
+  return known and number_of(id, 'cancelled') > 0 and failures(id) <= tonumber(known)
 end
 
 -- A sealed batch whose last child has ended gets its verdict in the call that settled that child. Children that were
@@ -272,12 +300,13 @@ local function settle_batch(id)
     if decided then judge_batch(id, key, 'running', attempt, '') end
     return
   end
-  local failed = number_of(id, 'error') + number_of(id, 'lost') + number_of(id, 'cancelled')
+  local failed = failures(id) + number_of(id, 'cancelled')
   if decided and tonumber(field[5]) == failed then return end
   redis.call('HSET', key, 'failed', failed)
   if failed == 0 then return judge_batch(id, key, 'complete', attempt, '') end
   local message = failed .. ' of ' .. total .. ' did not complete'
-  judge_batch(id, key, 'error', attempt, ',"error":{"type":"BatchError","message":"' .. message .. '"}')
+  local status = was_stopped(id, key) and 'cancelled' or 'error'
+  judge_batch(id, key, status, attempt, ',"error":{"type":"BatchError","message":"' .. message .. '"}')
 end
 
 local function announce(id, key, attempt, parent, score, count, hole, events)
@@ -292,9 +321,8 @@ local function count_alive(id, key, change)
   local count = redis.call('HINCRBY', key, 'alive', change)
   if math.max(count, count - change) < 2 then return end
   local field, at = redis.call('HMGET', key, 'parent', 'attempt'), now()
-  local event = '{"type":"operation.update","operation":"' .. id .. '","ts":' .. at
-  event = event .. ',"duplicate":' .. tostring(count > 1) .. '}'
-  announce(id, key, field[2] or 0, field[1] or '', 0, 1, false, '[' .. event .. ']')
+  local event = update_event(id, at, '"duplicate":' .. tostring(count > 1))
+  announce(id, key, field[2] or 0, field[1] or '', 0, 1, false, event)
 end
 
 -- A run without a process gives no sign of life, so nobody could say when it is alive no more.
@@ -331,6 +359,36 @@ local function revive(id, key, run, process)
   write_verdict(key, part, 'running', run, 'life')
   announce(id, key, field[4], field[3] or '', 0, 1, false, verdict_event(id, run, at, part))
   settle_batch(id)
+end
+
+-- Somebody (`by`, as JSON) wants an operation to end. One that waits ends at once; of one that runs the request is kept
+-- for its runs that are alive. `about`: only if this is its newest run.
+local function ask(id, key, by, about)
+  local field = redis.call('HMGET', key, 'status', 'run', 'parent', 'attempt')
+  local status, run, at = field[1], field[2] or '', now()
+  if not status or ENDED[status] or (about and about ~= run) then return end
+  local request, event = '"by":' .. by .. ',"at":' .. at .. ',"run":"' .. run .. '"', nil
+  local shown = '"cancel":{' .. request .. '}'
+  redis.call('HSET', key, 'cancel', '{' .. request .. '}', 'cancel_by', by, 'cancel_run', run)
+  redis.call('HSET', key, 'cancel_failed', failures(id))
+  if status == 'queued' then
+    local part = '{"status":"cancelled",' .. request .. '}'
+    write_verdict(key, part, 'cancelled', run, 'cancel')
+    event = verdict_event(id, run, at, part, ',' .. shown)
+  else
+    redis.call('HSET', key, 'cancel:' .. run, by)
+    for _, other in ipairs(runs_alive(key, 2)) do redis.call('HSET', key, 'cancel:' .. other, by) end
+    event = update_event(id, at, shown)
+  end
+  announce(id, key, field[4] or 0, field[3] or '', 0, 1, false, event)
+end
+
+-- Who wanted a run to end before it was known: while its operation waited, unless it resumes, or of what it is below.
+local function asked_before(key, parent, resumes)
+  local field = redis.call('HMGET', key, 'cancel_by', 'cancel_run', 'run', 'run_status')
+  local waited = not field[3] or field[4] == 'queued'
+  if field[1] and waited and not resumes and field[2] == (field[3] or '') then return field[1] end
+  return parent ~= '' and asked_by(operation_key(parent))
 end
 
 -- First sight of a run: it becomes the newest, the one before is kept beside it. Unless it resumes, what steps
@@ -395,6 +453,10 @@ local function keep_late(whole)
   return {'late', 0}
 end
 
+local function answer(kind, number, run, asked)
+  return asked and {kind, number, {}, {run, asked}} or {kind, number}
+end
+
 -- run: operation, run, its process, whether it rebases, resumes, is replayed; first seq, last seq, events, head, its
 --      status, parent, created, the step it is at, index and value of each changed step, log lines, key and value of
 --      each kept result, the whole blob if it is replayed. What there is none of is empty.
@@ -402,32 +464,40 @@ local function put_run(change)
   local _, id, run, process, rebase, resumes, replay, first, last, events, head, status, parent, created, current, steps,
     lines, results, whole = unpack(change)
   local key = operation_key(id)
-  local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run, 'run', 'parent', 'rev')
-  local known, attempt, silent, newest = tonumber(field[1] or 0), field[2], field[3], field[4]
+  local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run, 'run', 'parent', 'rev',
+    'cancel:' .. run)
+  local known, attempt, silent, newest, asked = tonumber(field[1] or 0), field[2], field[3], field[4], field[7]
   if replay and not attempt then return keep_late(whole) end
-  if last <= known then return {'duplicate', known} end
+  if last <= known then return answer('duplicate', known, run, asked) end
   local hole = rebase or replay and first ~= known + 1
-  if first ~= known + 1 and not hole then return {'behind', known} end
+  if first ~= known + 1 and not hole then return answer('behind', known, run, asked) end
   local count, fields = hole and 1 or last - first + 1, {'seq:' .. run, last}
   -- Most of what is told moves nothing but the steps of a run: worth a short way.
   local rev = attempt and head == '' and not silent and string.format('%.0f', field[6] + count)
   if rev then push(fields, 'rev', rev) end
-  if not attempt then attempt, newest = begin(id, key, run, process, resumes), run end
+  local turns = not attempt or status == 'queued'
+  if not attempt then
+    asked = asked_before(key, parent, resumes)
+    attempt, newest = begin(id, key, run, process, resumes), run
+  end
   if not field[5] then redis.call('HSET', key, 'parent', parent, 'created', created) end
   write_run(key, run, newest == run, fields, head, status, current, steps)
   write_lines(id, attempt, lines)
   write_results(id, results)
   if rev then
     emit(id, rev, false, attempt, field[5], nil, hole, events)
-    return {'stored', tonumber(attempt)}
+    return answer('stored', tonumber(attempt), run, asked)
   end
   if head ~= '' and status ~= 'running' then
     finish(id, key, run, process)
   elseif silent and not replay then
     revive(id, key, run, process)
   end
-  announce(id, key, attempt, field[5] or parent, created, count, hole, events)
-  return {'stored', tonumber(attempt)}
+  parent = field[5] or parent
+  announce(id, key, attempt, parent, created, count, hole, events)
+  if turns then asked = asked or (parent ~= '' and asked_by(operation_key(parent))) end
+  if turns and asked then ask(id, key, asked, run) end
+  return answer('stored', tonumber(attempt), run, asked)
 end
 
 -- queue: operation, part, parent, created, whether it is a batch, position among its parent's children, events.
@@ -439,7 +509,22 @@ local function put_queue(change)
   redis.call('HSETNX', key, 'created', created)
   if batch then redis.call('HSET', key, 'batch', '1') end
   announce(id, key, redis.call('HGET', key, 'attempt') or 0, parent, score, 1, false, events)
+  local asked = parent ~= '' and asked_by(operation_key(parent))
+  if asked then ask(id, key, asked) end
   return {'stored', 0}
+end
+
+-- cancel: operation, who wants it to end, as JSON. Those below it are the caller's to go through; whatever comes to be
+-- there from now on is asked to end as it comes.
+local function put_cancel(change)
+  local _, id, by = unpack(change)
+  local key = operation_key(id)
+  local below = number_of(id, 'queued') + number_of(id, 'running')
+  local status, asked = redis.call('HGET', key, 'status'), asked_by(key)
+  if not status or (ENDED[status] and not (asked and below > 0)) then return {'ignored', 0} end
+  if asked then return {'duplicate', below} end
+  ask(id, key, by)
+  return {'stored', below}
 end
 
 -- verdict: operation, run it is about, status the operation must have, status judged, part, events.
@@ -477,15 +562,20 @@ local function put_hold(change)
   return {'stored', 0}
 end
 
--- Runs of which less is stored than was: this Redis has lost data. Their processes may have nothing to tell for long.
-local function forgotten(runs)
-  local found = {}
+-- What a process may have to know of its runs, however long they have nothing to tell: of which less is stored than
+-- was, as this Redis has lost data, and which are to end.
+local function news_of(runs)
+  local forgotten, asked = {}, {}
   for run, told in string.gmatch(runs, '(%S+) (%d+)') do
     local id = string.match(redis.call('HGET', LIVE_RUNS, run) or '', '^%S+')
-    local seq = id and redis.call('HGET', operation_key(id), 'seq:' .. run)
-    if tonumber(seq or 0) < tonumber(told) then found[#found + 1] = run end
+    local field = id and redis.call('HMGET', operation_key(id), 'seq:' .. run, 'cancel:' .. run) or {}
+    if tonumber(field[1] or 0) < tonumber(told) then forgotten[#forgotten + 1] = run end
+    if field[2] then
+      asked[#asked + 1] = run
+      asked[#asked + 1] = field[2]
+    end
   end
-  return found
+  return forgotten, asked
 end
 
 -- lease: process, runs it executes, each with the last seq it knows to be stored (blanks between; none: it gives the
@@ -510,7 +600,7 @@ local function put_lease(change)
       if id then revive(id, operation_key(id), run, process) end
     end
   end
-  return {'stored', at * 1000000, unpack(forgotten(runs))}
+  return {'stored', at * 1000000, news_of(runs)}
 end
 
 -- silence: process, what its lease must still count (empty: it has none), run, operation, status judged, part, events.
@@ -584,7 +674,7 @@ end
 local function put_trim() return {'stored', trim()} end
 
 local PUT = {
-  run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal,
+  run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
   hold = put_hold, lease = put_lease, silence = put_silence, leave = put_leave, trim = put_trim,
   earlier = put_earlier,
 }

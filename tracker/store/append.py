@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tracker.model import Event, EventType, QueuePart, RunPart, StepState, Verdict
+from tracker.redact import line
 from tracker.store.client import Client, NoScript
 from tracker.store.keys import Keys
 from tracker.store.leases import About
@@ -104,6 +105,20 @@ class VerdictItem:
         event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
         flags = [verdict.run, self.expected, verdict.status]
         return ["verdict", self.operation, *flags, _encode(verdict), _encode([event])]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Somebody (``by``) wants an operation to end: at once if it waits, else it is asked to at its next call.
+
+    Asking again changes nothing. The answer's number says how many children are open, which this does not reach.
+    """
+
+    operation: str
+    by: str
+
+    def change(self) -> list[Any]:
+        return ["cancel", self.operation, _encode(line(self.by))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +218,7 @@ class Trim:
         return ["trim"]
 
 
-Item = RunBlob | QueueItem | VerdictItem | Seal | Hold | Lease | Silence | Earlier | Leave | Trim
+Item = RunBlob | QueueItem | VerdictItem | Cancel | Seal | Hold | Lease | Silence | Earlier | Leave | Trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +227,14 @@ class Answer:
 
     ``stored`` (number: the run's attempt, how many were trimmed, or the time), ``duplicate`` (known already),
     ``behind`` (number: the last seq it knows; events are missing before this blob), ``late`` (a replay that waits for
-    the recorder) or ``ignored`` (a verdict that came too late, a place that is taken).
+    the recorder) or ``ignored`` (a verdict that came too late, a place that is taken). ``cancelled`` are runs that are
+    to end, with who wants that.
     """
 
     kind: str
     number: int
     runs: tuple[str, ...] = ()
+    cancelled: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -237,7 +254,7 @@ class Appender:
         """Store and publish; raises redis-py's errors as they are, for a caller that tells them apart."""
         changes = _pack([item.change() for item in items])
         answers = _unpack(self._call([*self._head, changes]))
-        return [Answer(kind, number, tuple(runs)) for kind, number, *runs in answers]
+        return [_answer(*row) for row in answers]
 
     def _call(self, arguments: list[Any]) -> Any:
         redis = self.client.redis
@@ -245,3 +262,8 @@ class Appender:
             return redis.evalsha(SCRIPT_SHA, 1, self.keys.feed, *arguments)
         except NoScript:
             return redis.eval(SCRIPT, 1, self.keys.feed, *arguments)
+
+
+def _answer(kind: str, number: int, runs: Sequence[str] = (), cancelled: Sequence[str] = ()) -> Answer:
+    named = zip(cancelled[::2], cancelled[1::2], strict=True)
+    return Answer(kind, number, tuple(runs), {run: msgspec.json.decode(by, type=str) for run, by in named})

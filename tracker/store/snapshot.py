@@ -10,12 +10,22 @@ import msgspec
 
 from tracker.compose import status_of
 from tracker.errors import TrackerError
-from tracker.model import Children, LogLine, Parts, QueuePart, RunPart, StepState, Verdict
+from tracker.model import (
+    CancelRequest,
+    Children,
+    LogLine,
+    Parts,
+    QueuePart,
+    RunPart,
+    Status,
+    StepState,
+    Verdict,
+)
 from tracker.record import Attempt, Record
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
-HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current", "alive")
+HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current", "alive", "cancel")
 """Fields of an operation's hash that a list needs."""
 
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -32,6 +42,7 @@ Entry = tuple[str, float]
 
 _queue = msgspec.json.Decoder(QueuePart).decode
 _run = msgspec.json.Decoder(RunPart).decode
+_cancel = msgspec.json.Decoder(CancelRequest).decode
 _verdict = msgspec.json.Decoder(Verdict).decode
 _children = msgspec.json.Decoder(Children).decode
 _step = msgspec.json.Decoder(StepState).decode
@@ -63,6 +74,18 @@ class Snapshot:
         with self._client.answering() as redis:
             fields = redis.hgetall(self._keys.operation(id))
         return record_of(id, fields, [], {})
+
+    def status(self, id: str) -> Status | None:
+        """Where an operation stands."""
+        with self._client.answering() as redis:
+            status = redis.hget(self._keys.operation(id), "status")
+        return Status(status.decode()) if status else None
+
+    def open_children(self, id: str) -> list[str]:
+        """The children of an operation that are queued or running."""
+        keys = [self._keys.children(id, status) for status in (Status.QUEUED, Status.RUNNING)]
+        with self._client.answering() as redis:
+            return [child.decode() for key in keys for child in redis.sscan_iter(key, count=WINDOW)]
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first."""
@@ -156,7 +179,7 @@ class Snapshot:
 
 def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
     """``None`` if neither a queue part nor a run is stored: then nobody has spoken of it yet."""
-    queue, head, verdict = fields.get("queue"), fields.get("head"), fields.get("verdict")
+    queue, head, verdict, cancel = (fields.get(name) for name in ("queue", "head", "verdict", "cancel"))
     if not queue and not head:
         return None
     children, run = fields.get("children"), _text(fields.get("run"))
@@ -169,6 +192,7 @@ def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
         verdict=_verdict(verdict) if verdict else None,
         steps=_steps(fields, run),
         children=_children(children) if children else Children(),
+        cancel=_cancel(cancel) if cancel else None,
         duplicate=int(fields.get("alive") or 0) > 1,
     )
 

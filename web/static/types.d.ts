@@ -50,6 +50,8 @@ export interface Operation {
   status: Status;
   created: number;
   flags: string[];
+  /** Who wants it to end, and since when. */
+  cancel: { by: string; at: number; run?: string } | null;
   attempt: number;
   run: string;
   rev: number;

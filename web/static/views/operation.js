@@ -67,6 +67,7 @@ function Title({ operation, newest }) {
         ${operation !== newest && html`<a data-inside href=${operationPath(newest.id)}>Show the newest</a>`}
         ${operation.warned > 0 && html`<span class="tag tag-warn">⚠ ${operation.warned === 1 ? '1 warning' : `${operation.warned} warnings`}</span>`}
         ${operation.flags.map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}
+        ${operation.cancel && operation.status === 'running' && html`<span class="tag tag-warn">cancel requested</span>`}
       </span>
     </div>
   </div>`;

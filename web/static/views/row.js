@@ -48,6 +48,7 @@ function Subtitle({ operation }) {
     <span class="clip" dir="auto">${aside(operation)}</span>
     ${operation.attempt > 1 && html`<span class="tag">attempt ${operation.attempt}</span>`}
     ${operation.flags.map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}
+    ${operation.cancel && operation.status === 'running' && html`<span class="tag tag-warn">cancel requested</span>`}
   </span>`;
 }
 
