@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import threading
 from contextlib import suppress
 from hashlib import sha256
 
@@ -14,6 +16,8 @@ from tracker.publish import flush
 from tracker.settings import Settings
 
 __all__ = ["app", "dispatch"]
+
+_moment = threading.Event()
 
 app = make_app(Settings.from_env())
 
@@ -111,6 +115,34 @@ def stubborn() -> None:
         while True:
             with suppress(Exception):
                 tracker.log("goes on")
+
+
+@job(name="test.busy")
+def busy(number: int = 0) -> None:
+    """Works until it is told to end."""
+    with StepTracker(f"Busy {number}", steps=["One"]) as tracker, tracker.step("One") as step:
+        while True:
+            step.advance()
+            _moment.wait(0.005)
+
+
+@job(name="test.gathers")
+def gathers() -> None:
+    """As above, in several tasks side by side."""
+
+    async def one() -> None:
+        with tracker.step("One") as step:
+            while True:
+                step.advance()
+                await asyncio.to_thread(_moment.wait, 0.005)
+
+    async def all() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(one())
+            group.create_task(one())
+
+    with StepTracker("Gathers") as tracker:
+        asyncio.run(all())
 
 
 @job(name="test.again")

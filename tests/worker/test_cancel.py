@@ -1,0 +1,99 @@
+"""Cancelling jobs of a real prefork worker: what runs ends and its process goes on, what waits never begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import wait_for
+from tests.worker.conftest import System
+from tests.worker.test_jobs import ended, waiting_messages
+from tracker.celery.jobs import _was_cancelled
+from tracker.model import Operation, Status, StepStatus
+from tracker.store import Cancel
+
+
+def running(system: System, id: str) -> Operation:
+    """The operation, once it is in its first step."""
+    return wait_for(lambda: (found := system.history.operation(id)).step and found)
+
+
+def pid_of(operation: Operation) -> int:
+    assert operation.worker is not None
+    return operation.worker.pid
+
+
+def processes(system: System) -> set[int]:
+    """The two processes of the worker, by running a job in each at once."""
+    ids = [system.queueing.submit("test.busy", {}, {}) for _ in range(2)]
+    pids = {pid_of(running(system, id)) for id in ids}
+    for id in ids:
+        assert system.store.cancel(id, "ada")
+        assert ended(system, id).status is Status.CANCELLED
+    return pids
+
+
+@pytest.mark.parametrize("job", ["test.busy", "test.gathers"])
+def test_a_running_job_ends_and_its_process_takes_the_next_one(system: System, job: str) -> None:
+    """Also a job whose tasks end side by side, as a group of exceptions."""
+    id = system.queueing.submit(job, {}, {})
+    pid = pid_of(running(system, id))
+    assert system.store.cancel(id, "ada")
+    found = ended(system, id)
+    assert found.status is Status.CANCELLED
+    assert found.cancel is not None
+    assert (found.cancel.by, found.attempt) == ("ada", 1)
+    assert {step.status for step in found.steps or []} == {StepStatus.CANCELLED}
+    assert pid in processes(system)
+
+
+def test_a_job_cancelled_while_it_waits_never_runs(system: System, tmp_path: Path) -> None:
+    """Its message is taken, and thrown away; jobs behind it run."""
+    busy = [system.queueing.submit("test.busy", {}, {}) for _ in range(2)]
+    for id in busy:
+        running(system, id)
+    waits = system.queueing.submit("test.notes", {"file": str(tmp_path / "done")}, {})
+    behind = system.queueing.submit("test.well", {}, {})
+    assert system.store.cancel(waits, "ada")
+    assert ended(system, waits).status is Status.CANCELLED
+    for id in busy:
+        assert system.store.cancel(id, "ada")
+    assert ended(system, behind).status is Status.COMPLETE
+    wait_for(lambda: waiting_messages(system) == 0)
+    found = system.history.operation(waits)
+    assert (found.status, found.attempt, (tmp_path / "done").exists()) == (Status.CANCELLED, 0, False)
+
+
+def test_a_cancelled_batch_ends_with_all_its_children(system: System) -> None:
+    """Those that run and those that wait, and the worker goes on."""
+    id = system.queueing.batch("test.busy", [{"number": number} for number in range(20)], {})
+    wait_for(lambda: system.history.operation(id).children.running == 2)
+    first = wait_for(lambda: system.history.children(id, status="running").items)[0]
+    assert system.store.cancel(id, "ada")
+    batch = ended(system, id)
+    assert (batch.status, batch.children.cancelled, batch.children.total) == (Status.CANCELLED, 20, 20)
+    attempts = {child.attempt for child in system.history.children(id).items if child.id != first.id}
+    assert attempts == {0, 1}
+    assert pid_of(first) in processes(system)
+
+
+def test_a_batch_that_is_cancelled_while_it_is_handed_out_ends_with_what_was_not(system: System) -> None:
+    """Also where whoever asked stops after the batch itself: its dispatch goes on with that."""
+    id = system.queueing.batch("test.well", [{"text": "x"}] * 4_000, {})
+    wait_for(lambda: (found := system.history.operation(id)).step and found.step.current)
+    (answer,) = system.store.append([Cancel(id, "ada")])
+    assert answer.kind == "stored"
+    batch = ended(system, id)
+    counts = batch.children
+    assert (batch.status, counts.total) == (Status.CANCELLED, 4_000)
+    assert counts.complete + counts.cancelled == 4_000
+    assert counts.cancelled > 0
+    wait_for(lambda: waiting_messages(system) == 0, 60)
+    assert system.history.operation(id).children == counts
+
+
+def test_a_job_whose_store_does_not_answer_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it was cancelled, nobody can say then, and the work comes first."""
+    monkeypatch.setenv("TRACKER_REDIS_URL", "redis://127.0.0.1:1/0")
+    assert not _was_cancelled("a")
