@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tracker.compose import compose
 from tracker.model import (
+    CancelRequest,
     Children,
     Error,
     LogLine,
@@ -60,7 +62,7 @@ def shown(parts: Parts | None) -> Parts:
     assert parts is not None
     current = compose(parts).step
     held = {index: step for index, step in parts.steps.items() if current and index == current.index}
-    return Parts(parts.id, parts.rev, parts.attempt, parts.queue, parts.run, parts.verdict, held, parts.children)
+    return replace(parts, steps=held)
 
 
 LOST = Verdict(Status.LOST, NOW, "worker", "r1", error=Error("WorkerLostError", "signal 9", traceback="…"))
@@ -122,6 +124,7 @@ queues = st.builds(
 verdicts = st.builds(
     Verdict, st.sampled_from(Status), times, names, names, texts, st.none() | errors, st.lists(names, max_size=2)
 )
+requests = st.builds(CancelRequest, names, times, names)
 children = st.builds(Children, **dict.fromkeys(Children.__struct_fields__, counts))
 step_states = st.builds(
     StepState,
@@ -165,6 +168,7 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
         verdict=draw(st.none() | verdicts),
         steps={step.index: step for step in newest.steps} if newest else {},
         children=draw(children),
+        cancel=draw(st.none() | requests),
     )
     results = draw(st.dictionaries(texts, st.binary(max_size=20), max_size=2))
     return Record(parts, attempts[:-1], draw(line_lists([0, *(run.number for run in attempts)])), results)

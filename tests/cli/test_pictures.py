@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 
-from tracker.model import Children, CurrentStep, Error, Operation, Status, StepState, StepStatus
+from tracker.model import CancelRequest, Children, CurrentStep, Error, Operation, Status, StepState, StepStatus
 from tracker.render.overview import overview, row
 from tracker.render.pace import pace, pace_lines
 from tracker.render.symbols import ASCII
@@ -77,6 +78,15 @@ def test_flags_stand_before_the_place() -> None:
     assert "unresponsive, duplicate  2/4 Check" in row(flagged, now=NOW + 5, width=120).plain
     assert "unresponsive" in row(flagged, now=NOW + 5, width=60).plain
     assert operation_line(flagged) == "A title: running, unresponsive, duplicate"
+
+
+def test_a_running_operation_that_is_to_end_says_so() -> None:
+    """With who wants that; once it has ended, its status says enough."""
+    asked = operation(cancel=CancelRequest("ada", NOW))
+    assert "cancel requested by ada" in row(asked, now=NOW + 5, width=120).plain
+    assert operation_line(asked) == "A title: running, cancel requested by ada"
+    assert operation_line(replace(asked, status=Status.CANCELLED)) == "A title: cancelled"
+    assert operation_line(replace(asked, cancel=CancelRequest("", NOW))).endswith("requested by somebody")
 
 
 def test_silence_is_said() -> None:

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tracker.model import Children, CurrentStep, Error, Operation, Status, StepState, StepStatus
+from tracker.model import CancelRequest, Children, CurrentStep, Error, Operation, Status, StepState, StepStatus
 from tracker.render import texts
 from tracker.render.operation import most_telling, render_operation
 from tracker.render.rows import bar
@@ -119,6 +119,8 @@ def test_what_is_said_of_a_running_operation_stands_beside_its_status() -> None:
     assert "◐ running, unresponsive, duplicate" in drawn(flagged)
     assert "> running, unresponsive" in drawn(flagged, symbols=ASCII)
     assert "unresponsive" not in drawn(an_operation(steps=steps))
+    asked = an_operation(steps=steps, cancel=CancelRequest("ada", NOW))
+    assert "◐ running, cancel requested by ada" in drawn(asked)
 
 
 def test_hostile_text_is_shown_as_it_stands() -> None:
