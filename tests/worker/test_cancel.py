@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import wait_for
+from tests.store.making import queued
+from tests.support import Clock, wait_for
 from tests.worker.conftest import System
 from tests.worker.test_jobs import ended, waiting_messages
-from tracker.celery.jobs import _was_cancelled
+from tracker.celery.cancelled import ASK_AGAIN_AFTER, Lookout
 from tracker.model import Operation, Status, StepStatus
-from tracker.store import Cancel
+from tracker.settings import Settings
+from tracker.store import Cancel, Store
 
 
 def running(system: System, id: str) -> Operation:
@@ -93,7 +95,19 @@ def test_a_batch_that_is_cancelled_while_it_is_handed_out_ends_with_what_was_not
     assert system.history.operation(id).children == counts
 
 
-def test_a_job_whose_store_does_not_answer_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_whose_store_does_not_answer_runs_and_others_do_not_ask_for_a_while(
+    redis_url: str, namespace: str, clock: Clock
+) -> None:
     """Whether it was cancelled, nobody can say then, and the work comes first."""
-    monkeypatch.setenv("TRACKER_REDIS_URL", "redis://127.0.0.1:1/0")
-    assert not _was_cancelled("a")
+    store = Store(redis_url, namespace)
+    store.append([queued("a")])
+    store.cancel("a", "ada")
+    lookout = Lookout(Settings.from_env({"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace}))
+    client = lookout._store.client
+    client.url = "redis://127.0.0.1:1/0"
+    assert not lookout.was_cancelled("a")
+    client.url, client._redis = redis_url, None
+    assert not lookout.was_cancelled("a")
+    clock.time += ASK_AGAIN_AFTER
+    assert lookout.was_cancelled("a")
+    store.client.disconnect()

@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery, Task, shared_task
 
-from tracker.celery.jobs import OperationTask, store_of
+from tracker.celery.jobs import OperationTask
 from tracker.celery.sending import send
 from tracker.context import enclosing_run
 from tracker.errors import OperationCancelled, StoreUnavailable
@@ -26,7 +26,7 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
     ``hidden`` are the arguments of children for which they are not stored as they were given. If the batch is
     cancelled meanwhile, none is sent any more; how the batch ends is for its children to say.
     """
-    store, run = store_of(Settings.from_env()), enclosing_run()
+    store, run = Store.of(Settings.from_env()), enclosing_run()
     try:
         _send_children(self.app, store, batch, hidden)
     except OperationCancelled:

@@ -11,22 +11,21 @@ import os
 import socket
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from celery import Task, shared_task
 from celery.exceptions import Ignore, Reject, Retry
 
+from tracker.celery.cancelled import lookout
 from tracker.celery.schema import schema_of
 from tracker.celery.sending import HEADER
 from tracker.clock import now
 from tracker.context import inside
-from tracker.errors import OperationCancelled, StoreUnavailable
+from tracker.errors import OperationCancelled
 from tracker.model import ENDED, Status, Worker
 from tracker.outcome import describe
 from tracker.run import RunWriter
 from tracker.settings import Settings
-from tracker.store import Store
 
 log = logging.getLogger("tracker")
 
@@ -46,7 +45,7 @@ class OperationTask(Task):  # type: ignore[type-arg]  # generic for type checker
 
     def _tracked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         run = run_of(self)
-        if _was_cancelled(run.operation):
+        if lookout(Settings.from_env()).was_cancelled(run.operation):
             raise Ignore
         run.start()
         try:
@@ -107,20 +106,6 @@ def run_of(task: Task[Any, Any]) -> RunWriter:
     run.classify = _classify
     run.above = list(header.get("above", ()))
     return run
-
-
-@cache
-def store_of(settings: Settings) -> Store:
-    """The store that jobs of this process ask; with its own connection, kept open."""
-    return Store.of(settings)
-
-
-def _was_cancelled(operation: str) -> bool:
-    """Whether it was cancelled while it waited. Asked once; where nobody answers, the work is done."""
-    try:
-        return store_of(Settings.from_env()).status(operation) is Status.CANCELLED
-    except StoreUnavailable:
-        return False
 
 
 def _is_cancellation(error: BaseException) -> bool:
