@@ -103,7 +103,8 @@ def as_of(parts: Parts, attempt: Attempt) -> Operation:
 def _flags(parts: Parts) -> list[str]:
     run, verdict = parts.run, parts.verdict
     judged = verdict.flags if verdict is not None and run is not None and verdict.run == run.run else []
-    return [*judged, *([Flag.DUPLICATE] if parts.duplicate else [])]
+    quiet = [Flag.QUIET] if parts.quiet and not judged else []  # Of a process that is silent itself, it says nothing.
+    return [*judged, *quiet, *([Flag.DUPLICATE] if parts.duplicate else [])]
 
 
 def _title(queue: QueuePart | None, run: RunPart | None) -> str:
@@ -165,9 +166,11 @@ def apply(parts: Parts, event: Event, rev: int, attempt: int = 0) -> bool:
         parts.cancel = event.cancel
     if event.duplicate is not None:
         parts.duplicate = event.duplicate
+    if event.quiet is not None:
+        parts.quiet = event.quiet
     if event.head is not None and attempt >= parts.attempt:
         if parts.run is None or parts.run.run != event.head.run:
-            parts.steps = {}
+            parts.steps, parts.quiet = {}, False
         parts.run, parts.attempt = event.head, attempt
     if parts.run is not None and parts.run.run == event.run:
         _apply_steps(parts, event)

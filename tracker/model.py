@@ -17,6 +17,7 @@ class Flag(StrEnum):
 
     UNRESPONSIVE = "unresponsive"
     DUPLICATE = "duplicate"
+    QUIET = "quiet"
 
 
 class StepStatus(StrEnum):
@@ -209,8 +210,8 @@ class Event(Wire):
     (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared
     steps that have not begun, told with the event that declares them. ``log`` is a log line; a warning also
     carries the state of its step and of the run. ``dropped`` counts log lines left out before a ``gap``.
-    ``duplicate`` says whether two runs of the operation are alive at once, where that has changed; ``cancel`` that
-    somebody wants the operation to end.
+    ``duplicate`` says whether two runs of the operation are alive at once, ``quiet`` whether its step tells nothing for
+    unusually long, where that has changed; ``cancel`` that somebody wants the operation to end.
     """
 
     type: str
@@ -227,6 +228,7 @@ class Event(Wire):
     log: LogLine | None = None
     dropped: int = 0
     duplicate: bool | None = None
+    quiet: bool | None = None
     cancel: CancelRequest | None = None
 
 
@@ -265,6 +267,7 @@ class Parts(Wire):
     steps: dict[int, StepState] = {}
     children: Children = Children()
     duplicate: bool = False
+    quiet: bool = False
     cancel: CancelRequest | None = None
 
 

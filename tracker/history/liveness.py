@@ -13,6 +13,7 @@ import msgspec
 
 from tracker import clock
 from tracker.history.batches import give_up, sent
+from tracker.history.quiet import QuietRuns
 from tracker.model import Error, Flag, Status, Verdict
 from tracker.store import LeaseInfo, LiveRun, Silence, Store
 
@@ -34,11 +35,15 @@ class _Mark(msgspec.Struct, frozen=True):
 
 
 class Liveness:
-    """Judges the runs of one namespace. ``late`` is after how many seconds a turn comes too late to trust the clock."""
+    """Judges the runs of one namespace. ``late`` is after how many seconds a turn comes too late to trust the clock.
 
-    def __init__(self, store: Store, late: float) -> None:
+    Those that live are looked at by ``quiet`` as well, if there is a history to hold them against.
+    """
+
+    def __init__(self, store: Store, late: float, quiet: QuietRuns | None = None) -> None:
         self._store = store
         self._late = late
+        self._quiet = quiet
         self._marks: dict[str, _Mark] = {}
         self._turned: float | None = None
 
@@ -46,6 +51,8 @@ class Liveness:
         """Nothing was observed for a while: every run has the whole time again."""
         self._marks.clear()
         self._turned = None
+        if self._quiet is not None:
+            self._quiet.forget()
 
     def turn(self) -> None:
         """Look at every live run once, and judge those that were silent too long; raises ``StoreUnavailable``."""
@@ -59,6 +66,8 @@ class Liveness:
         due = [item for run in runs if (item := self._judgement(run, leases.get(run.process))) is not None]
         for start in range(0, len(due), AT_ONCE):
             self._judge(due[start : start + AT_ONCE])
+        if self._quiet is not None:
+            self._quiet.turn(_told(runs, leases, {run for run, mark in self._marks.items() if mark.since >= started}))
 
     def _mark(self, run: LiveRun, lease: LeaseInfo | None) -> _Mark:
         """The run's mark; a new one if its process has counted on since, or has only now ceased to list it."""
@@ -91,6 +100,13 @@ class Liveness:
         if parts is not None and parts.queue is not None and parts.queue.batch and parts.verdict == verdict:
             why = Error(str(Status.LOST), f"it was not sent to a worker: {verdict.reason}")
             give_up(self._store, id, sent(parts), why, verdict.by)
+
+
+def _told(runs: list[LiveRun], leases: dict[str, LeaseInfo], heard: set[str]) -> dict[LiveRun, int]:
+    """How far each run has told that was heard of."""
+    seqs = {process: dict(zip(lease.runs, lease.seqs, strict=True)) for process, lease in leases.items()}
+    listed = [run for run in runs if run.run in heard and run.run in seqs.get(run.process, ())]
+    return {run: seqs[run.process][run.run] for run in listed}
 
 
 def _reason(run: LiveRun, lease: LeaseInfo | None, since: float) -> str:

@@ -14,6 +14,7 @@ from tracker.clock import elapsed
 from tracker.errors import ArchiveUnavailable, StoreUnavailable, TrackerError
 from tracker.history.archiving import Archiving
 from tracker.history.liveness import Liveness
+from tracker.history.quiet import QuietRuns
 from tracker.ids import new_run
 from tracker.process import host
 from tracker.settings import Settings
@@ -47,7 +48,7 @@ class Recorder:
         self._store = store
         self._archive = archive
         self._archiving = Archiving(store, archive, days) if archive is not None else None
-        self._liveness = Liveness(store, late=SILENCE)
+        self._liveness = Liveness(store, SILENCE, QuietRuns(store, archive) if archive is not None else None)
         self._tell = tell
         self._told: bool | None = None
         self._token = new_run()

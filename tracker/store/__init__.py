@@ -22,6 +22,7 @@ from tracker.store.append import (
     Lease,
     Leave,
     QueueItem,
+    Quiet,
     RunBlob,
     Seal,
     Silence,
@@ -56,6 +57,7 @@ __all__ = [
     "LiveRun",
     "Page",
     "QueueItem",
+    "Quiet",
     "Reset",
     "RunBlob",
     "Seal",
@@ -150,6 +152,10 @@ class Store:
     def runs(self, id: str) -> Record | None:
         """One operation with all its runs, ``None`` if it is not stored; without log lines and kept results."""
         return self._snapshot.runs(id)
+
+    def heads(self, ids: Sequence[str]) -> list[Parts | None]:
+        """Operations with only the step they are at; ``None`` for what is not stored."""
+        return self._snapshot.heads(ids)
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; at most 1,000."""

@@ -391,6 +391,12 @@ local function asked_before(key, parent, resumes)
   return parent ~= '' and asked_by(operation_key(parent))
 end
 
+-- The step of a run tells nothing for unusually long, or has told something again.
+local function note_quiet(id, key, run, attempt, parent, is_quiet)
+  if is_quiet then redis.call('HSET', key, 'quiet', run) else redis.call('HDEL', key, 'quiet') end
+  announce(id, key, attempt, parent, 0, 1, false, update_event(id, now(), '"quiet":' .. tostring(is_quiet)))
+end
+
 -- First sight of a run: it becomes the newest, the one before is kept beside it. Unless it resumes, what steps
 -- of earlier runs have kept is worth nothing any more.
 local function begin(id, key, run, process, resumes)
@@ -465,15 +471,16 @@ local function put_run(change)
     lines, results, whole = unpack(change)
   local key = operation_key(id)
   local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run, 'run', 'parent', 'rev',
-    'cancel:' .. run)
+    'cancel:' .. run, 'quiet')
   local known, attempt, silent, newest, asked = tonumber(field[1] or 0), field[2], field[3], field[4], field[7]
+  local quiet = field[8] == run
   if replay and not attempt then return keep_late(whole) end
   if last <= known then return answer('duplicate', known, run, asked) end
   local hole = rebase or replay and first ~= known + 1
   if first ~= known + 1 and not hole then return answer('behind', known, run, asked) end
   local count, fields = hole and 1 or last - first + 1, {'seq:' .. run, last}
   -- Most of what is told moves nothing but the steps of a run: worth a short way.
-  local rev = attempt and head == '' and not silent and string.format('%.0f', field[6] + count)
+  local rev = attempt and head == '' and not (silent or quiet) and string.format('%.0f', field[6] + count)
   if rev then push(fields, 'rev', rev) end
   local turns = not attempt or status == 'queued'
   if not attempt then
@@ -494,6 +501,7 @@ local function put_run(change)
     revive(id, key, run, process)
   end
   parent = field[5] or parent
+  if quiet then note_quiet(id, key, run, attempt, parent, false) end
   announce(id, key, attempt, parent, created, count, hole, events)
   if turns then asked = asked or (parent ~= '' and asked_by(operation_key(parent))) end
   if turns and asked then ask(id, key, asked, run) end
@@ -631,6 +639,17 @@ local function put_silence(change)
   return {'stored', tonumber(field[5])}
 end
 
+-- quiet: operation, run, its last seq; only while that run decides, and has told no more.
+local function put_quiet(change)
+  local _, id, run, seq = unpack(change)
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'run', 'run_status', 'seq:' .. run, 'quiet', 'parent', 'attempt')
+  if field[1] ~= run or field[2] ~= 'running' or field[3] ~= seq then return {'ignored', 0} end
+  if field[4] == run then return {'duplicate', 0} end
+  note_quiet(id, key, run, field[6], field[5] or '', true)
+  return {'stored', 0}
+end
+
 -- A child of an operation that is not here leaves nothing in the sets that were begun for it.
 local function orphan(id, parent, status)
   if parent == '' or redis.call('HEXISTS', operation_key(parent), 'status') == 1 then return end
@@ -675,7 +694,7 @@ local function put_trim() return {'stored', trim()} end
 
 local PUT = {
   run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
-  hold = put_hold, lease = put_lease, silence = put_silence, leave = put_leave, trim = put_trim,
+  hold = put_hold, lease = put_lease, silence = put_silence, quiet = put_quiet, leave = put_leave, trim = put_trim,
   earlier = put_earlier,
 }
 local CHANGES = cmsgpack.unpack(ARGV[5])

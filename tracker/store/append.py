@@ -199,6 +199,18 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """A run's step has told nothing for longer than usual; ``ignored`` if it has told more than ``seq`` meanwhile."""
+
+    operation: str
+    run: str
+    seq: int
+
+    def change(self) -> list[Any]:
+        return ["quiet", self.operation, self.run, str(self.seq)]
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """An operation leaves Redis, as it was when it was archived; ``ignored`` if it has changed since."""
 
@@ -218,7 +230,7 @@ class Trim:
         return ["trim"]
 
 
-Item = RunBlob | QueueItem | VerdictItem | Cancel | Seal | Hold | Lease | Silence | Earlier | Leave | Trim
+Item = RunBlob | QueueItem | VerdictItem | Cancel | Seal | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,17 @@ class About(Value, frozen=True):
 
 
 class LeaseInfo(Value, frozen=True, omit_defaults=False):
-    """A process that executes tracked runs. ``seen`` (UTC seconds) and ``age`` (seconds) are by Redis's clock."""
+    """A process that executes tracked runs. ``seen`` (UTC seconds) and ``age`` (seconds) are by Redis's clock.
+
+    ``seqs`` are how far each of ``runs`` is stored, as far as the process knows.
+    """
 
     process: str
     count: int
     seen: float
     age: float
     runs: list[str]
+    seqs: list[int]
     about: About
 
 
@@ -94,5 +98,6 @@ class Leases:
 
 def _lease(process: str, row: list[bytes], now: float) -> LeaseInfo:
     count, seen, runs, about = row
-    moment = float(seen)
-    return LeaseInfo(process, int(count), moment, max(0.0, now - moment), runs.decode().split()[::2], _about(about))
+    moment, held = float(seen), runs.decode().split()
+    age, seqs = max(0.0, now - moment), [int(seq) for seq in held[1::2]]
+    return LeaseInfo(process, int(count), moment, age, held[::2], seqs, _about(about))

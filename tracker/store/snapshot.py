@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from tracker.record import Attempt, Record
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
-HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current", "alive", "cancel")
+HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current", "alive", "cancel", "quiet")
 """Fields of an operation's hash that a list needs."""
 
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -120,7 +120,7 @@ class Snapshot:
         items: list[Parts] = []
         last, looked_at = None, 0
         for entries in index:
-            for entry, parts in zip(entries, self._heads([id for id, _ in entries]), strict=True):
+            for entry, parts in zip(entries, self.heads([id for id, _ in entries]), strict=True):
                 last, looked_at = position(entry), looked_at + 1
                 if parts is not None and fits(parts):
                     items.append(parts)
@@ -166,7 +166,8 @@ class Snapshot:
                     break
         return found[:limit]
 
-    def _heads(self, ids: list[str]) -> list[Parts | None]:
+    def heads(self, ids: Sequence[str]) -> list[Parts | None]:
+        """Operations with only the step they are at."""
         if not ids:
             return []
         with self._client.answering() as redis:
@@ -193,6 +194,7 @@ def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
         steps=_steps(fields, run),
         children=_children(children) if children else Children(),
         cancel=_cancel(cancel) if cancel else None,
+        quiet=bool(run) and _text(fields.get("quiet")) == run,
         duplicate=int(fields.get("alive") or 0) > 1,
     )
 
