@@ -70,7 +70,8 @@ def passages_of(journal: list[Intent]) -> Iterator[tuple[str, Passage]]:
 def _after(state: State, intent: Intent) -> State:
     if intent.act == "end":
         return State(intent.status, state.steps)
-    return State(state.status, {**state.steps, intent.step: intent.status})
+    others = {index: status for index, status in state.steps.items() if index != intent.step}
+    return State(state.status, others if intent.status == "pending" else {**others, intent.step: intent.status})
 
 
 def state_of(run: StoredRun) -> State:

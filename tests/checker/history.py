@@ -19,7 +19,8 @@ STATUSES = ("queued", "running", "complete", "error", "cancelled", "lost")
 
 
 class Intent(msgspec.Struct, omit_defaults=True):
-    """What a producer is about to do: start a run, bring a step into a state, end the run.
+    """What a producer is about to do: start a run, bring a step into a state, end the run. A step that was not to begin
+    after all is ``pending``.
 
     A run is known by its ``title``, which nobody else gives. ``safe`` says that all before is stored or spooled,
     ``left`` that the producer is about to end well.

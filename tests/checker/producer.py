@@ -8,11 +8,12 @@ from __future__ import annotations
 import random
 import select
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.checker.history import Intent, Journal
-from tracker import StepTracker
+from tracker import OperationCancelled, Step, StepTracker
 from tracker.publish import flush, settle
 
 STEPS_LIMIT = 6
@@ -48,18 +49,21 @@ class Producer:
     def _operation(self, id: str, depth: int = 0) -> None:
         title = f"{id} {self._chance.getrandbits(64):x}"
         self._journal.write(Intent("start", title, id))
-        with suppress(ValueError), StepTracker(title, id=id, name="trial", display="quiet") as tracker:
+        with (
+            suppress(ValueError, OperationCancelled),
+            StepTracker(title, id=id, name="trial", display="quiet") as tracker,
+        ):
             self._steps(tracker, title, depth)
             self._journal.write(Intent("end", title, status="complete"))
 
     def _steps(self, tracker: StepTracker, title: str, depth: int) -> None:
         for index in range(1, self._chance.randint(1, STEPS_LIMIT) + 1):
             self._journal.write(Intent("step", title, step=index, status="running"))
-            with tracker.step(f"Step {index}") as step:
-                for number in range(self._chance.choice((0, 0, 1, 50))):
-                    step.advance(1)
-                    if number % 20 == 0:
-                        step.log(f"line {number}")
+            with self._unless_cancelled(title, index, "pending"):
+                step = tracker.step(f"Step {index}")
+            with step:
+                with self._unless_cancelled(title, index, "cancelled"):
+                    self._progress(step)
                 if depth == 0 and self._chance.random() < 0.1:
                     self._operation(self._new_id(), depth + 1)
                 outcome = self._chance.choices(("complete", "skipped", "error"), (90, 5, 5))[0]
@@ -69,6 +73,25 @@ class Producer:
                     raise ValueError("by chance")
                 if outcome == "skipped":
                     step.skip("by chance")
+
+    def _progress(self, step: Step) -> None:
+        lasts = self._chance.random() < 0.005
+        for number in range(50 if lasts else self._chance.choice((0, 0, 1, 50))):
+            step.advance(1)
+            if lasts:
+                select.select([sys.stdin], [], [], 0.02)
+            if number % 20 == 0:
+                step.log(f"line {number}")
+
+    @contextmanager
+    def _unless_cancelled(self, title: str, step: int, status: str) -> Iterator[None]:
+        """A call that a request to cancel may cut off, which leaves the step so and ends the run."""
+        try:
+            yield
+        except OperationCancelled:
+            self._journal.write(Intent("step", title, step=step, status=status))
+            self._journal.write(Intent("end", title, status="cancelled"))
+            raise
 
 
 def told_to_end() -> bool:
