@@ -28,7 +28,21 @@ from tracker.history import archiving
 from tracker.history.recorder import Recorder
 from tracker.model import Event, LogLine, RunPart, Status, Verdict
 from tracker.publish import Publisher
-from tracker.store import Answer, Earlier, Hold, Item, Leave, RunBlob, Seal, Silence, Store, Trim, VerdictItem
+from tracker.store import (
+    Answer,
+    Cancel,
+    Earlier,
+    Hold,
+    Item,
+    Leave,
+    Quiet,
+    RunBlob,
+    Seal,
+    Silence,
+    Store,
+    Trim,
+    VerdictItem,
+)
 
 EVENTS = 1_000
 """As many as an operation's log keeps, so that one line too many pushes out the first."""
@@ -324,13 +338,14 @@ def touch_everything(store: Store) -> None:
     silence = Silence("p", 1, "open", Verdict(Status.LOST, NOW, "recorder", run="r1"))
     store.append([*open_run, silence, lease("p", "r1"), lease("p")])
     store.append([replace(started("gone"), replay=True)])
-    store.append([Earlier("logs", 2)])
+    store.append([Earlier("logs", 2), Quiet("logs", "r1", 9), Cancel("logs", "ada"), lease("p", "r1"), lease("p")])
+    store.append([queued("waits"), Cancel("waits", "ada"), queued("below", parent="waits")])
     store.client.redis.zadd(store.keys.prefix + "ended", {"b": 1})
     assert store.append([Trim()]) == [Answer("stored", 3)]
     store.append([started("left"), ended("left")])
     store.append([leave(store, "left")])
     used = (whole("x", 1), queued("x"), Seal("x", 1), Hold("x", 1), Trim(), lease("x"), silence, Leave("x", 1, 0))
-    kinds = {type(item) for item in used} | {VerdictItem, Earlier}
+    kinds = {type(item) for item in used} | {VerdictItem, Earlier, Quiet, Cancel}
     assert kinds == set(get_args(Item)), "a new kind of item belongs in here, too"
 
 
