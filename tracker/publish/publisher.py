@@ -311,7 +311,8 @@ class Publisher:
         try:
             answers = self._store.append(items)
             for answer in answers:
-                self._waiting.cancelled(answer.cancelled)
+                if answer.cancelled:
+                    self._waiting.cancelled(answer.cancelled)
             return list(answers)
         except Exception as error:
             if isinstance(error, StoreUnavailable) and not isinstance(error, Rejected):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -233,6 +234,9 @@ class Trim:
 Item = RunBlob | QueueItem | VerdictItem | Cancel | Seal | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim
 
 
+NOBODY: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the store did with an item.
@@ -246,7 +250,7 @@ class Answer:
     kind: str
     number: int
     runs: tuple[str, ...] = ()
-    cancelled: Mapping[str, str] = field(default_factory=dict)
+    cancelled: Mapping[str, str] = NOBODY
 
 
 @dataclass(slots=True)
@@ -277,5 +281,7 @@ class Appender:
 
 
 def _answer(kind: str, number: int, runs: Sequence[str] = (), cancelled: Sequence[str] = ()) -> Answer:
+    if not cancelled:
+        return Answer(kind, number, tuple(runs))
     named = zip(cancelled[::2], cancelled[1::2], strict=True)
     return Answer(kind, number, tuple(runs), {run: msgspec.json.decode(by, type=str) for run, by in named})
