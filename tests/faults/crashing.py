@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from tests.checker.history import Intent, Journal
@@ -35,9 +36,9 @@ LONGEST = 30.0
 
 
 class Point(NamedTuple):
-    """The process dies before or after the n-th call of a method."""
+    """The process dies before or after the n-th call of a method, or of a function where a module finds it."""
 
-    owner: type
+    owner: type | ModuleType
     method: str
     when: Literal["before", "after"]
     nth: int

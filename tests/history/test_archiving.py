@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,14 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.store.making import NOW, batch_of, by, ended, head, lease, queued, started, step_event
+from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started, step_event
 from tests.store.revs import begun
 from tests.support import wait_for
 from tracker.archive import Archive
 from tracker.errors import ArchiveUnavailable, EventsGone, NotFound, StoreUnavailable, TrackerError
 from tracker.history import History, archiving, late
 from tracker.history.recorder import Recorder
-from tracker.model import Event, EventType, LogLine, Operation, Status, StepState, StepStatus
+from tracker.model import Error, Event, EventType, LogLine, Operation, Status, StepState, StepStatus
 from tracker.record import Record
 from tracker.store import Leave, RunBlob, Store, leaving
 
@@ -121,6 +122,39 @@ def test_a_grandchild_that_runs_keeps_its_family_in_redis(store: Store, recorder
     store.append([ended("low", parent="mid")])
     recorder.turn()
     assert keys_left(store) == set()
+
+
+def test_a_turn_ends_in_time_however_many_families_there_are(
+    store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recorder that stays away for long would lose its place, and could judge nobody."""
+    for number in range(7):
+        store.append([started(f"top-{number}"), *done(f"below-{number}", f"top-{number}"), ended(f"top-{number}")])
+    monkeypatch.setattr(archiving, "FAMILIES_AT_ONCE", 1)
+    moments = itertools.count(step=archiving.LONGEST_TURN / 4)
+    monkeypatch.setattr(archiving, "elapsed", lambda: next(moments))
+    turns = [(recorder.turn(), len(store.operations().items)) for _ in range(3)]
+    assert turns == [(True, 4), (True, 1), (False, 0)]
+
+
+def test_what_a_failed_dispatch_could_not_give_up_is_lost_all_the_same(
+    store: Store, recorder: Recorder, history: History
+) -> None:
+    """Redis may have been away just then; what had been sent is left alone, however long it waits for a worker."""
+    ids = batch_of(store, 3)
+    step = StepState(1, "Queue children", StepStatus.ERROR, current=1, total=3)
+    failed = head("rb", Status.ERROR, error=Error("OSError", "the broker is away"))
+    store.append([blob("b", failed, steps=[step])])
+    for _ in range(2):
+        recorder.turn()
+    children = history.children("b").items
+    assert [(child.id, child.status) for child in children] == list(zip(ids, ("queued", "lost", "lost"), strict=True))
+    assert children[1].error is not None
+    assert children[1].error.message == "it was not sent to a worker: the broker is away"
+    store.append(done(ids[0], "b"))
+    recorder.turn()
+    assert store.operation("b") is None
+    assert history.operation("b").status is Status.ERROR
 
 
 @pytest.mark.usefixtures("families")

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from tracker.archive import Archive
 from tracker.clock import elapsed, now
 from tracker.compose import status_of
+from tracker.history.batches import give_up_rest
 from tracker.history.late import Late
 from tracker.history.returned import Returned
-from tracker.model import ENDED
+from tracker.model import ENDED, Parts, Status
 from tracker.record import Record
 from tracker.store import Leave, Store
 from tracker.store.client import Holding
@@ -51,6 +52,8 @@ class Archiving:
         self._days = days
         self._late = Late(store, archive)
         self._returned = Returned(store, archive)
+        self._given_up: set[str] = set()
+        """Batches of which nothing waits to be sent any more."""
         self._forgot = -FORGET_EVERY
 
     def turn(self) -> bool:
@@ -72,13 +75,13 @@ class Archiving:
         stay = 0
         while elapsed() < ends:
             ids = self._store.leaving.ended(QUIET, stay, AT_ONCE)
-            stay += len(ids) - self._move(ids)
+            stay += len(ids) - self._move(ids, ends)
             if len(ids) < AT_ONCE:
-                return False
+                return elapsed() >= ends
         return True
 
-    def _move(self, ids: Sequence[str]) -> int:
-        """Archive operations with all below them; how many of them have left."""
+    def _move(self, ids: Sequence[str], ends: float) -> int:
+        """Archive operations with all below them, until the moment ``ends``; how many of them have left."""
         records = self._store.leaving.records(ids)
         known = {record.parts.id for record in records}
         plain = [record for record in records if not record.parts.children.total]
@@ -88,10 +91,14 @@ class Archiving:
         parents = [record for record in records if record.parts.children.total]
         for at in range(0, len(parents), FAMILIES_AT_ONCE):
             left += self._move_families(parents[at : at + FAMILIES_AT_ONCE])
+            if elapsed() >= ends:
+                break
         return left
 
     def _move_families(self, parents: Sequence[Record]) -> int:
         """Small ones together, large ones one by one."""
+        for parent in parents:
+            self._give_up_rest(parent.parts)
         small = self._store.leaving.families(parents)
         known = {family[0].parts.id for family in small}
         ended = [family for family in small if all(map(_has_ended, family))]
@@ -112,6 +119,18 @@ class Archiving:
                 return False
             leaving += map(_leave, records)
         return len(self._leave(leaving[:-1])) == len(leaving) - 1 and len(self._leave(leaving[-1:])) == 1
+
+    def _give_up_rest(self, batch: Parts) -> None:
+        """Whoever was to give up what an ended dispatch had not sent may have been killed, or not have reached Redis.
+
+        Once is enough: all that is queued afterwards has been sent, and waits for a worker.
+        """
+        is_batch = batch.queue is not None and batch.queue.batch
+        if not (is_batch and batch.children.queued) or batch.id in self._given_up:
+            return
+        if _status(batch) in (Status.ERROR, Status.LOST):
+            give_up_rest(self._store, batch)
+            self._given_up.add(batch.id)
 
     def _write(self, records: list[Record]) -> list[Record]:
         """What could be written; an operation that no database takes stays where it is, and holds up no other."""
@@ -145,9 +164,12 @@ class Archiving:
         return True
 
 
+def _status(parts: Parts) -> Status:
+    return status_of(parts.queue, parts.run, parts.verdict)
+
+
 def _has_ended(record: Record) -> bool:
-    parts = record.parts
-    return status_of(parts.queue, parts.run, parts.verdict) in ENDED
+    return _status(record.parts) in ENDED
 
 
 def _leave(record: Record) -> Leave:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tracker.clock import now
+from tracker.compose import compose
 from tracker.model import Error, Parts, Status, Verdict
 from tracker.store import Store, VerdictItem
 
@@ -40,3 +41,10 @@ def give_up(store: Store, batch: str, sent: int, error: Error, by: str = "worker
     items = [VerdictItem(child.id, Status.QUEUED, verdict) for child in unsent]
     for start in range(0, len(items), PAGE):
         store.append(items[start : start + PAGE])
+
+
+def give_up_rest(store: Store, batch: Parts) -> None:
+    """Call those children lost that an ended dispatch had not sent, for the reason for which it ended."""
+    why = compose(batch, steps=False).error
+    message = "it was not sent to a worker" + (f": {why.message}" if why is not None else "")
+    give_up(store, batch.id, sent(batch), Error(str(Status.LOST), message), "recorder")

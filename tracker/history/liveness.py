@@ -12,9 +12,9 @@ import time
 import msgspec
 
 from tracker import clock
-from tracker.history.batches import give_up, sent
+from tracker.history.batches import give_up_rest
 from tracker.history.quiet import QuietRuns
-from tracker.model import Error, Flag, Status, Verdict
+from tracker.model import Flag, Status, Verdict
 from tracker.store import LeaseInfo, LiveRun, Silence, Store
 
 UNRESPONSIVE_AFTER = 30.0
@@ -98,8 +98,7 @@ class Liveness:
         """With a batch's dispatch, what it had not sent is lost as well."""
         parts = self._store.operation(id)
         if parts is not None and parts.queue is not None and parts.queue.batch and parts.verdict == verdict:
-            why = Error(str(Status.LOST), f"it was not sent to a worker: {verdict.reason}")
-            give_up(self._store, id, sent(parts), why, verdict.by)
+            give_up_rest(self._store, parts)
 
 
 def _told(runs: list[LiveRun], leases: dict[str, LeaseInfo], heard: set[str]) -> dict[LiveRun, int]:

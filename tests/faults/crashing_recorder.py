@@ -1,0 +1,84 @@
+"""A recorder that kills itself at a named point: ``python -m tests.faults.crashing_recorder FILE POINT``.
+
+It says ``works`` and works, until its standard input ends or the point is reached, which it notes in the file.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+from pathlib import Path
+
+from tests.faults.crashing import Point, Trap
+from tracker.archive import Archive
+from tracker.archive.writing import Rowset
+from tracker.history import archiving, batches, late, liveness, recorder
+from tracker.history.archiving import Archiving
+from tracker.history.late import Late
+from tracker.history.liveness import Liveness
+from tracker.history.recorder import Recorder
+from tracker.history.returned import Returned
+from tracker.settings import Settings
+from tracker.store import Leave, Store, VerdictItem, leaving
+from tracker.store.leaving import Leaving
+
+POINTS: dict[str, Point] = {
+    "before it takes its place": Point(Store, "append", "before", 1, "well"),
+    "when it has its place": Point(Store, "append", "after", 1, "well"),
+    "with late blobs read": Point(Leaving, "late", "after", 1, "well"),
+    "before a late run goes to the archive": Point(Late, "_record", "after", 1, "well"),
+    "after a late run went to the archive": Point(Archive, "write", "after", 1, "well"),
+    "after a late run went to Redis": Point(Late, "_tell", "after", 1, "well"),
+    "in the middle of a late run": Point(Late, "_tell", "after", 2, "well"),
+    "before late blobs are noted": Point(Leaving, "drop_late", "before", 1, "well"),
+    "after some late blobs were noted": Point(Leaving, "drop_late", "after", 2, "well"),
+    "before what late runs left open is lost": Point(Late, "_end_open", "before", 1, "well"),
+    "after what late runs left open was lost": Point(Late, "_end_open", "after", 1, "well"),
+    "before ended operations are written": Point(Archiving, "_write", "before", 1, "well"),
+    "in the middle of writing": Point(Rowset, "save", "after", 3, "well"),
+    "after ended operations were written, before they leave": Point(Archiving, "_write", "after", 1, "well"),
+    "when some operations have left": Point(Leave, "change", "before", 3, "well"),
+    "after ended operations have left": Point(Archiving, "_leave", "after", 1, "well"),
+    "after a child of a small family has left": Point(Leave, "change", "before", 9, "well"),
+    "after some of a large family were written": Point(Archiving, "_write", "after", 5, "well"),
+    "after a large family was written, before it leaves": Point(Leave, "change", "before", 10, "well"),
+    "when some of a large family have left": Point(Leave, "change", "before", 12, "well"),
+    "after its children have left, before their parent": Point(Leave, "change", "before", 14, "well"),
+    "before what is old is removed": Point(Archive, "remove", "before", 1, "well"),
+    "after what is old was removed": Point(Archive, "remove", "after", 1, "well"),
+    "before attempts that came back are numbered": Point(Returned, "turn", "before", 1, "well"),
+    "after attempts that came back were numbered": Point(Returned, "turn", "after", 1, "well"),
+    "before silent runs are unresponsive": Point(Liveness, "_judge", "before", 1, "well"),
+    "after silent runs were unresponsive": Point(Liveness, "_judge", "after", 1, "well"),
+    "when a dispatch is lost, before its children are": Point(liveness, "give_up_rest", "before", 1, "well"),
+    "when a dispatch is lost, and some of its children": Point(VerdictItem, "change", "before", 3, "well"),
+    "when a dispatch is lost, and its children": Point(liveness, "give_up_rest", "after", 1, "well"),
+    "at its end": Point(Recorder, "_let_go", "before", 1, "well"),
+}
+
+
+def in_a_hurry() -> None:
+    """Small numbers, so that every point is reached soon, and in the middle of something."""
+    recorder.EVERY, recorder.SILENCE = 0.05, 1.0
+    liveness.UNRESPONSIVE_AFTER, liveness.LOST_AFTER = 0.2, 0.4
+    archiving.QUIET, archiving.AT_ONCE, archiving.LEAVING_AT_ONCE = 0.0, 3, 2
+    late.AT_ONCE, leaving.PAGE, leaving.FEW = 2, 2, 3
+    batches.PAGE = 1
+
+
+def wait(seconds: float) -> bool:
+    """Whether standard input has ended within so many seconds."""
+    return bool(select.select([sys.stdin], [], [], seconds)[0])
+
+
+def main(noted: Path, point: str) -> None:
+    if point:
+        Trap(POINTS[point], lambda: noted.write_text(point)).armed = True
+    settings = Settings.from_env()
+    print("works", flush=True)
+    Recorder.of(settings, Store.of(settings)).run(wait)
+
+
+if __name__ == "__main__":
+    in_a_hurry()
+    main(Path(sys.argv[1]), sys.argv[2])
