@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.following import Following
+from tests.faults.pools import Pool, Start
 from tests.faults.proxy import FaultProxy
-from tests.faults.servers import BreakableServer, engine_names, engine_of
+from tests.faults.servers import BreakableServer, Persistence, engine_names, engine_of
 from tracker import _sink, event_bus
 from tracker.engines import Engine
 from tracker.publish import Publisher
@@ -25,9 +26,15 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture
-def server(engine: Engine, tmp_path: Path) -> Iterator[BreakableServer]:
+def persistence() -> Persistence:
+    """How the server keeps its data."""
+    return "aof"
+
+
+@pytest.fixture
+def server(engine: Engine, tmp_path: Path, persistence: Persistence) -> Iterator[BreakableServer]:
     """A server of this test that keeps its data when it is killed."""
-    with BreakableServer(tmp_path / "redis", engine=engine) as server:
+    with BreakableServer(tmp_path / "redis", persistence, engine) as server:
         yield server
 
 
@@ -94,3 +101,20 @@ def following(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Follow]
 def quick_compare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Followers compare themselves with the store at once when they hear nothing."""
     monkeypatch.setattr(follow, "COMPARE_EVERY", 0.05)
+
+
+@pytest.fixture
+def start(
+    server: BreakableServer, proxy: FaultProxy, redis_url: str, namespace: str, tmp_path: Path
+) -> Iterator[Start]:
+    """Starts a worker, and ends it after the test."""
+    started: list[Pool] = []
+
+    def begin(pool: str = "prefork", **conf: object) -> Pool:
+        started.append(Pool(pool, server, proxy.url, redis_url, namespace, tmp_path, **conf))  # type: ignore[arg-type]
+        started[-1].ready()
+        return started[-1]
+
+    yield begin
+    for pool in started:
+        pool.close()

@@ -218,6 +218,15 @@ def test_what_somebody_else_has_judged_is_not_judged_over(store: Store) -> None:
     assert seen(store, "a") == (Status.CANCELLED, [])
 
 
+def test_a_run_whose_message_went_back_is_over_and_its_operation_queued(store: Store) -> None:
+    """The next one is no duplicate of it."""
+    open_run(store)
+    store.append([VerdictItem("a", Status.RUNNING, Verdict(Status.QUEUED, NOW, "worker", run="r1"))])
+    assert (seen(store, "a"), list(store.live_runs())) == ((Status.QUEUED, []), [])
+    open_run(store, "a", "r2", "q")
+    assert seen(store, "a") == (Status.RUNNING, [])
+
+
 # ---- withdrawn by life ---------------------------------------------------------------------------
 
 

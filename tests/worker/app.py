@@ -82,6 +82,33 @@ def lasts() -> None:
         signal.pause()
 
 
+@job(name="test.waits")
+def waits(folder: str) -> None:
+    """Waits in the middle of its work until somebody opens its pipe."""
+    pipe = os.path.join(folder, f"pipe-{os.getpid()}")
+    with StepTracker("Waits", steps=["One", "Two"]) as tracker:
+        tracker.step("One")
+        os.mkfifo(pipe)
+        flush()
+        with open(pipe) as waiting:
+            waiting.read()
+        tracker.step("Two")
+
+
+@job(name="test.dies_often")
+def dies_often(file: str, times: int) -> None:
+    """Its process is killed each time, until that has happened often enough."""
+    with open(file, "a+") as notes:
+        notes.seek(0)
+        survives = len(notes.readlines()) >= times
+        notes.write("survives\n" if survives else "killed\n")
+    with StepTracker("Dies often", steps=["One"]) as tracker:
+        tracker.step("One")
+        flush()
+        if not survives:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 @job(name="test.notes")
 def notes(file: str, steps: int = 5) -> None:
     """Writes down that it has done its work, with no help of the tracker."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from celery import Task, shared_task
 from celery.exceptions import Ignore, Reject, Retry
 
@@ -22,10 +24,14 @@ from tracker.celery.sending import HEADER
 from tracker.clock import now
 from tracker.context import inside
 from tracker.errors import OperationCancelled
-from tracker.model import ENDED, Status, Worker
+from tracker.model import ENDED, Error, Status, Worker
 from tracker.outcome import describe
+from tracker.place import failure
 from tracker.run import RunWriter
 from tracker.settings import Settings
+
+TOLD_TO_END = signal.SIGTERM - 256
+"""With which a process of the pool exits when it is sent SIGTERM."""
 
 log = logging.getLogger("tracker")
 
@@ -35,6 +41,7 @@ class OperationTask(Task):  # type: ignore[type-arg]  # generic for type checker
 
     abstract = True
     ignore_result = True
+    Request = "tracker.celery.requests:JobRequest"
     # Whatever it raises is stored with the operation, whole; Celery need not print it again.
     throws = (Exception,)
 
@@ -61,7 +68,7 @@ class OperationTask(Task):  # type: ignore[type-arg]  # generic for type checker
 
     def _failed(self, run: RunWriter, error: BaseException) -> None:
         status = run.outcome(error)
-        run.end(status, error if status in ENDED else None, next_at=_next_at(error))
+        run.end(status, _told(run, error) if status in ENDED else None, next_at=_next_at(error))
         if status is Status.ERROR:
             log.error("tracker: %s %s failed: %s", self.name, run.operation, describe(error))
 
@@ -118,7 +125,20 @@ def _classify(error: BaseException) -> Status | None:
     """Celery's own words for how a task ends: none of them is a failure."""
     if isinstance(error, Retry):
         return Status.QUEUED
+    if _is_told_to_end(error):
+        return Status.CANCELLED
     return Status.COMPLETE if isinstance(error, Ignore | Reject) else None
+
+
+def _is_told_to_end(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code == TOLD_TO_END
+
+
+def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
+    """Of a process that is told to end, what a script would say; its exit code says nothing to people."""
+    if not _is_told_to_end(error):
+        return error
+    return msgspec.structs.replace(failure(run, error), type="Terminated", message="SIGTERM")
 
 
 def _host(node: str | None) -> str:

@@ -15,6 +15,7 @@ from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from tracker import publish
 from tracker.celery.jobs import JobTask
+from tracker.celery.requests import went_back
 from tracker.clock import now
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
@@ -88,6 +89,18 @@ def report_death(store: Store, task_id: str, error: BaseException) -> None:
         give_up(store, task_id, sent(parts), why)
 
 
+def report_return(store: Store, task_id: str) -> None:
+    """Say that the message of an operation went back to the queue: its run, still open, is over.
+
+    Nothing is said of a batch, which its children settle.
+    """
+    parts = store.operation(task_id)
+    if parts is None or parts.run is None or (parts.queue is not None and parts.queue.batch):
+        return
+    verdict = Verdict(Status.QUEUED, now(), "worker", run=parts.run.run, reason="its process died; it is run again")
+    store.append([VerdictItem(task_id, Status.RUNNING, verdict)])
+
+
 def _path(parts: Parts) -> list[str]:
     """The operation and the step it was at, by its last word."""
     operation = compose(parts)
@@ -136,6 +149,7 @@ def _listen(app: Celery, store: Store, jobs: JobList) -> None:
             if_reachable(lambda: report_death(store, task_id, exception))
 
     signals.task_failure.connect(died, weak=False)
+    went_back.connect(lambda task_id, **_: if_reachable(lambda: report_return(store, task_id)), weak=False)
 
 
 def _summary(task: Any) -> str:

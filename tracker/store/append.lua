@@ -542,7 +542,8 @@ local function put_verdict(change)
   local field = redis.call('HMGET', key, 'run', 'status', 'parent', 'attempt')
   if (field[1] or '') ~= run or field[2] ~= expected then return {'ignored', 0} end
   write_verdict(key, part, status, run, '')
-  if status == 'lost' and run ~= '' then finish(id, key, run, '') end
+  local over = status == 'lost' or status == 'queued'
+  if over and run ~= '' then finish(id, key, run, '') end
   announce(id, key, field[4] or 0, field[3] or '', 0, 1, false, events)
   return {'stored', tonumber(field[4] or 0)}
 end
