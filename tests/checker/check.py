@@ -133,13 +133,19 @@ def counts_add_up(stored: list[Stored]) -> Iterator[Violation]:
 
 
 def in_order(name: str, seen: list[Seen]) -> Iterator[Violation]:
-    """Between two resets a watcher sees every rev of each operation, and no step go back."""
+    """Between two resets a watcher sees every rev of each operation, and no step go back.
+
+    Unless the operation had left Redis, and was told of once more by somebody who had got no answer.
+    """
     revs: dict[str, int] = {}
-    steps: dict[tuple[str, int], str] = {}
+    steps: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for record in seen:
         if record.what == "reset":
-            revs, steps = {}, {}
+            revs.clear()
+            steps.clear()
             continue
+        if record.what == "first":
+            steps.pop(record.run, None)
         last = revs.get(record.operation, 0)
         if record.rev < last:
             yield Violation("order", f"{name} saw {record.operation} at rev {record.rev} after {last}")
@@ -147,18 +153,23 @@ def in_order(name: str, seen: list[Seen]) -> Iterator[Violation]:
             yield Violation("gap", f"{name} saw {record.operation} at rev {record.rev} next after {last}")
         revs[record.operation] = record.rev
         for index, status in record.steps.items():
-            before = steps.get((record.run, index), "pending")
+            before = steps[record.run].get(index, "pending")
             if before != status and (before in STEP_ENDS or status == "pending"):
                 yield Violation("order", f"{name} saw step {index} of {record.title!r} go from {before} to {status}")
-            steps[record.run, index] = status
+            steps[record.run][index] = status
 
 
 def outcomes_final(name: str, seen: list[Seen]) -> Iterator[Violation]:
-    """A run that was seen with an outcome is never seen with another one. To be lost is no outcome."""
+    """A run that was seen with an outcome is never seen with another one, while it is in Redis.
+
+    To be lost is no outcome.
+    """
     outcomes: dict[str, str] = {}
     for record in seen:
         if record.what == "reset":
             outcomes = {}  # What a store has lost may have been the outcome.
+        if record.what == "first":
+            outcomes.pop(record.run, None)
         before = outcomes.get(record.run)
         if record.run and before and record.status != before:
             yield Violation("outcome", f"{name} saw {record.title!r} {before}, then {record.status}")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.checker.check import check
@@ -63,6 +64,19 @@ def right() -> History:
 def test_a_right_history_passes() -> None:
     """Also one in which the end of a killed producer's journal is not stored."""
     assert check(right()) == []
+
+
+def test_a_run_that_is_told_again_after_its_operation_has_left_passes() -> None:
+    """Its publisher had got no answer; but without having left, no run begins once more."""
+    history = right()
+    seen = history.watchers["watcher-1"]
+    last = seen[-2]
+    again = [msgspec.structs.replace(record, rev=100 + record.rev) for record in seen[1:7]]
+    again[0].what, last.rev = "first", again[-1].rev
+    seen[-2:-2] = again
+    assert check(history) == []
+    again[0].what, again[0].rev = "event", 7
+    assert {"order", "outcome"} <= {violation.rule for violation in check(history)}
 
 
 WRONG: dict[str, tuple[str, Callable[[History], object]]] = {

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 RECORDER = """
 from tracker.history import archiving, recorder
-archiving.QUIET, recorder.EVERY = 0.5, 0.2
+archiving.QUIET, recorder.EVERY = 3.0, 0.2
 from tracker.cli import main
 main(["recorder"])
 """

@@ -182,17 +182,22 @@ class CommandLine:
         self._lines.close()
 
     def finish(self) -> None:
-        """End it, and write down what it said; what it shows at the end is the last it said of each."""
+        """End it, and write down what it said; what it shows at the end is the last it said of each.
+
+        A reset is followed by all that is shown from then on, which is not all there was before.
+        """
         self.stop()
         journal = Journal(self._folder / "watcher-command.ndjson")
         last: dict[str, Seen] = {}
         for line in (self._folder / "watch.json").read_bytes().split(b"\n")[:-1]:
             record = _said(msgspec.json.decode(line))
             journal.write(record)
-            last[record.operation] = record
+            if record.what == "reset":
+                last.clear()
+            else:
+                last[record.operation] = record
         for record in last.values():
-            if record.operation:
-                journal.write(msgspec.structs.replace(record, what="last", steps={}))
+            journal.write(msgspec.structs.replace(record, what="last", steps={}))
 
 
 def _said(record: dict[str, Any]) -> Seen:
