@@ -81,7 +81,6 @@ class FaultProxy:
     """
 
     def __init__(self, target: str, ending: Literal["reset", "fin"] = "reset") -> None:
-        parts = urlsplit(target)
         self.ending = ending
         self.connections = 0
         self.commands: Counter[str] = Counter()
@@ -89,7 +88,7 @@ class FaultProxy:
         self.requests_dropped = 0
         self.cuts = 0
         self.swallowed = 0
-        self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
+        self.lead_to(target)
         self._changed = threading.Condition()
         self._links: set[_Link] = set()
         self._clear()
@@ -97,6 +96,7 @@ class FaultProxy:
         self._accepting: threading.Thread | None = None
         self._port = 0
         self._listen()
+        parts = urlsplit(target)
         login = parts.netloc.rpartition("@")[0]
         self.url = parts._replace(netloc=f"{login}@127.0.0.1:{self._port}".lstrip("@")).geturl()
 
@@ -156,6 +156,11 @@ class FaultProxy:
     def reset(self) -> int:
         """End the connections that stand with RST; their number."""
         return self._end(self._open(), reset=True)
+
+    def lead_to(self, target: str) -> None:
+        """Be the address of another server from now on, for new connections; it has to take the same password."""
+        parts = urlsplit(target)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
 
     def close(self) -> None:
         """End everything: afterwards no thread and no socket is left."""
@@ -225,7 +230,7 @@ class FaultProxy:
             with self._changed:
                 self.connections += 1
                 self._links.add(link)
-            link.thread.start()
+                link.thread.start()  # Before anybody who ends all links could wait for it.
 
     def _serve(self, link: _Link) -> None:
         """From a connection's first byte to its last; the only place that closes its sockets."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Follow
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
 from tests.store.revs import feed, rev_of
@@ -128,6 +129,12 @@ def too_many_clients(server: BreakableServer, proxy: FaultProxy) -> Iterator[Non
     server.maxclients(10_000)
 
 
+@contextmanager
+def reading_back(server: BreakableServer, proxy: FaultProxy) -> Iterator[None]:
+    with server.loading():
+        yield
+
+
 FAULTS: dict[str, Callable[[BreakableServer, FaultProxy], object]] = {
     "refuses connections": refusing,
     "swallows everything": swallowing,
@@ -138,10 +145,13 @@ FAULTS: dict[str, Callable[[BreakableServer, FaultProxy], object]] = {
     "cannot write to its disk": disk_broken,
     "allows nothing": not_allowed,
     "has too many clients": too_many_clients,
+    "reads its data back": reading_back,
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "persistence"), [(fault, "rdb" if fault == "reads its data back" else "aof") for fault in FAULTS]
+)
 def test_what_is_done_while_redis(
     fault: str,
     server: BreakableServer,
@@ -219,6 +229,28 @@ def test_what_comes_after_an_outage_waits_for_what_came_before(
     seqs = [event.seq for event in events_of(store, "a")]
     assert seqs == list(range(1, 1 + len(seqs)))
     assert [event.type for event in events_of(store, "a")].count("step.complete") == 600
+
+
+def test_a_slow_redis_slows_no_work_and_gets_all_of_it_in_few_calls(
+    proxy: FaultProxy, store: Store, publisher: Publisher, following: Follow
+) -> None:
+    """Whatever comes up while a call is under way goes together into the next one; watchers lag, and miss nothing."""
+    publisher._store.client.answer_timeout = 30
+    watcher = following(Store(proxy.url))
+    wait_for(lambda: watcher.resets)
+    proxy.delay(0.2)
+    calls = proxy.commands["EVALSHA"]
+    with StepTracker("Work", id="a", display="quiet") as tracker:
+        for index in range(1_000):
+            tracker.step(f"Step {index}")
+    assert proxy.commands["EVALSHA"] - calls < 50
+    assert publisher.flush(60)
+    assert proxy.commands["EVALSHA"] - calls < 100
+    story = ["operation.start", *["step.start", "step.complete"] * 1_000, "operation.complete"]
+    assert [event.type for event in events_of(store, "a")] == story
+    wait_for(lambda: watcher.rev("a") == len(story))
+    assert watcher.revs("a") == list(range(1, len(story) + 1))
+    assert watcher.resets == ["start"]
 
 
 def test_no_run_is_forgotten_while_the_disk_is_of_no_use(
