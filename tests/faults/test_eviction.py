@@ -30,7 +30,7 @@ def evicting(server: BreakableServer) -> BreakableServer:
 
 
 def crowd_out(server: BreakableServer, key: str) -> None:
-    """Write other things until that key is gone."""
+    """Write other things until that key is gone; then there is room again, so that no other key follows it."""
 
     def is_gone() -> bool:
         for _ in range(100):
@@ -38,6 +38,7 @@ def crowd_out(server: BreakableServer, key: str) -> None:
         return not server.admin.keys(key)  # KEYS does not count as a use.
 
     wait_for(is_gone)
+    server.unfill()
 
 
 @pytest.mark.usefixtures("quick_compare")
@@ -73,6 +74,7 @@ def test_nothing_fails_while_keys_are_evicted_all_the_time(
             for operation in history.operations(limit=200).items:
                 history.logs(operation.id)
                 history.children(operation.id)
+        evicting.unfill()
     assert publisher.flush(30)
     assert evicting.admin.info("stats")["evicted_keys"] > 0
     assert [step.name for step in history.operation("import").steps or ()] == [f"Step {number}" for number in range(40)]

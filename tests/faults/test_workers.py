@@ -71,9 +71,9 @@ def test_a_worker_that_is_stopped_at_once_by(
     cut_off = pool.history.operation(id)
     assert cut_off.error is not None
     assert (cut_off.status, cut_off.error.message, cut_off.error.path) == (
-        Status.CANCELLED, "SIGTERM", ["Waits", "One"],
+        Status.ERROR, "SIGTERM", ["Waits", "One"],
     )  # fmt: skip
-    assert [str(step.status) for step in cut_off.steps or ()] == ["cancelled", "pending"]
+    assert [str(step.status) for step in cut_off.steps or ()] == ["error", "pending"]
     next_one = start(**kept)
     next_one.whole(next_one.submit("test.notes", file=str(next_one.notes)))
     attempts = 2 if kept else 1

@@ -125,18 +125,12 @@ def _classify(error: BaseException) -> Status | None:
     """Celery's own words for how a task ends: none of them is a failure."""
     if isinstance(error, Retry):
         return Status.QUEUED
-    if _is_told_to_end(error):
-        return Status.CANCELLED
     return Status.COMPLETE if isinstance(error, Ignore | Reject) else None
-
-
-def _is_told_to_end(error: BaseException) -> bool:
-    return isinstance(error, SystemExit) and error.code == TOLD_TO_END
 
 
 def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
     """Of a process that is told to end, what a script would say; its exit code says nothing to people."""
-    if not _is_told_to_end(error):
+    if not (isinstance(error, SystemExit) and error.code == TOLD_TO_END):
         return error
     return msgspec.structs.replace(failure(run, error), type="Terminated", message="SIGTERM")
 
