@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from tests.store.making import queued
 from tests.support import Clock, wait_for
@@ -65,6 +66,22 @@ def test_a_job_cancelled_while_it_waits_never_runs(system: System, tmp_path: Pat
     wait_for(lambda: waiting_messages(system) == 0)
     found = system.history.operation(waits)
     assert (found.status, found.attempt, (tmp_path / "done").exists()) == (Status.CANCELLED, 0, False)
+
+
+def test_a_job_that_celery_is_told_to_revoke_while_it_waits_is_cancelled(system: System, redis_url: str) -> None:
+    """With Celery's own means, by whoever has no more than the broker."""
+    busy = [system.queueing.submit("test.busy", {}, {}) for _ in range(2)]
+    for id in busy:
+        running(system, id)
+    waits = system.queueing.submit("test.well", {}, {})
+    app = Celery(broker=redis_url)
+    app.control.revoke(waits)
+    for id in busy:
+        assert system.store.cancel(id, "ada")
+    found = ended(system, waits)
+    assert found.cancel is not None
+    assert (found.status, found.cancel.by, found.attempt) == (Status.CANCELLED, "revoke", 0)
+    app.close()
 
 
 def test_a_cancelled_batch_ends_with_all_its_children(system: System) -> None:

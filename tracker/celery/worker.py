@@ -101,6 +101,12 @@ def report_return(store: Store, task_id: str) -> None:
     store.append([VerdictItem(task_id, Status.RUNNING, verdict)])
 
 
+def report_revocation(store: Store, task_id: str, by: str) -> None:
+    """Say that Celery throws an operation's message away, with everything below it; ``by`` says who made it do so."""
+    if store.status(task_id) is Status.QUEUED:
+        store.cancel(task_id, by)
+
+
 def _path(parts: Parts) -> list[str]:
     """The operation and the step it was at, by its last word."""
     operation = compose(parts)
@@ -148,7 +154,11 @@ def _listen(app: Celery, store: Store, jobs: JobList) -> None:
         if isinstance(exception, WorkerLostError | TimeLimitExceeded):
             if_reachable(lambda: report_death(store, task_id, exception))
 
+    def revoked(request: Any, expired: bool, **_: Any) -> None:
+        if_reachable(lambda: report_revocation(store, request.id, "expiry" if expired else "revoke"))
+
     signals.task_failure.connect(died, weak=False)
+    signals.task_revoked.connect(revoked, weak=False)
     went_back.connect(lambda task_id, **_: if_reachable(lambda: report_return(store, task_id)), weak=False)
 
 

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -234,9 +233,6 @@ class Trim:
 Item = RunBlob | QueueItem | VerdictItem | Cancel | Seal | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim
 
 
-NOBODY: Mapping[str, str] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the store did with an item.
@@ -250,7 +246,7 @@ class Answer:
     kind: str
     number: int
     runs: tuple[str, ...] = ()
-    cancelled: Mapping[str, str] = NOBODY
+    cancelled: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
