@@ -28,8 +28,9 @@ local ENTRY_BYTES = 4000
 local LEASE_LIFE = 86400
 local JUDGED_LIFE = 7 * 86400
 
-local function push(list, ...)
-  for place = 1, select('#', ...) do list[#list + 1] = select(place, ...) end
+local function push(list, name, value)
+  local size = #list
+  list[size + 1], list[size + 2] = name, value
 end
 
 -- What was stored and is not in the feed yet: for each change its message, and the channels that hear of it.
@@ -169,7 +170,7 @@ local function forget(id)
   forget_live(key)
   charge(id, key, false)
   local keys = {key, children_key(id), log_key(id)}
-  for _, status in ipairs(STATUSES) do push(keys, children_key(id) .. ':' .. status) end
+  for _, status in ipairs(STATUSES) do keys[#keys + 1] = children_key(id) .. ':' .. status end
   redis.call('UNLINK', unpack(keys))
   redis.call('EXPIRE', results_key(id), LIVE > 0 and LIVE or RESULTS_LIFE)
   redis.call('ZREM', PREFIX .. 'index', id)
