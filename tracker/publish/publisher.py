@@ -37,7 +37,7 @@ from tracker.store.client import Holding, Refused, Rejected
 FLUSH_EVERY = 0.005
 """Seconds between two calls of the store under load; the first event after a pause goes at once."""
 
-SPOOL_EVERY = 0.02
+SPOOL_EVERY = 0.05
 """Seconds between two looks at the queue while the store is away."""
 
 GIVE_WAY_EVERY = 64
@@ -46,8 +46,8 @@ GIVE_WAY_EVERY = 64
 QUEUE_LIMIT = 5_000
 """Events that may wait for the thread; beyond it a run's events are replaced by its whole state."""
 
-EVENTS_LIMIT = 3_000
-"""Of those, what is no step and therefore takes memory of its own."""
+LINES_LIMIT = 3_000
+"""Events in the queue beyond which there is no room for log lines, which are long."""
 
 RESULTS_LIMIT = 2 * 2**20
 """Bytes that kept results may take in a queue full of such; whoever resumes runs the steps again that lost theirs."""
@@ -151,7 +151,8 @@ class Publisher:
         return self._outage is not None and self._outage.hopeless
 
     def _take(self, run: RunWriter, taken: Taken) -> None:
-        if len(self._queue) < (QUEUE_LIMIT if isinstance(taken, Step) else EVENTS_LIMIT):
+        is_line = isinstance(taken, tuple) and taken[1].log is not None
+        if len(self._queue) < (min(LINES_LIMIT, QUEUE_LIMIT) if is_line else QUEUE_LIMIT):
             self._queue.append(taken)
         else:
             self._overflow.put(run)
