@@ -56,6 +56,19 @@ def test_show_prints_steps_error_and_what_else_is_known(tracker: Run, store: Sto
     assert "tenant=acme" in command.out
 
 
+@pytest.mark.parametrize("status", [Status.ERROR, Status.CANCELLED])
+def test_show_says_what_was_not_run_and_where_a_failure_comes_from(tracker: Run, store: Store, status: Status) -> None:
+    """What somebody ended did not fail anywhere."""
+    steps = [StepState(1, "Read", StepStatus(status), NOW, 0.4), StepState(2, "Write", StepStatus.PENDING)]
+    why = Error("Whatever", "so it was", path=["A title", "Read"], traceback="Traceback: here")
+    part = RunPart("r1", "job", "A title", NOW, NOW, status, 2, NOW + 2, 2.2, error=why)
+    store.append([blob("one", part, type="operation.complete", steps=steps)])
+    command = tracker("show", "one")
+    assert command.code() == 0
+    assert "  [2/2] Write: not run" in command.lines
+    assert ("Traceback: here" in command.out) == (status is Status.ERROR)
+
+
 def test_show_tells_of_earlier_attempts_and_shows_each_as_it_was(tracker: Run, store: Store) -> None:
     """A line for each, and with --attempt everything about one; one that there is not is said."""
     broken = StepState(1, "Connect", StepStatus.ERROR, NOW, 0.4, error="refused")

@@ -9,7 +9,8 @@ from typing import Any
 
 from tracker.cli.output import Output
 from tracker.clock import now
-from tracker.model import Operation
+from tracker.model import ENDED, Operation, Status, StepState, StepStatus
+from tracker.render.symbols import NOT_RUN
 from tracker.render.texts import seconds
 from tracker.render.transitions import attempt_line, counts_line, error_lines, operation_line, step_line, title_of
 from tracker.render.words import ago, clean, cleaned, status_words
@@ -79,9 +80,18 @@ def print_operation(
 def plain_operation(operation: Operation, attempts: Sequence[Operation], failed: Sequence[Operation]) -> list[str]:
     """An operation as plain lines, with one for each earlier attempt."""
     total = operation.step.total if operation.step else None
-    steps = [f"  {step_line(step, total)}" for step in operation.steps or ()]
-    trace = clean_lines(operation.error.traceback) if operation.error else []
+    steps = [f"  {_step(operation, step, total)}" for step in operation.steps or ()]
+    # Where an operation was when somebody ended it, its steps say.
+    error = operation.error if operation.status is not Status.CANCELLED else None
+    trace = clean_lines(error.traceback) if error else []
     return [operation_line(operation), *facts(operation, attempts), *steps, *trace, *_children(operation, failed)]
+
+
+def _step(operation: Operation, step: StepState, total: int | None) -> str:
+    """What will not be run any more does not wait."""
+    said = step_line(step, total)
+    not_run = operation.status in ENDED and step.status is StepStatus.PENDING
+    return f"{said.removesuffix(step.status)}{NOT_RUN}" if not_run else said
 
 
 def facts(operation: Operation, attempts: Sequence[Operation]) -> list[str]:
