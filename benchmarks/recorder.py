@@ -1,4 +1,7 @@
-"""How many ended operations a second the recorder moves from Redis to the archive, beside writing them alone."""
+"""How many ended operations a second the recorder moves from Redis to the archive, beside writing them alone.
+
+And how long Redis does nothing else in a call that removes operations because they take too much.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tracker.history import archiving
 from tracker.history.archiving import Archiving
 from tracker.model import Event, EventType
 from tracker.record import Record
-from tracker.store import RunBlob, Store
+from tracker.store import RunBlob, Store, Trim
 
 COUNT = 20_000
 AT_ONCE = 50
@@ -27,6 +30,18 @@ def blob(record: Record) -> RunBlob:
     run, steps = parts.run, list(parts.steps.values())
     event = Event(EventType.OPERATION_COMPLETE, parts.id, run.started, run.run, 1, head=run)
     return RunBlob(parts.id, run.run, [event], "", run.created, run, steps, steps[-1], rebase=True)
+
+
+def trimming(url: str, records: list[Record]) -> float:
+    """Milliseconds of a call that removes as many operations as one does at most."""
+    store = Store(url, "trimming")
+    ids = [record.parts.id for record in records]
+    store.append([blob(record) for record in records])
+    store.client.redis.zadd(store.keys.ended, dict.fromkeys(ids, 1))
+    store.client.redis.config_resetstat()
+    while store.append([Trim()])[0].number:
+        pass
+    return float(store.client.redis.info("commandstats")["cmdstat_evalsha"]["usec_per_call"]) / 1000
 
 
 def main(count: int) -> None:
@@ -51,6 +66,7 @@ def main(count: int) -> None:
         assert recorder.archived == count, recorder.archived
         print(f"  written alone {count / written:10,.0f} operations/s")
         print(f"  moved from Redis {count / moved:7,.0f} operations/s, {moved / written:.1f} × the time")
+        print(f"  a call that trims {trimming(server.url, records[:200]):7.2f} ms in Redis")
         alone.close()
         archive.close()
         server.stop()
