@@ -61,10 +61,35 @@ local function next_rev(key, count)
   return string.format('%.0f', rev), true
 end
 
+-- The run that was told last, as long as nothing but its steps moves: what its blobs change is written once for all of
+-- them, before anything is published or anything else is touched.
+local steady = nil
+
+local function write(held)
+  local list = {}
+  for name, value in pairs(held.fields) do
+    push(list, name, value)
+    if #list >= FIELDS_AT_ONCE then
+      redis.call('HSET', held.key, unpack(list))
+      list = {}
+    end
+  end
+  if #list > 0 then redis.call('HSET', held.key, unpack(list)) end
+  held.fields = {}
+end
+
+local function write_steady() if steady then write(steady) end end
+
+local function forget_steady()
+  write_steady()
+  steady = nil
+end
+
 -- Stored first, published last: a watcher never sees what is not stored. One that may store and not publish must not
 -- stop here, with half of the call done: followers find what they were not told.
 -- An entry of the feed holds the messages of several changes, one a line: `<entry>.<n>` is the place behind its n-th.
 local function tell()
+  write_steady()
   if #untold == 0 then return end
   local told, previous = untold, last_entry or redis.call('GET', PREFIX .. 'feed:last') or '0-0'
   untold, untold_bytes = {}, 0
@@ -415,24 +440,28 @@ local function begin(id, key, run, process, resumes)
   return attempt
 end
 
--- Writes fields, however many there are, and begins anew.
-local function write(key, fields)
-  redis.call('HSET', key, unpack(fields))
-  return {}
+-- A run as it is here.
+local function read_run(key, run)
+  if steady and steady.key == key and steady.run == run then return steady end
+  forget_steady()
+  local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run, 'run', 'parent', 'rev',
+    'cancel:' .. run, 'quiet')
+  return {
+    key = key, run = run, fields = {}, known = tonumber(field[1] or 0), attempt = field[2], silent = field[3],
+    decides = field[4] == run, parent = field[5], rev = field[6], asked = field[7], quiet = field[8] == run,
+  }
 end
 
--- What a blob changes, as fields of its operation.
-local function write_run(key, run, decides, fields, head, status, current, steps)
-  if current ~= '' and decides then push(fields, 'current', current) end
+-- What a blob changes.
+local function note(held, last, head, status, current, steps)
+  local fields, run = held.fields, held.run
+  fields['seq:' .. run], held.known = last, last
+  if current ~= '' and held.decides then fields.current = current end
   if head ~= '' then
-    push(fields, decides and 'head' or 'head:' .. run, head)
-    push(fields, decides and 'run_status' or 'status:' .. run, status)
+    fields[held.decides and 'head' or 'head:' .. run] = head
+    fields[held.decides and 'run_status' or 'status:' .. run] = status
   end
-  for place = 1, #steps, 2 do
-    push(fields, 'step:' .. run .. ':' .. steps[place], steps[place + 1])
-    if #fields >= FIELDS_AT_ONCE then fields = write(key, fields) end
-  end
-  if #fields > 0 then write(key, fields) end
+  for place = 1, #steps, 2 do fields['step:' .. run .. ':' .. steps[place]] = steps[place + 1] end
 end
 
 -- Lines are numbered per run, so each is kept with its run's attempt in front.
@@ -471,42 +500,45 @@ local function put_run(change)
   local _, id, run, process, rebase, resumes, replay, first, last, events, head, status, parent, created, current, steps,
     lines, results, whole = unpack(change)
   local key = operation_key(id)
-  local field = redis.call('HMGET', key, 'seq:' .. run, 'attempt:' .. run, 'silent:' .. run, 'run', 'parent', 'rev',
-    'cancel:' .. run, 'quiet')
-  local known, attempt, silent, newest, asked = tonumber(field[1] or 0), field[2], field[3], field[4], field[7]
-  local quiet = field[8] == run
-  if replay and not attempt then return keep_late(whole) end
-  if last <= known then return answer('duplicate', known, run, asked) end
-  local hole = rebase or replay and first ~= known + 1
-  if first ~= known + 1 and not hole then return answer('behind', known, run, asked) end
-  local count, fields = hole and 1 or last - first + 1, {'seq:' .. run, last}
+  local held = read_run(key, run)
+  if replay and not held.attempt then return keep_late(whole) end
+  if last <= held.known then return answer('duplicate', held.known, run, held.asked) end
+  local hole = rebase or replay and first ~= held.known + 1
+  if first ~= held.known + 1 and not hole then return answer('behind', held.known, run, held.asked) end
+  local count = hole and 1 or last - first + 1
   -- Most of what is told moves nothing but the steps of a run: worth a short way.
-  local rev = attempt and head == '' and not (silent or quiet) and string.format('%.0f', field[6] + count)
-  if rev then push(fields, 'rev', rev) end
-  local turns = not attempt or status == 'queued'
-  if not attempt then
-    asked = asked_before(key, parent, resumes)
-    attempt, newest = begin(id, key, run, process, resumes), run
+  if held.attempt and head == '' and not (held.silent or held.quiet) then
+    steady, held.rev = held, held.rev + count
+    held.fields.rev = string.format('%.0f', held.rev)
+    note(held, last, head, status, current, steps)
+    write_lines(id, held.attempt, lines)
+    write_results(id, results)
+    emit(id, held.fields.rev, false, held.attempt, held.parent, nil, hole, events)
+    return answer('stored', tonumber(held.attempt), run, held.asked)
   end
-  if not field[5] then redis.call('HSET', key, 'parent', parent, 'created', created) end
-  write_run(key, run, newest == run, fields, head, status, current, steps)
-  write_lines(id, attempt, lines)
+  forget_steady()
+  local turns = not held.attempt or status == 'queued'
+  if not held.attempt then
+    held.asked = asked_before(key, parent, resumes)
+    held.attempt, held.decides = begin(id, key, run, process, resumes), true
+  end
+  if not held.parent then held.parent, held.fields.parent, held.fields.created = parent, parent, created end
+  note(held, last, head, status, current, steps)
+  write(held)
+  write_lines(id, held.attempt, lines)
   write_results(id, results)
-  if rev then
-    emit(id, rev, false, attempt, field[5], nil, hole, events)
-    return answer('stored', tonumber(attempt), run, asked)
-  end
   if head ~= '' and status ~= 'running' then
     finish(id, key, run, process)
-  elseif silent and not replay then
+  elseif held.silent and not replay then
     revive(id, key, run, process)
   end
-  parent = field[5] or parent
-  if quiet then note_quiet(id, key, run, attempt, parent, false) end
-  announce(id, key, attempt, parent, created, count, hole, events)
+  parent = held.parent
+  if held.quiet then note_quiet(id, key, run, held.attempt, parent, false) end
+  announce(id, key, held.attempt, parent, created, count, hole, events)
+  local asked = held.asked
   if turns then asked = asked or (parent ~= '' and asked_by(operation_key(parent))) end
   if turns and asked then ask(id, key, asked, run) end
-  return answer('stored', tonumber(attempt), run, asked)
+  return answer('stored', tonumber(held.attempt), run, asked)
 end
 
 -- queue: operation, part, parent, created, whether it is a batch, position among its parent's children, events.
@@ -711,7 +743,10 @@ end
 
 local answers = {}
 local done, problem = pcall(function()
-  for number, change in ipairs(CHANGES) do answers[number] = PUT[change[1]](change) end
+  for number, change in ipairs(CHANGES) do
+    if change[1] ~= 'run' then forget_steady() end
+    answers[number] = PUT[change[1]](change)
+  end
 end)
 -- What is stored is told, also if a later change of the call could not be.
 local told, trouble = pcall(tell)
