@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checker.collecting import late
 from tests.faults.conftest import Follow
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
@@ -302,4 +303,4 @@ def test_a_script_leaves_what_it_could_not_send_and_the_next_one_sends_it(
     script(proxy.url, tmp_path / "state", "c")
     assert stored(store, "c").status is Status.COMPLETE
     assert files(tmp_path / "state" / "spool" / "default") == []
-    assert store.client.redis.llen(store.keys.prefix + "late") == 2
+    assert {blob.operation for blob in late(store)} == {"a", "b"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -125,6 +126,18 @@ def test_a_flushed_store_is_told_everything_again(publisher: Publisher, store: S
         found = wait_for(lambda: operation(store, "a"))
         assert [step.name for step in found.steps or []] == ["One", "Two", "Three"]
     assert stored(store, "a").status is Status.COMPLETE
+
+
+def test_a_program_s_own_chance_stays_as_it_was_seeded(publisher: Publisher, server: Server, store: Store) -> None:
+    """Also while Redis is away, and pauses differ by chance."""
+    publisher._store.client.answer_timeout = 0.05
+    random.seed(1)
+    before = random.getstate()
+    with hanging(server):
+        work("a")
+        wait_for(lambda: publisher._outage and publisher._outage.failures > 1)
+    stored(store, "a")
+    assert random.getstate() == before
 
 
 def test_what_waits_is_bounded_and_the_state_right_all_the_same(
@@ -270,7 +283,7 @@ def test_an_outage_is_told_once_and_leaves_nothing_behind(
 
 def test_attempts_grow_further_apart_in_a_long_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand workers do not hammer a Redis that is coming back; yet none waits longer than a few seconds."""
-    monkeypatch.setattr("random.uniform", lambda shortest, longest: longest)
+    monkeypatch.setattr("tracker.publish.outage._chance.uniform", lambda shortest, longest: longest)
     pauses = [pause_after(failures) for failures in range(1, 30)]
     growing = [pause for pause in pauses if pause < LONGEST_PAUSE]
     assert pauses == sorted(pauses)

@@ -21,9 +21,13 @@ PATIENCE = 1.0
 """Seconds for which events wait in memory before they go to the spool."""
 
 
+# Not the program's own, which it may have seeded.
+_chance = random.SystemRandom()
+
+
 def pause_after(failures: int) -> float:
     """Seconds to wait after so many failures: growing, and never the same for two processes ("full jitter")."""
-    return random.uniform(0.05, min(LONGEST_PAUSE, 0.1 * 2.0 ** min(failures, 10)))
+    return _chance.uniform(0.05, min(LONGEST_PAUSE, 0.1 * 2.0 ** min(failures, 10)))
 
 
 class Outage:

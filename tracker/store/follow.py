@@ -86,6 +86,8 @@ class _Message(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Message).decode
+# Not the program's own, which it may have seeded.
+_chance = random.SystemRandom()
 
 
 class Follower:
@@ -110,7 +112,7 @@ class Follower:
             except StoreUnavailable:
                 reason, failures = "reconnected", failures + 1
                 yield Tick(stale=True)
-                self._stop.wait(min(LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.5, 1.0))
+                self._stop.wait(min(LONGEST_PAUSE, 0.1 * 2**failures) * _chance.uniform(0.5, 1.0))
 
     def connected(self, reason: str) -> Generator[Reset | Change | Tick, None, None]:
         """Yield over one connection; raises ``StoreUnavailable`` when it is lost or refused."""
