@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tracker.archive.packing import end_of, pack_id, pack_run, pack_time, trimmed, unpack_id, unpack_run, unpack_time
@@ -72,6 +73,7 @@ class Fields:
 
     def __init__(self, *fields: Field) -> None:
         self.fields = fields
+        self.values_of = attrgetter(*(field.name for field in fields))
         # The model's own usual values need not be given, and those that can be changed must not be shared.
         self.usual = {field.name: field.usual for field in fields if not isinstance(field.usual, dict | list)}
 
@@ -101,12 +103,16 @@ def time(name: str) -> Field:
 
 
 def row_of(fields: Fields, value: Any, book: Book) -> list[Cell]:
-    """The cells of a value."""
-    row = []
-    for name, usual, put, _ in fields.fields:
-        held = getattr(value, name)
-        row.append(None if held == usual else held if put is _as_is else put(held, book))
-    return trimmed(row)
+    """The cells of a value, without what is missing at their end."""
+    row: list[Cell] = []
+    size = 0
+    for held, (_, usual, put, _) in zip(fields.values_of(value), fields.fields, strict=True):
+        cell = None if held == usual else held if put is _as_is else put(held, book)
+        row.append(cell)
+        if cell is not None:
+            size = len(row)
+    del row[size:]
+    return row
 
 
 def taken(fields: Fields, row: Sequence[Cell], book: Book) -> dict[str, Any]:

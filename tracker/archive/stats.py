@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tracker.archive.codec import NUMBERED_STEPS, Number
 from tracker.archive.merging import runs_of
@@ -46,6 +46,27 @@ Durations = list[Any]
 MICROSECONDS = 1e6
 LONGEST = 2.0**62
 """Microseconds that a number of the format holds."""
+
+
+Row = dict[str, Any]
+
+PLACE = ("namespace", "name", "day", "part")
+
+# Made once: SQLAlchemy needs longer for making such a statement than SQLite for executing it.
+_of = {column: stats.c[column] == bindparam(f"of_{column}") for column in PLACE}
+_of_name = (_of["namespace"], _of["name"])
+_newest_first = (stats.c.day.desc(), stats.c.part.desc())
+
+NEWEST_PART = select(stats).where(*_of_name, _of["day"]).order_by(stats.c.part.desc()).limit(1)
+"""Of a name on a day."""
+
+RENEW = update(stats).where(*_of.values()).values({name: bindparam(name) for name in (*COUNTED, "kept", "durations")})
+EMPTY = update(stats).where(*_of.values()).values(kept=0, durations=None)
+
+KEPT_PARTS = select(stats.c.day, stats.c.part, stats.c.kept).where(*_of_name, stats.c.kept > 0).order_by(*_newest_first)
+"""Of a name, all rows with durations."""
+
+KEPT_DURATIONS = select(stats.c.durations, stats.c.kept).where(*_of_name, stats.c.kept > 0).order_by(*_newest_first)
 
 
 @dataclass(slots=True)
@@ -94,8 +115,19 @@ class Tally:
 
     def save(self, connection: Connection, namespace: int) -> None:
         """Write what was counted."""
+        renewed: list[Row] = []
+        added: list[Row] = []
         for (name, day), news in self._news.items():
-            _save(connection, (namespace, name, day), news)
+            row = connection.execute(NEWEST_PART, {"of_namespace": namespace, "of_name": name, "of_day": day}).first()
+            parts = _parts(row, {"namespace": namespace, "name": name, "day": day}, news)
+            renewed += parts[: row is not None]
+            added += parts[row is not None :]
+        if renewed:
+            connection.execute(RENEW, [{**_place(row), **row} for row in renewed])
+        if added:
+            connection.execute(insert(stats), added)
+        for name in {row["name"] for row in added}:
+            _drop_old_durations(connection, namespace, name)
 
     def _durations(self, attempt: Attempt) -> Durations:
         found: Durations = []
@@ -123,40 +155,30 @@ def _outcome(ended: float, status: Status) -> Outcome:
     return int(min(max(ended / DAY, 0), LAST_DAY)), status
 
 
-def _save(connection: Connection, place: tuple[int, int, int], news: News) -> None:
-    """Add to the newest row of a day, and to further ones when that is full."""
-    namespace, name, day = place
-    mine = (stats.c.namespace == namespace, stats.c.name == name, stats.c.day == day)
-    row = connection.execute(select(stats).where(*mine).order_by(stats.c.part.desc()).limit(1)).first()
+def _parts(row: Any, place: Row, news: News) -> list[Row]:
+    """The newest row of a day with what is new, and further ones when that is full."""
     part = row.part if row else 0
     runs = [*(unpack(row.durations) if row and row.durations else []), *news.runs]
-    counts = {str(status): getattr(row, status) if row else 0 for status in COUNTED}
-    values: list[dict[str, Any]] = []
+    found: list[Row] = []
     for begin in range(0, max(len(runs), 1), PART):
         held = runs[begin : begin + PART]
-        value = {"namespace": namespace, "name": name, "day": day, "part": part + len(values), "kept": len(held)}
-        values.append(value | dict.fromkeys(counts, 0) | {"durations": pack(held) if held else None})
-    values[0] |= {status: count + news.counts[Status(status)] for status, count in counts.items()}
-    if row is not None:
-        connection.execute(update(stats).where(*mine, stats.c.part == part).values(values.pop(0)))
-    if values:
-        connection.execute(insert(stats), values)
-        _drop_old_durations(connection, namespace, name)
+        kept = {"part": part + len(found), "kept": len(held), "durations": pack(held) if held else None}
+        found.append({**place, **dict.fromkeys(map(str, COUNTED), 0), **kept})
+    found[0] |= {str(status): (getattr(row, status) if row else 0) + news.counts[status] for status in COUNTED}
+    return found
+
+
+def _place(row: Row) -> Row:
+    return {f"of_{name}": row[name] for name in PLACE}
 
 
 def _drop_old_durations(connection: Connection, namespace: int, name: int) -> None:
     total = 0
-    for day, part, kept in connection.execute(_newest_first(namespace, name, stats.c.day, stats.c.part)).all():
+    for day, part, kept in connection.execute(KEPT_PARTS, {"of_namespace": namespace, "of_name": name}).all():
         if total >= KEPT:
-            place = (stats.c.namespace == namespace, stats.c.name == name, stats.c.day == day, stats.c.part == part)
-            connection.execute(update(stats).where(*place).values(kept=0, durations=None))
+            place = {"of_namespace": namespace, "of_name": name, "of_day": day, "of_part": part}
+            connection.execute(EMPTY, place)
         total += kept
-
-
-def _newest_first(namespace: int, name: int, *columns: Any) -> Any:
-    """A query for ``columns`` and ``kept`` of the rows with durations."""
-    query = select(*columns, stats.c.kept).where(stats.c.namespace == namespace, stats.c.name == name, stats.c.kept > 0)
-    return query.order_by(stats.c.day.desc(), stats.c.part.desc())
 
 
 def durations(reader: Reader, name: str, last: int) -> dict[str, StepDurations]:
@@ -169,8 +191,8 @@ def durations(reader: Reader, name: str, last: int) -> dict[str, StepDurations]:
 
 
 def _last_runs(reader: Reader, name: str, last: int) -> Iterator[Durations]:
-    query = _newest_first(reader.namespace, reader.number_of_name(name), stats.c.durations)
-    for blob, kept in reader.connection.execute(query):
+    mine = {"of_namespace": reader.namespace, "of_name": reader.number_of_name(name)}
+    for blob, kept in reader.connection.execute(KEPT_DURATIONS, mine):
         yield from unpack(blob)[-last:] if last > 0 else ()
         last -= kept
         if last <= 0:

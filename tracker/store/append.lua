@@ -3,7 +3,8 @@
 -- KEYS[1]  the feed; every other key is the namespace's prefix plus a suffix, so all share one hash slot.
 -- ARGV     prefix, seconds that ended operations stay (0: for ever), bytes they may take (0: any), entries the feed keeps,
 --          and the changes, as a list in MessagePack.
--- A change is a list that starts with its kind; the functions below say what follows. The answer is one list per change, in MessagePack:
+-- A change is a list that starts with its kind; the functions below say what follows. The answer, in MessagePack as well,
+-- is one list per change:
 --   stored <attempt, how many, or the time in microseconds> | duplicate <seq> | behind <seq stored> | late 0 |
 --   ignored 0 | of a cancel: stored, duplicate or ignored <children that are open>
 -- Behind that of a lease, the runs of which less is stored than their process knows it has told; then, of a lease and of
