@@ -160,8 +160,8 @@ def test_it_is_in_a_session_of_its_own(server: Server) -> None:
 def test_stop_ends_the_process(server: Server) -> None:
     """Afterwards there is no process and nothing to find; stopping again does nothing."""
     server.stop()
-    assert not is_running(server.pid)
     assert find_server(server.state_dir) is None
+    wait_for(lambda: not is_running(server.pid))
     server.stop()
 
 

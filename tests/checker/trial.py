@@ -54,14 +54,16 @@ class Trial:
         self.archive = Archive(f"sqlite:///{folder}/state/archive.sqlite3")
         self._recorder = self._start_recorder()
         self._producers = [self._start_producer() for _ in range(PRODUCERS)]
+        self._command = CommandLine(folder, self.server.url)
         self._watchers = (
             Follower(folder, self.server.url),
             Poller(folder, self.server.url, self.archive),
-            CommandLine(folder, self.server.url),
+            self._command,
         )
 
     def run(self, seconds: float) -> list[Violation]:
         """Break things for so long, let all come to rest, and check."""
+        wait_for(self._command.began, 60)
         ends = elapsed() + seconds
         while elapsed() < ends:
             _moment.wait(self.chance.uniform(0.1, 0.6))

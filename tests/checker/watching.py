@@ -176,6 +176,10 @@ class CommandLine:
         command = [sys.executable, "-m", "tracker", "watch", "--json"]
         self._process = subprocess.Popen(command, stdout=self._lines, env=environment, cwd=ROOT)
 
+    def began(self) -> bool:
+        """Whether it has said anything; a command that finds no Redis when it begins says so, and ends."""
+        return os.fstat(self._lines.fileno()).st_size > 0
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(20)
