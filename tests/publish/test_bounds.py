@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.store.making import ended
 from tests.support import wait_for
 from tracker import StepTracker, _sink, event_bus
 from tracker.embedded import Server
+from tracker.errors import TrackerError
 from tracker.model import Status
 from tracker.publish import Publisher, backlog, overflow, waiting
 from tracker.publish import publisher as publishing
@@ -115,3 +118,24 @@ def test_last_words_are_kept_in_order_and_the_oldest_are_dropped(monkeypatch: py
     assert [blob.operation for blob in words.peek(2)] == ["op-4"]
     words.put(blobs[0])
     assert (len(words), words.dropped) == (2, 2)
+
+
+def test_a_run_and_its_steps_are_gone_once_all_is_told(publisher: Publisher, store: Store) -> None:
+    """At once, without Python's collector; whoever still holds a step finds it as it was."""
+    gc.disable()
+    try:
+        with StepTracker("Work", id="a", display="quiet") as tracker:
+            step = tracker.step("One")
+            step.complete()
+        run = weakref.ref(tracker._run)
+        del tracker
+        assert publisher.flush(20)
+        wait_for(lambda: run() is None)
+    finally:
+        gc.enable()
+    assert (step.name, str(step.status)) == ("One", "complete")
+    step.log("too late")
+    with pytest.raises(TrackerError, match="cannot become error"):
+        step.fail("too late")
+    assert publisher.flush(20)
+    assert [line.text for line in store.logs("a")] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tracker.publish.lane import weigh
+from tracker.publish.lane import untie, weigh
 from tracker.run import RunWriter
 
 STEPS_LIMIT = 2_000
@@ -27,6 +27,7 @@ class Overflow:
             self._runs[run.run] = run
         else:
             self._runs[run.run] = None
+            untie(run)
 
     def take(self) -> Iterator[tuple[str, RunWriter | None]]:
         """Each run by its id, ``None`` for those that are lost."""

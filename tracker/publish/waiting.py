@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 
 from tracker.model import Event, EventType
-from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane
+from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane, untie
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import RunBlob
@@ -91,7 +91,9 @@ class Waiting:
     def told(self, lane: Lane) -> None:
         """Others have their turn now; a run of which all is told leaves."""
         self._lanes.pop(lane.run.run, None)
-        if not lane.done:
+        if lane.done:
+            untie(lane.run)
+        else:
             self._lanes[lane.run.run] = lane
 
     def drained(self) -> None:
@@ -99,7 +101,7 @@ class Waiting:
         for lane in list(self._lanes.values()):
             lane.drained()
             if lane.done:
-                del self._lanes[lane.run.run]
+                self.told(lane)
 
     @property
     def crowded(self) -> bool:
@@ -132,7 +134,9 @@ class Waiting:
 
     def _last_word(self, lane: Lane) -> RunBlob:
         del self._lanes[lane.run.run]
-        return lane.last_word()
+        word = lane.last_word()
+        untie(lane.run)
+        return word
 
 
 def _cut(lane: Lane) -> list[RunBlob]:
