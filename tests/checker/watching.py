@@ -166,6 +166,10 @@ class Poller:
         self._store.client.disconnect()
 
 
+AWAY = 10**6
+"""Revs that an operation has after a second at least in which it was not in Redis: they begin at the microseconds."""
+
+
 class CommandLine:
     """``tracker watch --json`` in a process of its own."""
 
@@ -195,6 +199,9 @@ class CommandLine:
         last: dict[str, Seen] = {}
         for line in (self._folder / "watch.json").read_bytes().split(b"\n")[:-1]:
             record = _said(msgspec.json.decode(line))
+            before = last.get(record.operation)
+            if before is not None and record.rev > before.rev + AWAY:
+                record.what = "first"
             journal.write(record)
             if record.what == "reset":
                 last.clear()
