@@ -171,7 +171,7 @@ def test_stop_signals_the_server_that_runs_now(server: Server, state_dir: Path) 
     kill(server)
     again = ensure_server(state_dir)
     Server(again.url, bystander.pid, False, state_dir).stop()
-    assert not is_running(again.pid)
+    wait_for(lambda: not is_running(again.pid))
     assert bystander.poll() is None
     bystander.communicate(b"\n", timeout=20)
 
