@@ -39,7 +39,7 @@ def counted(store: Store) -> int:
     return int(store.client.redis.get(store.keys.prefix + "bytes") or 0)
 
 
-ROOM = 200
+ROOM = 100
 """Bytes by which a hash may have grown when it is noted what it took before."""
 
 
