@@ -6,7 +6,7 @@ Knows settings only. Trackers and the bus ask here, so that a wrong setting is f
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ DISPLAYS = ("auto", "live", "plain", "json", "quiet")
 """How an operation is drawn in its own process."""
 
 _overrides: dict[str, str] = {}
+_app: Callable[[], Mapping[str, str]] = dict
+"""What the application says that this process belongs to, as variables."""
 _display = "auto"
 
 
@@ -88,10 +90,18 @@ def isolated() -> Iterator[None]:
         event_bus.reconnect()
 
 
+def read_app(variables: Callable[[], Mapping[str, str]]) -> None:
+    """Have an application say, by ``TRACKER_*`` variables, what the environment does not; asked at the first need."""
+    global _app
+    _app = variables
+    settings.cache_clear()
+    event_bus.reconnect()
+
+
 @cache
 def settings() -> Settings:
-    """The environment with ``configure``'s values; raises ``SettingsError``. Read once per process."""
-    return _checked({**os.environ, **_overrides})
+    """The application's values, the environment's, then ``configure``'s; raises ``SettingsError``. Read once."""
+    return _checked({**_app(), **os.environ, **_overrides})
 
 
 def release() -> str:

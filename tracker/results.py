@@ -6,6 +6,7 @@ Knows no Redis: whoever has a store says with ``connect`` how kept results are r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from math import isfinite
@@ -257,3 +258,10 @@ def _text(value: Any) -> str:
     if isinstance(value, str | PurePath | date | time | timedelta | Decimal | Enum | UUID):
         return str(value)
     raise TypeError(type(value).__name__)
+
+
+def is_async(fn: Callable[..., object]) -> bool:
+    """Whether a call of ``fn`` has to be awaited."""
+    # Whoever can await has loaded inspect: every event loop needs it.
+    inspect = sys.modules.get("inspect")
+    return inspect is not None and inspect.iscoroutinefunction(fn)

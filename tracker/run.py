@@ -42,12 +42,15 @@ class RunWriter:
     child. That runner may also set ``classify``, which gives the outcome of exceptions only it understands.
     ``around`` is the run this one was started in, ``above`` the titles of all those, outermost first, with the steps
     that were open there. A run that ``resumes`` goes on with the results that earlier attempts of its operation kept.
+    One that is ``brief`` need not be kept if nothing happens in it.
     Whoever learns that the operation is to end sets ``cancelled_by``, from any thread; from then on no step begins.
     """
 
     # Not set in every run: an object of more than 30 attributes is slower in all of them (CPython's shared keys).
     classify: Callable[[BaseException], Status | None] | None = None
     around: RunWriter | None = None
+    brief: bool = False
+    has_children: bool = False
     cancelled_by: str | None = None
     duration: float | None = None
     error: Error | None = None

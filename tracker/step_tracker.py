@@ -6,7 +6,6 @@ Translates calls into changes of a run and decides what leaving the block means.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -23,9 +22,10 @@ from tracker.model import Status, StepStatus
 from tracker.outcome import add_note, instance_of
 from tracker.place import place_of, tell_outer
 from tracker.redact import line, safe_text
-from tracker.results import Results
+from tracker.results import Results, is_async
 from tracker.run import RunWriter
 from tracker.step import Step
+from tracker.task_end import end_task
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -128,7 +128,7 @@ class StepTracker:
         if outer is not None:
             if outer.is_within(run.operation):
                 raise TrackerError(f"{self._named} is inside an operation of the same id; give it another one, or none")
-            run.around = outer
+            run.around, outer.has_children = outer, True
             run.above = [*outer.above, outer.title, *outer.open.trail(context.caller())]
             run.classify = outer.classify
         return run
@@ -150,12 +150,14 @@ class StepTracker:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        run = self._open or self._misplaced()
+        run, exc = self._open or self._misplaced(), instance_of(kind, exc)
         try:
-            self._leave(run, instance_of(kind, exc))
+            self._leave(run, exc)
         except BaseException as interrupt:  # It came in the midst of leaving, all of which may be done again.
             self._leave(run, exc or interrupt)
             raise
+        if exc is not None and context.enclosing_run() is None:
+            end_task(exc)
 
     def _leave(self, run: RunWriter, exc: BaseException | None) -> None:
         self._ended = datetime.fromtimestamp(clock.now(), UTC)
@@ -210,7 +212,7 @@ class StepTracker:
         if self._open is None:
             self._misplaced()
         begin = partial(self.step, name)
-        if _is_async(fn):
+        if is_async(fn):
             return cast(R, self._results.call_async(begin, name, fn, args, kwargs))
         return cast(R, self._results.call(begin, name, fn, args, kwargs))
 
@@ -341,9 +343,3 @@ class StepTracker:
             f"{self._named}.{call}(): no step is open in this thread or task; start one with step(), "
             "or use the step that `with tracker.step(...) as step` gives"
         )
-
-
-def _is_async(fn: Callable[..., object]) -> bool:
-    # Whoever can await has loaded inspect: every event loop needs it.
-    inspect = sys.modules.get("inspect")
-    return inspect is not None and inspect.iscoroutinefunction(fn)

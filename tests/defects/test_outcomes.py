@@ -15,7 +15,7 @@ from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 
 from tracker import StepTracker, TrackerError, event_bus
 from tracker.bus import BusEvent
-from tracker.celery.jobs import _classify
+from tracker.celery.executed import _classify
 from tracker.compose import compose
 from tracker.model import EventType, Operation, Parts, Status, StepStatus
 from tracker.outcome import outcome
@@ -224,9 +224,11 @@ def test_24_interrupts_and_clean_exits_are_no_failures() -> None:
 
 
 def test_25_celerys_own_exceptions_are_no_failures() -> None:
-    """Defect 25: a retry goes back to the queue, Ignore and Reject are Celery's way to be done; a time limit fails."""
+    """Defect 25: a retry goes back to the queue, Ignore is Celery's way to be done; a time limit fails."""
     assert _classify(Retry()) is Status.QUEUED
-    assert _classify(Ignore()) is _classify(Reject()) is Status.COMPLETE
+    assert _classify(Ignore()) is Status.COMPLETE
+    assert _classify(Reject()) is Status.ERROR
+    assert _classify(Reject(requeue=True)) is Status.QUEUED
     assert _classify(SoftTimeLimitExceeded()) is None
     assert outcome(SoftTimeLimitExceeded()) is Status.ERROR
 

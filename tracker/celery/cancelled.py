@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 from tracker import clock
 from tracker.errors import StoreUnavailable
 from tracker.model import Status
 from tracker.settings import Settings
 from tracker.store import Store
+
+Answer = TypeVar("Answer")
 
 ANSWER_WITHIN = 0.2
 """Seconds that a job waits for the answer."""
@@ -27,13 +31,21 @@ class Lookout:
 
     def was_cancelled(self, operation: str) -> bool:
         """Whether ``operation`` must not begin any more."""
+        return self._answer(lambda: self._store.status(operation)) is Status.CANCELLED
+
+    def asked_by(self, operation: str) -> str | None:
+        """Who wants ``operation`` to end, as it runs; ``None`` if nobody does."""
+        found = self._answer(lambda: self._store.operation(operation))
+        return found.cancel.by if found is not None and found.cancel is not None else None
+
+    def _answer(self, ask: Callable[[], Answer | None]) -> Answer | None:
         if clock.elapsed() < self._not_before:
-            return False
+            return None
         try:
-            return self._store.status(operation) is Status.CANCELLED
+            return ask()
         except StoreUnavailable:
             self._not_before = clock.elapsed() + ASK_AGAIN_AFTER
-            return False
+            return None
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import Celery, Task, shared_task
 
+from tracker import config
 from tracker.celery.jobs import OperationTask
 from tracker.celery.sending import send
 from tracker.context import enclosing_run
@@ -14,7 +15,6 @@ from tracker.errors import OperationCancelled, StoreUnavailable
 from tracker.history.batches import give_up, queued_children
 from tracker.model import Error
 from tracker.outcome import message_of
-from tracker.settings import Settings
 from tracker.step_tracker import StepTracker
 from tracker.store import Store
 
@@ -26,7 +26,7 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
     ``hidden`` are the arguments of children for which they are not stored as they were given. If the batch is
     cancelled meanwhile, none is sent any more; how the batch ends is for its children to say.
     """
-    store, run = Store.of(Settings.from_env()), enclosing_run()
+    store, run = Store.of(config.settings()), enclosing_run()
     try:
         _send_children(self.app, store, batch, hidden)
     except OperationCancelled:

@@ -1,19 +1,99 @@
-"""What the worker's parent process does with a job's message when the process that ran it has died."""
+"""A message of a tracked task, as the worker's parent process holds it.
+
+It asks whether the task was cancelled while it waited, and tells what its own process can say no more: that this
+process has died, that the message went back to the queue, that it is thrown away.
+"""
 
 from __future__ import annotations
 
-from celery.utils.dispatch import Signal
+from collections.abc import Callable
+from typing import Any
+
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
-went_back = Signal(name="went_back")
-"""The message of a job went back to the queue unasked; sent with ``task_id``. Celery has no signal for this."""
+from tracker import config
+from tracker.celery import reports
+from tracker.celery.cancelled import lookout
+from tracker.celery.headers import HEADER, Ticket, ticket_of
+from tracker.errors import SettingsError
+from tracker.store import Store
+
+REQUEST = f"{__name__}:TrackedRequest"
+"""Where Celery finds the class."""
+
+CANCELLED = "cancelled"
+"""Why a message is thrown away whose operation somebody has cancelled."""
 
 
-class JobRequest(Request):
-    """One message of a job, as the worker holds it."""
+class TrackedRequest(Request):
+    """One message of a tracked task."""
+
+    @property
+    def ticket(self) -> Ticket:
+        """For which operation it is."""
+        return ticket_of(self.request_dict.get(HEADER), str(self.id))
+
+    def revoked(self) -> bool:
+        """Asked by Celery just before the task begins: whether it must not."""
+        if super().revoked():
+            return True
+        ticket = self.ticket
+        if not ticket.checks or not _was_cancelled(ticket.operation):
+            return False
+        self._announce_revoked(CANCELLED, False, None, False)
+        return True
+
+    def terminate(self, pool: Any, signal: Any = None) -> None:
+        """Somebody has Celery end the process; it can read there by whom, as long as the signal lets it."""
+        _tell(lambda store: store.cancel(self.ticket.operation, "revoke"))
+        super().terminate(pool, signal)
+
+    def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
+        super()._announce_revoked(reason, terminated, signum, expired)  # type: ignore[misc]  # not in the stubs
+        if reason != CANCELLED:
+            by = "expiry" if expired else "revoke"
+            _tell(lambda store: reports.revocation(store, self.ticket.operation, by))
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
+        """The task has failed, or its process died."""
+        super().on_failure(exc_info, send_failed_event, return_ok)
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, SystemExit | KeyboardInterrupt):  # Which only a process that has ended can have raised.
+            error = WorkerLostError(f"its process ended with {error!r}")
+        if isinstance(error, WorkerLostError | TimeLimitExceeded):
+            _tell(lambda store: reports.death(store, self.ticket.operation, error))
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """A limit of time is over; at the hard one the process is killed."""
+        super().on_timeout(soft, timeout)
+        if not soft:
+            _tell(lambda store: reports.death(store, self.ticket.operation, TimeLimitExceeded(timeout)))
 
     def reject(self, requeue: bool = False) -> None:
         """Said before another worker can take it: the run that is over then is still the newest one."""
         if requeue:
-            went_back.send(sender=self.task, task_id=self.id)
+            _tell(lambda store: reports.went_back(store, self.ticket.operation))
         super().reject(requeue)
+
+    def _retry_worker_lost(self, exc: BaseException, exc_info: Any) -> bool:
+        """Celery sends the task again, as it was told to do for processes that die."""
+        _tell(lambda store: reports.went_back(store, self.ticket.operation))
+        return bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
+
+
+def _was_cancelled(operation: str) -> bool:
+    try:
+        settings = config.settings()
+    except SettingsError:
+        return False
+    return bool(settings.redis_url) and lookout(settings).was_cancelled(operation)
+
+
+def _tell(say: Callable[[Store], object]) -> None:
+    try:
+        settings = config.settings()
+    except SettingsError:  # Which was told of when the worker began.
+        return
+    if settings.redis_url:
+        reports.if_reachable(lambda: say(Store.of(settings)))

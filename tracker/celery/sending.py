@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from celery import Celery
 from celery.utils.saferepr import saferepr
 
 from tracker.celery.app import make_app
+from tracker.celery.headers import HEADER, Ticket
 from tracker.model import Parts
 from tracker.settings import Settings
 
 REPR_LIMIT = 1024
 """Longest form of the arguments for Celery's own events and logs, in characters; Celery's limit for its own."""
-
-HEADER = "tracker"
-"""Message header that carries the operation's id, parent and title, and the titles of those around it."""
 
 
 class Sender:
@@ -45,14 +44,14 @@ def send(
     queue = operation.queue
     if queue is None:
         return
-    header = {"operation": operation.id, "parent": queue.parent, "title": queue.title, "above": list(above)}
+    ticket = Ticket(operation.id, queue.parent, queue.title, queue.created, list(above), checks=True)
     app.send_task(
         task,
         kwargs=args,
         kwargsrepr=saferepr(queue.args or {}, REPR_LIMIT),
         task_id=operation.id,
         queue=queue.queue,
-        headers={HEADER: header},
+        headers={HEADER: msgspec.to_builtins(ticket)},
         ignore_result=True,
         retry=False,
         **options,

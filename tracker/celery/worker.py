@@ -1,4 +1,4 @@
-"""The worker process: publishes its jobs while it lives, and says when one of its processes has died."""
+"""A worker process: publishes its jobs while it lives; and the running system's own one, which ``run`` starts."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from celery import Celery, signals
-from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import Celery
 
-from tracker import publish
+from tracker import config
 from tracker.celery.jobs import JobTask
-from tracker.celery.requests import went_back
-from tracker.clock import now
-from tracker.compose import compose
-from tracker.errors import StoreUnavailable
-from tracker.history.batches import give_up, sent
-from tracker.model import Error, Parts, Status, Verdict
-from tracker.redact import line
+from tracker.celery.reports import if_reachable
+from tracker.errors import SettingsError
 from tracker.settings import Settings
-from tracker.store import JobInfo, Store, VerdictItem
+from tracker.store import JobInfo, Store
 from tracker.store.client import ANSWER_TIMEOUT
 from tracker.store.jobs import WORKER_LIFE
 
@@ -36,22 +29,22 @@ log = logging.getLogger("tracker")
 class JobList:
     """Publishes the jobs of one worker while it lives."""
 
-    def __init__(self, app: Celery, store: Store, settings: Settings, worker: str) -> None:
-        self._store = store
+    def __init__(self, app: Celery, settings: Settings, worker: str) -> None:
+        self._store = Store.of(settings)
         self._worker = worker
         self._jobs = [
-            JobInfo(task.name, task.arguments, app.conf.task_default_queue, settings.release, _summary(task))
+            JobInfo(task.name, task.arguments, _queue_of(app, task.name), settings.release, _summary(task))
             for task in app.tasks.values()
             if isinstance(task, JobTask)
         ]
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="tracker-jobs", daemon=True)
 
-    def start(self, **_: Any) -> None:
+    def start(self) -> None:
         """Publish now, and go on renewing it in the background."""
         self._thread.start()
 
-    def stop(self, **_: Any) -> None:
+    def stop(self) -> None:
         """Take this worker off the list."""
         self._ending.set()
         if self._thread.is_alive():
@@ -64,53 +57,28 @@ class JobList:
             self._ending.wait(WORKER_LIFE / 3)
 
 
-def if_reachable(call: Callable[[], object]) -> None:
-    """Tell the store something; when it does not answer, a log line must do."""
+_lists: list[JobList] = []
+"""That of this process, while it is a worker."""
+
+
+def begin(sender: Any, **_: Any) -> None:
+    """The worker is ready; ``sender`` is what takes its messages."""
     try:
-        call()
-    except StoreUnavailable as error:
-        log.warning("tracker: the worker could not tell Redis: %s", error)
-
-
-def report_death(store: Store, task_id: str, error: BaseException) -> None:
-    """Say that the process running an operation has died: its run, still open, is lost.
-
-    Called in the worker's parent process; the child can say nothing any more. With a batch's dispatch, the
-    children it had not sent are lost as well.
-    """
-    parts = store.operation(task_id)
-    if parts is None:
+        settings = config.settings()
+    except SettingsError as error:
+        log.warning("tracker: nothing is tracked: %s", error)
         return
-    run = parts.run.run if parts.run is not None else ""
-    expected = Status.RUNNING if run else Status.QUEUED
-    why = Error(type(error).__name__, line(str(error)), _path(parts))
-    store.append([VerdictItem(task_id, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
-    if parts.queue is not None and parts.queue.batch:
-        give_up(store, task_id, sent(parts), why)
+    if not settings.redis_url:
+        log.warning("tracker: nothing leaves this worker: set TRACKER_REDIS_URL, or tracker_redis_url in the app")
+    elif any(isinstance(task, JobTask) for task in sender.app.tasks.values()):
+        _lists.append(JobList(sender.app, settings, sender.hostname))
+        _lists[-1].start()
 
 
-def report_return(store: Store, task_id: str) -> None:
-    """Say that the message of an operation went back to the queue: its run, still open, is over.
-
-    Nothing is said of a batch, which its children settle.
-    """
-    parts = store.operation(task_id)
-    if parts is None or parts.run is None or (parts.queue is not None and parts.queue.batch):
-        return
-    verdict = Verdict(Status.QUEUED, now(), "worker", run=parts.run.run, reason="its process died; it is run again")
-    store.append([VerdictItem(task_id, Status.RUNNING, verdict)])
-
-
-def report_revocation(store: Store, task_id: str, by: str) -> None:
-    """Say that Celery throws an operation's message away, with everything below it; ``by`` says who made it do so."""
-    if store.status(task_id) is Status.QUEUED:
-        store.cancel(task_id, by)
-
-
-def _path(parts: Parts) -> list[str]:
-    """The operation and the step it was at, by its last word."""
-    operation = compose(parts)
-    return [operation.title, operation.step.name] if operation.step is not None else [operation.title]
+def end(**_: Any) -> None:
+    """The worker takes no more work."""
+    while _lists:
+        _lists.pop().stop()
 
 
 def run(
@@ -128,9 +96,7 @@ def run(
     os.environ["TRACKER_REDIS_URL"] = settings.redis_url or ""
     module, _, name = app_path.partition(":")
     app: Celery = getattr(import_module(module), name)
-    store = Store.of(settings)
     node = hostname or f"worker-{os.getpid()}@{socket.gethostname()}"
-    _listen(app, store, JobList(app, store, settings, node))
     worker = app.Worker(
         hostname=node,
         concurrency=concurrency,
@@ -145,21 +111,10 @@ def run(
     return int(worker.exitcode or 0)
 
 
-def _listen(app: Celery, store: Store, jobs: JobList) -> None:
-    signals.worker_ready.connect(jobs.start, weak=False)
-    signals.worker_shutting_down.connect(jobs.stop, weak=False)
-    signals.worker_process_shutdown.connect(lambda **_: publish.settle(), weak=False)
-
-    def died(task_id: str, exception: BaseException, **_: Any) -> None:
-        if isinstance(exception, WorkerLostError | TimeLimitExceeded):
-            if_reachable(lambda: report_death(store, task_id, exception))
-
-    def revoked(request: Any, expired: bool, **_: Any) -> None:
-        if_reachable(lambda: report_revocation(store, request.id, "expiry" if expired else "revoke"))
-
-    signals.task_failure.connect(died, weak=False)
-    signals.task_revoked.connect(revoked, weak=False)
-    went_back.connect(lambda task_id, **_: if_reachable(lambda: report_return(store, task_id)), weak=False)
+def _queue_of(app: Celery, task: str) -> str:
+    """Where messages for ``task`` go by the app's own rules."""
+    queue = app.amqp.router.route({}, task).get("queue")
+    return str(getattr(queue, "name", queue) or app.conf.task_default_queue)
 
 
 def _summary(task: Any) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tracker import process
+from tracker.brief import passes
 from tracker.bus import event_of, news
 from tracker.clock import now
 from tracker.model import STEP_ENDED, Event, EventType, RunPart, StepState, StepStatus
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.store import RunBlob
+from tracker.store import Answer, RunBlob
 
 BLOB_EVENTS = 64
 """Most events in one blob."""
@@ -168,6 +169,16 @@ class Lane:
                     break
         return self.frozen
 
+    def answered(self, answers: Sequence[Answer | None]) -> None:
+        """What the store says to the frozen blobs; ``None`` to one it cannot make sense of."""
+        behind = [answer.number for answer in answers if answer is not None and answer.kind == "behind"]
+        if None in answers:
+            self.give_up()
+        elif behind:
+            self.behind(behind[0])
+        else:
+            self.stored()
+
     def stored(self) -> None:
         """The store has the frozen blobs."""
         self._met, self.stored_seq = True, self._seq
@@ -273,6 +284,7 @@ class Lane:
             resumes=run.resumes,
             results=results,
             process=process.token(),
+            brief=head.name if head is not None and run.brief and passes(run) else "",
         )
 
     def _events(self, item: Event | Step) -> Iterator[Event]:

@@ -20,9 +20,8 @@ from queue import Empty, SimpleQueue
 from tracker import process
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
-from tracker.model import Event, EventType
+from tracker.model import Event, EventType, QueuePart
 from tracker.publish.backlog import BLOBS_PER_CALL, Backlog
-from tracker.publish.lane import Lane
 from tracker.publish.lease import LeaseKeeper
 from tracker.publish.outage import Outage, pause_after
 from tracker.publish.overflow import Overflow
@@ -31,7 +30,7 @@ from tracker.publish.waiting import Waiting
 from tracker.redact import TEXT, line
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.store import Answer, Item, RunBlob, Store
+from tracker.store import Answer, Item, QueueItem, Store
 from tracker.store.client import Holding, Refused, Rejected
 
 FLUSH_EVERY = 0.005
@@ -60,8 +59,8 @@ LOG_EVERY = 60.0
 
 log = logging.getLogger("tracker")
 
-Taken = tuple[RunWriter, Event] | Step
-"""What waits for the thread: an event, or a step that has changed."""
+Taken = tuple[RunWriter, Event] | Step | QueueItem
+"""What waits for the thread: an event, a step that has changed, or that an operation was sent away."""
 
 
 class Publisher:
@@ -111,6 +110,12 @@ class Publisher:
         else:
             self._take(step._run, step)
 
+    def queued(self, operation: str, part: QueuePart) -> None:
+        """Take note of an operation that was sent away; if there is no room, it shows when it begins."""
+        if len(self._queue) < QUEUE_LIMIT:
+            self._queue.append(QueueItem(operation, part))
+            self._rouse()
+
     @property
     def dropped_runs(self) -> int:
         """How many ended runs found no room while the store was away."""
@@ -156,6 +161,9 @@ class Publisher:
             self._queue.append(taken)
         else:
             self._overflow.put(run)
+        self._rouse()
+
+    def _rouse(self) -> None:
         if self._thread is None:
             self._start()
         if self._thread is not None and not self._awake:
@@ -254,9 +262,7 @@ class Publisher:
         """Move what was taken to what waits for its turn; whether there was anything."""
         number = len(self._queue)
         for count in range(number):
-            taken = self._queue.popleft()
-            run, item = taken if isinstance(taken, tuple) else (taken._run, taken)
-            self._waiting.add(run, item)
+            self._waiting.take(self._queue.popleft())
             if count % GIVE_WAY_EVERY == 0:
                 time.sleep(0)
         for id, writer in self._overflow.take():
@@ -290,22 +296,25 @@ class Publisher:
         return True
 
     def _send_new(self) -> bool:
-        cut = self._waiting.cut(BLOBS_PER_CALL)
-        answers = iter(self._send_lease([blob for _, blobs in cut for blob in blobs]))
+        queued, cut = self._waiting.sent_away(BLOBS_PER_CALL), self._waiting.cut(BLOBS_PER_CALL)
+        answers = iter(self._send_lease([*queued, *(blob for _, blobs in cut for blob in blobs)]))
+        for _ in queued:
+            next(answers)
+            self._waiting.queued.popleft()
         for lane, blobs in cut:
-            _settle(lane, [next(answers) for _ in blobs])
+            lane.answered([next(answers) for _ in blobs])
             self._waiting.told(lane)
-        return bool(cut) or self._lease.waits
+        return bool(queued or cut) or self._lease.waits
 
-    def _send_lease(self, blobs: list[RunBlob]) -> list[Answer | None]:
-        """Send blobs, and with them the sign of life if it is due; the answers to the blobs."""
+    def _send_lease(self, items: Sequence[Item]) -> list[Answer | None]:
+        """Send items, and with them the sign of life if it is due; the answers to the items."""
         lease = self._lease.due(self._waiting.lanes, dropped=self.dropped_runs, spool=self._backlog.size)
-        answers = self._append([*blobs, *lease]) if blobs or lease else []
-        for answer in answers[len(blobs) :]:
+        answers = self._append([*items, *lease]) if items or lease else []
+        for answer in answers[len(items) :]:
             if answer is not None:
                 self._lease.answered(answer)
                 self._waiting.forgotten(answer.runs)
-        return answers[: len(blobs)]
+        return answers[: len(items)]
 
     def _append(self, items: Sequence[Item]) -> list[Answer | None]:
         """The store's answers; ``None`` for what it cannot make sense of. Raises if it takes nothing now."""
@@ -338,13 +347,3 @@ class Publisher:
         if elapsed() - self._logged.get(fault, -LOG_EVERY) >= LOG_EVERY:
             self._logged[fault] = elapsed()
             log.warning("tracker: %s; the work goes on", line(text, TEXT), exc_info=exc_info)
-
-
-def _settle(lane: Lane, answers: list[Answer | None]) -> None:
-    behind = [answer.number for answer in answers if answer is not None and answer.kind == "behind"]
-    if None in answers:
-        lane.give_up()
-    elif behind:
-        lane.behind(behind[0])
-    else:
-        lane.stored()

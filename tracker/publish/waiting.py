@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 
 from tracker.model import Event, EventType
 from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane, untie
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.store import RunBlob
+from tracker.store import QueueItem, RunBlob
+
+QUEUED_LIMIT = 5_000
+"""Operations sent away that may wait; of those beyond, the oldest show when they begin."""
 
 LINES_LIMIT = 2_000
 """Log lines that may wait, of all runs together; beyond it they are left out, and counted."""
@@ -31,6 +36,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
+        self.queued: deque[QueueItem] = deque(maxlen=QUEUED_LIMIT)
+        """Operations that were sent away, in order."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to send."""
@@ -40,6 +47,19 @@ class Waiting:
     def lanes(self) -> Collection[Lane]:
         """All of them: each run that goes on has one."""
         return self._lanes.values()
+
+    def take(self, taken: tuple[RunWriter, Event] | Step | QueueItem) -> None:
+        """Take an event, or note that a step has changed, or that an operation was sent away."""
+        if isinstance(taken, QueueItem):
+            self.queued.append(taken)
+        elif isinstance(taken, tuple):
+            self.add(*taken)
+        else:
+            self.add(taken._run, taken)
+
+    def sent_away(self, limit: int) -> list[QueueItem]:
+        """The first operations that were sent away."""
+        return list(islice(self.queued, limit))
 
     def add(self, run: RunWriter, item: Event | Step) -> None:
         """Take an event, or note that a step has changed."""

@@ -44,6 +44,7 @@ end
 
 local LIVE_RUNS = PREFIX .. 'live'
 local LEASES = PREFIX .. 'leases'
+local BRIEF = PREFIX .. 'brief'
 
 local function operation_key(id) return PREFIX .. 'op:' .. id end
 local function children_key(id) return PREFIX .. 'children:' .. id end
@@ -496,10 +497,11 @@ end
 
 -- run: operation, run, its process, whether it rebases, resumes, is replayed; first seq, last seq, events, head, its
 --      status, parent, created, the step it is at, index and value of each changed step, log lines, key and value of
---      each kept result, the whole blob if it is replayed. What there is none of is empty.
+--      each kept result, the whole blob if it is replayed, the name under which it is counted if it need not be kept.
+--      What there is none of is empty.
 local function put_run(change)
   local _, id, run, process, rebase, resumes, replay, first, last, events, head, status, parent, created, current, steps,
-    lines, results, whole = unpack(change)
+    lines, results, whole, brief = unpack(change)
   local key = operation_key(id)
   local held = read_run(key, run)
   if replay and not held.attempt then return keep_late(whole) end
@@ -539,6 +541,10 @@ local function put_run(change)
   local asked = held.asked
   if turns then asked = asked or (parent ~= '' and asked_by(operation_key(parent))) end
   if turns and asked then ask(id, key, asked, run) end
+  if brief ~= '' and tonumber(held.attempt) == 1 and redis.call('ZCARD', children_key(id)) == 0 then
+    redis.call('HINCRBY', BRIEF, math.floor(now() / 86400) .. ' ' .. brief, 1)
+    forget(id)
+  end
   return answer('stored', tonumber(held.attempt), run, asked)
 end
 

@@ -49,6 +49,7 @@ class RunBlob:
     With ``rebase`` the state is the run's whole state, and takes the place of events the store never saw.
     ``results`` are kept results of steps, by key; a run that ``resumes`` leaves those of earlier runs in place.
     ``process`` is whose sign of life stands for the run. A ``replay`` comes from the spool of a process that is gone.
+    With the end of a ``brief`` one the operation is counted under that name and leaves, if that run was all of it.
     """
 
     operation: str
@@ -64,6 +65,7 @@ class RunBlob:
     results: Sequence[tuple[str, bytes]] = ()
     process: str = ""
     replay: bool = False
+    brief: str = ""
 
     def change(self) -> list[Any]:
         head, events = self.head, self.events
@@ -74,7 +76,7 @@ class RunBlob:
         steps = [value for step in self.steps for value in (step.index, _encode(step))]
         lines = [_encode(event.log) for event in events if event.log is not None]
         results = [value for key, kept in self.results for value in (key, _text(kept))]
-        return ["run", *changed, steps, lines, results, _text(LATE_BLOB(self)) if self.replay else ""]
+        return ["run", *changed, steps, lines, results, _text(LATE_BLOB(self)) if self.replay else "", self.brief]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,169 @@
+"""Tasks as they are executed: each execution is a run of its operation, from before its function to after it.
+
+Celery's own signals say when. The first ``StepTracker`` block inside supplies title and steps.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+import msgspec
+from celery import Task, states
+from celery.exceptions import Ignore, Reject, Retry
+
+from tracker import config
+from tracker.celery import tracking
+from tracker.celery.cancelled import lookout
+from tracker.celery.headers import HEADER, ticket_of
+from tracker.clock import now
+from tracker.context import current_run, enclosing_run
+from tracker.errors import OperationCancelled, SettingsError
+from tracker.model import ENDED, Error, Status, Worker
+from tracker.outcome import describe
+from tracker.place import failure
+from tracker.run import RunWriter
+from tracker.task_end import end_task
+
+TOLD_TO_END = signal.SIGTERM - 256
+"""With which a process of the pool exits when it is sent SIGTERM."""
+
+REPLACED = "Replaced by new task"
+"""With which Celery ends a task in whose place it has sent another one, under the same id."""
+
+log = logging.getLogger("tracker")
+
+
+def begin(task: Task[Any, Any], **_: Any) -> None:
+    """A task is about to be executed here."""
+    tracked = tracking.of_task(task)
+    if tracked is None:
+        return
+    run = run_of(task)
+    keep_short = getattr(task, "keep_short", None)
+    run.brief = not (tracked.keep_short if keep_short is None else keep_short)
+    task.request.__dict__["tracked"] = run, current_run.get()
+    current_run.set(run)
+    run.start()
+
+
+def end(task: Task[Any, Any], state: str | None, retval: Any, **_: Any) -> None:
+    """It was executed, or stopped."""
+    held = task.request.__dict__.pop("tracked", None)
+    if held is None:
+        return
+    run, before = held
+    current_run.set(before)
+    if state == states.SUCCESS:
+        run.end(Status.COMPLETE)
+        return
+    error = retval if state is not None else sys.exc_info()[1]
+    if not isinstance(error, BaseException):
+        error = Error("Interrupted", "it was stopped before it had ended")
+    _failed(task, run, error)
+
+
+def _failed(task: Task[Any, Any], run: RunWriter, error: BaseException | Error) -> None:
+    status = run.outcome(error) if isinstance(error, BaseException) else Status.ERROR
+    told = _told(run, error) if isinstance(error, BaseException) else error
+    if _was_told_to_end(error) and (by := _asked_by(run)) is not None:
+        run.cancelled_by, status = by, Status.CANCELLED
+    run.end(status, told if status in ENDED else None, next_at=_next_at(error))
+    if status is Status.ERROR and isinstance(error, BaseException) and Exception in (task.throws or ()):
+        log.error("tracker: %s %s failed: %s", task.name, run.operation, describe(error))
+
+
+def heeding(task: Task[Any, Any]) -> Callable[..., Any]:
+    """The function of ``task``, left by Celery's own word for it if its operation is cancelled."""
+    function = task.run
+
+    @wraps(function)
+    def heed(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            if not task.request.called_directly:
+                end_task(error)
+            raise
+
+    return heed
+
+
+def run_of(task: Task[Any, Any]) -> RunWriter:
+    """The run that this execution of ``task`` is: its operation travels with the message."""
+    request, around = task.request, enclosing_run()
+    ticket = ticket_of(getattr(request, HEADER, None), str(request.id))
+    run = RunWriter(
+        operation=ticket.operation,
+        parent=ticket.parent or (around.operation if around is not None else ""),
+        name=task.name,
+        title=ticket.title or task.name,
+        created=ticket.created,
+        worker=Worker(_host(request.hostname), os.getpid(), _queue(request)),
+        release=config.release(),
+        app=str(task.app.main or ""),
+        adoptable=True,
+    )
+    run.classify = _classify
+    run.resumes = ticket.resumes
+    run.above = ticket.above
+    if around is not None:
+        run.around = around
+        around.has_children = True
+    return run
+
+
+def _classify(error: BaseException) -> Status | None:
+    """Celery's own words for how a task ends."""
+    if isinstance(error, Retry):
+        return Status.QUEUED
+    if isinstance(error, Reject):
+        return Status.QUEUED if getattr(error, "requeue", False) else Status.ERROR
+    if not isinstance(error, Ignore):
+        return None
+    if isinstance(error.__cause__, OperationCancelled | BaseExceptionGroup):
+        return Status.CANCELLED
+    return Status.QUEUED if str(error) == REPLACED else Status.COMPLETE
+
+
+def _was_told_to_end(error: object) -> bool:
+    return isinstance(error, SystemExit) and error.code == TOLD_TO_END
+
+
+def _asked_by(run: RunWriter) -> str | None:
+    """Who wants the run to end, if that is why its process is told to."""
+    try:
+        return run.cancelled_by or lookout(config.settings()).asked_by(run.operation)
+    except SettingsError:
+        return None
+
+
+def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
+    """Of a process that is told to end, what a script would say; its exit code says nothing to people."""
+    if not _was_told_to_end(error):
+        return error
+    return msgspec.structs.replace(failure(run, error), type="Terminated", message="SIGTERM")
+
+
+def _host(node: str | None) -> str:
+    """Celery's node name is ``name@host``."""
+    return (node or "").partition("@")[2] or socket.gethostname()
+
+
+def _queue(request: Any) -> str:
+    return str((request.delivery_info or {}).get("routing_key") or "")
+
+
+def _next_at(error: object) -> float | None:
+    """When Celery runs it again, in UTC seconds."""
+    when = error.when if isinstance(error, Retry) else None
+    if isinstance(when, datetime):
+        return when.timestamp()
+    return now() + float(when) if when is not None else None

@@ -1,0 +1,72 @@
+"""What a worker's parent process says of operations whose own process can say nothing any more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from tracker.clock import now
+from tracker.compose import compose
+from tracker.errors import StoreUnavailable
+from tracker.history.batches import give_up, sent
+from tracker.model import Error, Parts, Status, Verdict
+from tracker.redact import line
+from tracker.store import Store, VerdictItem
+
+log = logging.getLogger("tracker")
+
+
+def if_reachable(call: Callable[[], object]) -> None:
+    """Tell the store something; when it does not answer, a log line must do."""
+    try:
+        call()
+    except StoreUnavailable as error:
+        log.warning("tracker: the worker could not tell Redis: %s", error)
+
+
+def death(store: Store, operation: str, error: BaseException) -> None:
+    """The process running ``operation`` has died: its run, still open, is lost.
+
+    With a batch's dispatch, the children it had not sent are lost as well.
+    """
+    parts = store.operation(operation)
+    if parts is None:
+        return
+    run = parts.run.run if parts.run is not None else ""
+    expected = Status.RUNNING if run else Status.QUEUED
+    why = Error(type(error).__name__, line(str(error)), _path(parts))
+    store.append([VerdictItem(operation, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
+    if parts.queue is not None and parts.queue.batch:
+        give_up(store, operation, sent(parts), why)
+
+
+def went_back(store: Store, operation: str) -> None:
+    """The message of ``operation`` went back to the queue: its run, still open, is over.
+
+    Nothing is said of a batch, which its children settle.
+    """
+    parts = store.operation(operation)
+    if parts is None or parts.run is None or (parts.queue is not None and parts.queue.batch):
+        return
+    verdict = Verdict(Status.QUEUED, now(), "worker", run=parts.run.run, reason="its process died; it is run again")
+    store.append([VerdictItem(operation, Status.RUNNING, verdict)])
+
+
+def revocation(store: Store, operation: str, by: str) -> None:
+    """Celery throws the message of ``operation`` away, or has ended its process; ``by`` says who made it do so."""
+    parts = store.operation(operation)
+    if parts is None:
+        return
+    status = compose(parts, steps=False).status
+    if status is Status.QUEUED:
+        store.cancel(operation, by)
+    elif status is Status.RUNNING and parts.run is not None:
+        asked = parts.cancel.by if parts.cancel is not None else by
+        verdict = Verdict(Status.CANCELLED, now(), asked, run=parts.run.run)
+        store.append([VerdictItem(operation, Status.RUNNING, verdict)])
+
+
+def _path(parts: Parts) -> list[str]:
+    """The operation and the step it was at, by its last word."""
+    operation = compose(parts)
+    return [operation.title, operation.step.name] if operation.step is not None else [operation.title]

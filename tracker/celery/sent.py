@@ -1,0 +1,130 @@
+"""Tasks as they are sent, by anybody in this process: each is an operation from that moment on.
+
+What is told of one goes through the publisher, so whoever sends never waits for the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from celery._state import get_current_worker_task
+
+from tracker.bus import event_bus
+from tracker.celery import headers, tracking
+from tracker.celery.headers import HEADER, Ticket, ticket_of
+from tracker.celery.tracking import Tracking
+from tracker.clock import now
+from tracker.context import enclosing_run
+from tracker.model import QueuePart
+from tracker.redact import line, value
+from tracker.run import RunWriter
+
+SEVERAL = ("celery.map", "celery.starmap")
+"""Tasks that run another one, which is what people look for."""
+
+
+def note(
+    sender: str,
+    body: Any,
+    headers: dict[str, Any],
+    routing_key: str | None = None,
+    **_: Any,
+) -> None:
+    """A task is about to be sent: it gets a ticket, and is told of as queued. Celery calls this, by its own names."""
+    tracked = tracking.of_name(sender)
+    if tracked is None or HEADER in headers:  # With a ticket it was told of before.
+        return
+    ticket, is_new = _ticket(sender, body, headers)
+    _write(headers, ticket)
+    if is_new:
+        part = _part(sender, ticket, tracked, body, headers, routing_key or "")
+        event_bus.queued(ticket.operation, part)
+
+
+def _write(message: dict[str, Any], ticket: Ticket) -> None:
+    headers.put(message, ticket)
+
+
+def _ticket(name: str, body: Any, message: dict[str, Any]) -> tuple[Ticket, bool]:
+    """For what a message is, and whether that is an operation of its own."""
+    id, around = str(message["id"]), enclosing_run()
+    task = get_current_worker_task()
+    request = task.request if task is not None else None
+    if request is not None and request.id == id:  # It is sent once more, or put in another's place.
+        return ticket_of(getattr(request, HEADER, None), id), False
+    ticket = Ticket(id, title=line(_title(name, body)), created=now())
+    if around is None:
+        return ticket, True
+    if request is not None and id in _following(request):
+        ticket.parent, ticket.above = around.parent or around.operation, around.above
+    else:
+        ticket.parent, ticket.above = around.operation, [*around.above, around.title]
+    _note_child(around, ticket.parent)
+    return ticket, True
+
+
+def _note_child(around: RunWriter, parent: str) -> None:
+    run: RunWriter | None = around
+    while run is not None:
+        run.has_children = run.has_children or run.operation == parent
+        run = run.around
+
+
+def _part(name: str, ticket: Ticket, tracked: Tracking, body: Any, message: dict[str, Any], queue: str) -> QueuePart:
+    return QueuePart(
+        name=line(name),
+        created=ticket.created or now(),
+        title=ticket.title,
+        queue=line(queue),
+        eta=_seconds(message.get("eta")),
+        parent=ticket.parent,
+        args=_args(body) if tracked.keep_args else None,
+    )
+
+
+def _title(name: str, body: Any) -> str:
+    """What people read until the task gives a title of its own."""
+    if name in SEVERAL:
+        with suppress(Exception):
+            return f"{name.removeprefix('celery.')} of {body[1]['task']['task']}"
+    return name
+
+
+def _args(body: Any) -> dict[str, Any]:
+    """The arguments as they may be shown; those without a name under ``args``."""
+    positional, named = body[0], body[1]
+    shown: dict[str, Any] = value({**({"args": list(positional)} if positional else {}), **named})
+    return shown
+
+
+def _seconds(eta: str | None) -> float | None:
+    """Celery's ISO 8601 as UTC seconds."""
+    if not eta:
+        return None
+    when = datetime.fromisoformat(eta)
+    return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
+
+
+def _following(request: Any) -> set[str]:
+    """Ids of the tasks that Celery sends after this one has ended: what comes next in a chain, a chord's body."""
+    following = [*(request.chain or ()), *(request.callbacks or ()), *([request.chord] if request.chord else ())]
+    return {id for signature in following for id in _ids(signature)}
+
+
+def _ids(signature: Any) -> Iterator[str]:
+    if not isinstance(signature, dict):
+        return
+    yield str((signature.get("options") or {}).get("task_id"))
+    inner = signature.get("kwargs") or {}
+    for below in [*_listed(inner.get("tasks")), *_listed(inner.get("header")), inner.get("body")]:
+        yield from _ids(below)
+
+
+def _listed(held: Any) -> list[Any]:
+    """What is in a group, which may itself stand for a list."""
+    if isinstance(held, dict):
+        return [held]
+    return list(held) if isinstance(held, list | tuple) else []
