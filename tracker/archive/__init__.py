@@ -6,7 +6,7 @@ interrupted leaves nothing behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import select
@@ -66,6 +66,11 @@ class Archive:
             return
         with self._database.writing() as connection:
             writing.write(connection, self._texts, self.namespace, records, self._database.decoding)
+
+    def count(self, token: str, counts: Mapping[tuple[int, str], int]) -> None:
+        """Count successful runs that are not kept, by day (since 1970, UTC) and name; once for each ``token``."""
+        with self._database.writing() as connection:
+            writing.count(connection, self._texts, self.namespace, token, counts)
 
     def operation(self, id: str) -> Parts | None:
         """One operation with the steps of its newest run, ``None`` if it is not here."""

@@ -113,6 +113,11 @@ class Tally:
             if status is Status.COMPLETE and run in durations:
                 self._news[name, day].runs.append(self._durations(durations[run]))
 
+    def count(self, name: int, day: int, runs: int) -> None:
+        """Count successful runs of which nothing else is known."""
+        if name <= LIMIT:
+            self._news[name, min(max(day, 0), LAST_DAY)].counts[Status.COMPLETE] += runs
+
     def save(self, connection: Connection, namespace: int) -> None:
         """Write what was counted."""
         renewed: list[Row] = []

@@ -16,7 +16,7 @@ meta = Table(
     Column("key", String(32), primary_key=True),
     Column("value", String(64), nullable=False),
 )
-"""``version`` of the layout, and the ``identity`` of this database."""
+"""``version`` of the layout, the ``identity`` of this database, and for each namespace what was ``counted`` last."""
 
 texts = Table(
     "texts",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, union_all
+from sqlalchemy import Connection, Table, delete, func, insert, select, union_all, update
 
 from tracker.archive.codec import STATUSES
 from tracker.archive.merging import merged, tidied
@@ -13,7 +13,7 @@ from tracker.archive.packing import pack_id
 from tracker.archive.reading import Reader, chunks
 from tracker.archive.rows import Row, Rows, rows_of
 from tracker.archive.stats import Tally
-from tracker.archive.tables import attempts, extras, operations
+from tracker.archive.tables import attempts, extras, meta, operations
 from tracker.archive.texts import Numbering, Texts
 from tracker.model import ENDED
 from tracker.record import Record
@@ -44,6 +44,27 @@ def write(connection: Connection, texts: Texts, namespace: str, records: Iterabl
     rows.save(connection)
     tally.save(connection, place)
     number_of.save()
+
+
+def count(
+    connection: Connection, texts: Texts, namespace: str, token: str, counts: Mapping[tuple[int, str], int]
+) -> None:
+    """Count runs that are not kept, unless those of that token were counted last."""
+    number_of = Numbering(texts, connection)
+    place = number_of.always(namespace)
+    key = f"counted {place}"
+    last = connection.scalar(select(meta.c.value).where(meta.c.key == key))
+    if last == token:
+        return
+    tally = Tally(number_of)
+    for (day, name), runs in counts.items():
+        tally.count(number_of.of_name(name), day, runs)
+    tally.save(connection, place)
+    number_of.save()
+    if last is None:
+        connection.execute(insert(meta), {"key": key, "value": token})
+    else:
+        connection.execute(update(meta).where(meta.c.key == key).values(value=token))
 
 
 class Rowset:

@@ -29,6 +29,7 @@ from tracker.errors import OperationCancelled, SettingsError
 from tracker.model import ENDED, Error, Status, Worker
 from tracker.outcome import describe
 from tracker.place import failure
+from tracker.redact import line
 from tracker.run import RunWriter
 from tracker.task_end import end_task
 
@@ -147,6 +148,10 @@ def _asked_by(run: RunWriter) -> str | None:
 
 def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
     """Of a process that is told to end, what a script would say; its exit code says nothing to people."""
+    if isinstance(error, Reject):
+        return Error(
+            "Reject", line(getattr(error, "reason", None) or "its message was rejected"), [*run.above, run.title]
+        )
     if not _was_told_to_end(error):
         return error
     return msgspec.structs.replace(failure(run, error), type="Terminated", message="SIGTERM")

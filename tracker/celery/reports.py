@@ -9,9 +9,9 @@ from tracker.clock import now
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
 from tracker.history.batches import give_up, sent
-from tracker.model import Error, Parts, Status, Verdict
+from tracker.model import Error, Parts, QueuePart, Status, Verdict
 from tracker.redact import line
-from tracker.store import Store, VerdictItem
+from tracker.store import QueueItem, Store, VerdictItem
 
 log = logging.getLogger("tracker")
 
@@ -24,14 +24,15 @@ def if_reachable(call: Callable[[], object]) -> None:
         log.warning("tracker: the worker could not tell Redis: %s", error)
 
 
-def death(store: Store, operation: str, error: BaseException) -> None:
+def death(store: Store, operation: str, queue: QueuePart, error: BaseException) -> None:
     """The process running ``operation`` has died: its run, still open, is lost.
 
-    With a batch's dispatch, the children it had not sent are lost as well.
+    If nothing was told of it before, ``queue`` is. With a batch's dispatch, the children it had not sent are lost too.
     """
     parts = store.operation(operation)
     if parts is None:
-        return
+        parts = Parts(operation, queue=queue)
+        store.append([QueueItem(operation, queue)])
     run = parts.run.run if parts.run is not None else ""
     expected = Status.RUNNING if run else Status.QUEUED
     why = Error(type(error).__name__, line(str(error)), _path(parts))

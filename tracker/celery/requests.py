@@ -16,7 +16,9 @@ from tracker import config
 from tracker.celery import reports
 from tracker.celery.cancelled import lookout
 from tracker.celery.headers import HEADER, Ticket, ticket_of
+from tracker.clock import now
 from tracker.errors import SettingsError
+from tracker.model import QueuePart
 from tracker.store import Store
 
 REQUEST = f"{__name__}:TrackedRequest"
@@ -62,13 +64,18 @@ class TrackedRequest(Request):
         if isinstance(error, SystemExit | KeyboardInterrupt):  # Which only a process that has ended can have raised.
             error = WorkerLostError(f"its process ended with {error!r}")
         if isinstance(error, WorkerLostError | TimeLimitExceeded):
-            _tell(lambda store: reports.death(store, self.ticket.operation, error))
+            self._died(error)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """A limit of time is over; at the hard one the process is killed."""
         super().on_timeout(soft, timeout)
         if not soft:
-            _tell(lambda store: reports.death(store, self.ticket.operation, TimeLimitExceeded(timeout)))
+            self._died(TimeLimitExceeded(timeout))
+
+    def _died(self, error: BaseException) -> None:
+        ticket, queue = self.ticket, str(self.delivery_info.get("routing_key") or "")
+        part = QueuePart(self.name, ticket.created or now(), ticket.title or self.name, queue, parent=ticket.parent)
+        _tell(lambda store: reports.death(store, ticket.operation, part, error))
 
     def reject(self, requeue: bool = False) -> None:
         """Said before another worker can take it: the run that is over then is still the newest one."""

@@ -67,9 +67,17 @@ class Archiving:
         more = self._move_all(ends) or more
         if self._days and elapsed() - self._forgot >= FORGET_EVERY:
             more = self._forget(ends) or more
+        self._count_brief()
         # Last: it takes memory, which a full Redis has only once others have left.
         self._returned.turn()
         return more
+
+    def _count_brief(self) -> None:
+        """Those that were counted and not kept; whoever is killed in between counts them no second time."""
+        taken = self._store.brief.take()
+        if taken is not None:
+            self._archive.count(*taken)
+            self._store.brief.done()
 
     def _move_all(self, ends: float) -> bool:
         stay = 0

@@ -29,6 +29,7 @@ from tracker.store.append import (
     Trim,
     VerdictItem,
 )
+from tracker.store.brief import Brief
 from tracker.store.client import Client
 from tracker.store.follow import Change, Follower, Reset, Tick, changes_after
 from tracker.store.jobs import JobInfo, Jobs
@@ -91,6 +92,7 @@ class Store:
         self._jobs = Jobs(self.client, self.keys)
         self._leases = Leases(self.client, self.keys)
         self.leaving = Leaving(self.client, self.keys)
+        self.brief = Brief(self.client, self.keys)
 
     @classmethod
     def of(cls, settings: Settings) -> Store:

@@ -65,6 +65,16 @@ class Keys:
         return self.prefix + "trimmed"
 
     @property
+    def brief(self) -> str:
+        """Hash of the executions that were counted and not kept, by day since 1970 and name."""
+        return self.prefix + "brief"
+
+    @property
+    def brief_taken(self) -> str:
+        """Those of them that are on their way to the archive."""
+        return self.prefix + "brief:taken"
+
+    @property
     def jobs(self) -> str:
         """Hash of published jobs by name."""
         return self.prefix + "jobs"
