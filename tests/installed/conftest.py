@@ -24,7 +24,15 @@ ROOT = Path(__file__).parents[2]
 class Shop:
     """The app's worker, and what is seen of it from outside."""
 
-    def __init__(self, redis_url: str, folder: Path, pool: str = "prefork", **more: str) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        folder: Path,
+        pool: str = "prefork",
+        app: str = "tests.installed.shop",
+        python: str = sys.executable,
+        **more: str,
+    ) -> None:
         self.namespace = f"shop-{uuid4().hex[:8]}"
         self.folder = folder
         self.queue = self.namespace
@@ -40,12 +48,12 @@ class Shop:
         self.history = History(self.store)
         self.app = Celery("outside", broker=redis_url, backend=redis_url)
         self.log = folder / f"{self.namespace}.log"
-        self.pool = pool
+        self.pool, self.module, self.python = pool, app, python
         self.worker = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
         """A worker; its queue is that of this shop."""
-        command = [sys.executable, "-m", "celery", "-A", "tests.installed.shop", "worker"]
+        command = [self.python, "-m", "celery", "-A", self.module, "worker"]
         command += ["-P", self.pool, "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"]
         command += ["-n", f"{uuid4().hex[:6]}@node-7"]
         with self.log.open("ab") as output:
@@ -57,7 +65,7 @@ class Shop:
 
     def script(self, code: str, **more: str) -> str:
         """What a program of theirs prints that imports the app."""
-        command = [sys.executable, "-c", f"from tests.installed import shop\n{code}"]
+        command = [self.python, "-c", f"from tests.installed import shop\n{code}"]
         environment = os.environ | self.environment | more
         done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
