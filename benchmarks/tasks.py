@@ -41,9 +41,10 @@ class Worker:
         environment = {"BENCH_BROKER": url, "BENCH_QUEUE": self.queue, "TRACKER_NAMESPACE": pool, **more}
         environment |= {"TRACKER_STATE_DIR": folder, "TRACKER_LIVE_DAYS": "7"}
         command = [sys.executable, "-m", "celery", "-A", "benchmarks.task_app", "worker", "-P", pool, "-c", "2"]
-        command += ["-l", "ERROR", "--without-gossip", "--without-mingle", "--without-heartbeat", "-n", f"{self.queue}@bench"]
-        log = Path(folder, f"{self.queue}.log").open("wb")
-        self.process = subprocess.Popen([*command, *options], env=os.environ | environment, stdout=log, stderr=log)
+        command += ["-l", "ERROR", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        command += ["-n", f"{self.queue}@bench", *options]
+        with Path(folder, f"{self.queue}.log").open("wb") as log:
+            self.process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
         self.node = [f"{self.queue}@bench"]
         while not self.app.control.ping(self.node, timeout=1):
             pass

@@ -17,7 +17,7 @@ import msgspec
 from tracker import clock
 from tracker.errors import TrackerError
 from tracker.interrupts import pass_on
-from tracker.model import END_OF, Event, EventType, LogLine, QueuePart, RunPart, Status, StepState, StepStatus
+from tracker.model import END_OF, Event, EventType, LogLine, RunPart, Status, StepState, StepStatus
 from tracker.redact import TEXT, line
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class Sink(Protocol):
     def settle(self, timeout: float) -> bool:
         """As ``flush``, for a process that ends: all is delivered, or safe where it outlives the process."""
 
-    def queued(self, operation: str, part: QueuePart) -> None:
-        """Take note of an operation that this process sends away. Never raises and never blocks."""
+    def note(self, item: Any) -> None:
+        """Take a change of an operation that is not run here, as the store understands it. Never raises or blocks."""
 
 
 def logger() -> logging.Logger:
@@ -170,12 +170,12 @@ class EventBus:
                 step.dirty = False
             self._notify(step._run, event_of(type, step))
 
-    def queued(self, operation: str, part: QueuePart) -> None:
-        """Hand on that this process sends an operation away, for another one to run; subscribers do not hear of it."""
+    def note(self, item: Any) -> None:
+        """Hand on a change of an operation that is not run here, such as one sent away; no subscriber hears of it."""
         sink = self._sink if self._asked else self._ask()
         if sink is not None:
             try:
-                sink.queued(operation, part)
+                sink.note(item)
             except Exception as error:
                 self._sink_failed(error)
 

@@ -10,19 +10,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import current_thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tracker.run import RunWriter
     from tracker.step_tracker import StepTracker
 
-Held = TypeVar("Held")
-
 _modules = sys.modules
 _running_loop: Callable[[], object] | None = None
 """Bound once, as every step asks."""
 
-current_run: ContextVar[RunWriter | None] = ContextVar("tracker_current_run", default=None)
+
+class Latent:
+    """What becomes a run only if somebody asks for it."""
+
+    __slots__ = ()
+
+    def run(self) -> RunWriter:
+        """The run, from now on."""
+        raise NotImplementedError
+
+
+current_run: ContextVar[RunWriter | Latent | None] = ContextVar("tracker_current_run", default=None)
 """The run the code is inside of; an operation started here becomes its child."""
 
 _current_tracker: ContextVar[StepTracker | None] = ContextVar("tracker_current_tracker", default=None)
@@ -52,7 +61,8 @@ def enclosing_run() -> RunWriter | None:
 
     A task outlives the block it was started in, and blocks in generators end in any order.
     """
-    run = current_run.get()
+    held = current_run.get()
+    run = held.run() if isinstance(held, Latent) else held
     while run is not None and run.ended is not None:
         run = run.around
     return run
@@ -82,7 +92,7 @@ def leave(tracker: StepTracker, run: RunWriter) -> None:
     _restore(_current_tracker, tracker, tracker._around)
 
 
-def _restore(variable: ContextVar[Held | None], held: Held, before: Held | None) -> None:
+def _restore(variable: ContextVar[Any], held: object, before: object) -> None:
     """Set ``variable`` back, unless something else has been entered since."""
     if variable.get() is held:
         variable.set(before)

@@ -139,10 +139,10 @@ class RunWriter:
 
     # --- the operation ---
 
-    def start(self) -> None:
-        """The run begins now: emits ``operation.start``."""
+    def start(self, started: float | None = None, mark: float | None = None) -> None:
+        """The run begins, now or at a moment of both clocks: emits ``operation.start``."""
         with self._lock:
-            self.started, self._mark = clock.now(), clock.elapsed()
+            self.started, self._mark = started or clock.now(), mark or clock.elapsed()
             self._emit_head(EventType.OPERATION_START, self.in_order())
         self._show()
 

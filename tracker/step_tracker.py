@@ -89,7 +89,7 @@ class StepTracker:
         self._adopted = False
         self._open: RunWriter | None = None
         self._around: StepTracker | None = None
-        self._run_around: RunWriter | None = None
+        self._run_around: RunWriter | context.Latent | None = None
         self._last: Step | None = None
         self._ended: datetime | None = None
 

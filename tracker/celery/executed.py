@@ -12,21 +12,23 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import msgspec
 from celery import Task, states
 from celery.exceptions import Ignore, Reject, Retry
 
-from tracker import config
-from tracker.celery import tracking
-from tracker.celery.cancelled import lookout
+from tracker import clock, config
+from tracker.brief import BRIEF
+from tracker.celery import cancelled, tracking
 from tracker.celery.headers import HEADER, ticket_of
+from tracker.celery.latent import Execution, lookout
 from tracker.clock import now
-from tracker.context import current_run, enclosing_run
+from tracker.context import Latent, current_run
 from tracker.errors import OperationCancelled, SettingsError
-from tracker.model import ENDED, Error, Status, Worker
+from tracker.ids import new_run
+from tracker.model import ENDED, Error, RunPart, Status, Worker
 from tracker.outcome import describe
 from tracker.place import failure
 from tracker.redact import line
@@ -47,31 +49,56 @@ def begin(task: Task[Any, Any], **_: Any) -> None:
     tracked = tracking.of_task(task)
     if tracked is None:
         return
-    run = run_of(task)
     keep_short = getattr(task, "keep_short", None)
-    run.brief = not (tracked.keep_short if keep_short is None else keep_short)
-    task.request.__dict__["tracked"] = run, current_run.get()
-    current_run.set(run)
-    run.start()
+    is_brief = not (tracked.keep_short if keep_short is None else keep_short)
+    request, around = task.request, current_run.get()
+    execution = Execution(partial(run_of, task, request, around, is_brief))
+    request.__dict__["tracked"] = execution, around
+    current_run.set(execution)
+    if is_brief:
+        lookout.begin(execution)
+    else:
+        execution.run()
 
 
 def end(task: Task[Any, Any], state: str | None, retval: Any, **_: Any) -> None:
     """It was executed, or stopped."""
-    held = task.request.__dict__.pop("tracked", None)
+    request = task.request
+    held = request.__dict__.pop("tracked", None)
     if held is None:
         return
-    run, before = held
-    current_run.set(before)
-    if state == states.SUCCESS:
-        run.end(Status.COMPLETE)
-        return
-    error = retval if state is not None else sys.exc_info()[1]
+    execution, around = held
+    current_run.set(around)
+    lookout.end(execution)
+    if state != states.SUCCESS:
+        _ended_badly(task, execution.run(), retval if state is not None else sys.exc_info()[1])
+    elif execution.over() is not None or around is not None or not _passes(task, request, execution):
+        execution.run().end(Status.COMPLETE)
+
+
+def _passes(task: Task[Any, Any], request: Any, execution: Execution) -> bool:
+    """Whether it was over soon, with nothing in it or above it; then only that is told."""
+    held, took = getattr(request, HEADER, None), clock.elapsed() - execution.mark
+    if took >= BRIEF or request.retries or (request.delivery_info or {}).get("redelivered"):
+        return False
+    if held is None:
+        lookout.passed(task.name)
+        return True
+    ticket = ticket_of(held, request.id)
+    if ticket.parent:
+        return False
+    created = ticket.created or execution.started
+    part = RunPart(
+        new_run(), task.name, ticket.title or task.name, created, execution.started, Status.COMPLETE, 0,
+        execution.started + took, took, _worker(request), release=config.release(), app=str(task.app.main or ""),
+    )  # fmt: skip
+    lookout.passed_as(ticket.operation, part)
+    return True
+
+
+def _ended_badly(task: Task[Any, Any], run: RunWriter, error: object) -> None:
     if not isinstance(error, BaseException):
         error = Error("Interrupted", "it was stopped before it had ended")
-    _failed(task, run, error)
-
-
-def _failed(task: Task[Any, Any], run: RunWriter, error: BaseException | Error) -> None:
     status = run.outcome(error) if isinstance(error, BaseException) else Status.ERROR
     told = _told(run, error) if isinstance(error, BaseException) else error
     if _was_told_to_end(error) and (by := _asked_by(run)) is not None:
@@ -97,9 +124,9 @@ def heeding(task: Task[Any, Any]) -> Callable[..., Any]:
     return heed
 
 
-def run_of(task: Task[Any, Any]) -> RunWriter:
-    """The run that this execution of ``task`` is: its operation travels with the message."""
-    request, around = task.request, enclosing_run()
+def run_of(task: Task[Any, Any], request: Any, held: RunWriter | Latent | None, is_brief: bool) -> RunWriter:
+    """The run that an execution of ``task`` is, inside what is ``held``: its operation travels with the message."""
+    around = held.run() if isinstance(held, Latent) else held
     ticket = ticket_of(getattr(request, HEADER, None), str(request.id))
     run = RunWriter(
         operation=ticket.operation,
@@ -107,13 +134,13 @@ def run_of(task: Task[Any, Any]) -> RunWriter:
         name=task.name,
         title=ticket.title or task.name,
         created=ticket.created,
-        worker=Worker(_host(request.hostname), os.getpid(), _queue(request)),
+        worker=_worker(request),
         release=config.release(),
         app=str(task.app.main or ""),
         adoptable=True,
     )
     run.classify = _classify
-    run.resumes = ticket.resumes
+    run.resumes, run.brief = ticket.resumes, is_brief
     run.above = ticket.above
     if around is not None:
         run.around = around
@@ -141,7 +168,7 @@ def _was_told_to_end(error: object) -> bool:
 def _asked_by(run: RunWriter) -> str | None:
     """Who wants the run to end, if that is why its process is told to."""
     try:
-        return run.cancelled_by or lookout(config.settings()).asked_by(run.operation)
+        return run.cancelled_by or cancelled.lookout(config.settings()).asked_by(run.operation)
     except SettingsError:
         return None
 
@@ -155,6 +182,10 @@ def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
     if not _was_told_to_end(error):
         return error
     return msgspec.structs.replace(failure(run, error), type="Terminated", message="SIGTERM")
+
+
+def _worker(request: Any) -> Worker:
+    return Worker(_host(request.hostname), os.getpid(), _queue(request))
 
 
 def _host(node: str | None) -> str:

@@ -14,6 +14,7 @@ from tracker import config, publish
 from tracker.celery import executed, sent, tracking, worker
 from tracker.celery.conf import variables
 from tracker.celery.executed import heeding
+from tracker.celery.latent import lookout
 from tracker.celery.requests import REQUEST
 from tracker.celery.tracking import Tracking
 
@@ -64,6 +65,7 @@ def _prepare(sender: Any, **_: Any) -> None:
 
 
 def _settle(**_: Any) -> None:
+    lookout.look()
     publish.settle()
 
 

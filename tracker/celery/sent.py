@@ -21,6 +21,7 @@ from tracker.context import enclosing_run
 from tracker.model import QueuePart
 from tracker.redact import line, value
 from tracker.run import RunWriter
+from tracker.store import QueueItem
 
 SEVERAL = ("celery.map", "celery.starmap")
 """Tasks that run another one, which is what people look for."""
@@ -41,7 +42,7 @@ def note(
     _write(headers, ticket)
     if is_new:
         part = _part(sender, ticket, tracked, body, headers, routing_key or "")
-        event_bus.queued(ticket.operation, part)
+        event_bus.note(QueueItem(ticket.operation, part))
 
 
 def _write(message: dict[str, Any], ticket: Ticket) -> None:

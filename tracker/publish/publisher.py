@@ -20,17 +20,17 @@ from queue import Empty, SimpleQueue
 from tracker import process
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
-from tracker.model import Event, EventType, QueuePart
+from tracker.model import Event, EventType
 from tracker.publish.backlog import BLOBS_PER_CALL, Backlog
 from tracker.publish.lease import LeaseKeeper
 from tracker.publish.outage import Outage, pause_after
 from tracker.publish.overflow import Overflow
 from tracker.publish.spool import SpoolError
-from tracker.publish.waiting import Waiting
+from tracker.publish.waiting import Note, Waiting
 from tracker.redact import TEXT, line
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.store import Answer, Item, QueueItem, Store
+from tracker.store import Answer, Item, Store
 from tracker.store.client import Holding, Refused, Rejected
 
 FLUSH_EVERY = 0.005
@@ -59,8 +59,8 @@ LOG_EVERY = 60.0
 
 log = logging.getLogger("tracker")
 
-Taken = tuple[RunWriter, Event] | Step | QueueItem
-"""What waits for the thread: an event, a step that has changed, or that an operation was sent away."""
+Taken = tuple[RunWriter, Event] | Step | Note
+"""What waits for the thread: an event, a step that has changed, or what is noted of an operation not run here."""
 
 
 class Publisher:
@@ -110,10 +110,10 @@ class Publisher:
         else:
             self._take(step._run, step)
 
-    def queued(self, operation: str, part: QueuePart) -> None:
-        """Take note of an operation that was sent away; if there is no room, it shows when it begins."""
+    def note(self, item: Note) -> None:
+        """Take note of an operation that is not run here; if there is no room, it shows when it begins."""
         if len(self._queue) < QUEUE_LIMIT:
-            self._queue.append(QueueItem(operation, part))
+            self._queue.append(item)
             self._rouse()
 
     @property
@@ -296,15 +296,15 @@ class Publisher:
         return True
 
     def _send_new(self) -> bool:
-        queued, cut = self._waiting.sent_away(BLOBS_PER_CALL), self._waiting.cut(BLOBS_PER_CALL)
-        answers = iter(self._send_lease([*queued, *(blob for _, blobs in cut for blob in blobs)]))
-        for _ in queued:
+        notes, cut = self._waiting.noted(BLOBS_PER_CALL), self._waiting.cut(BLOBS_PER_CALL)
+        answers = iter(self._send_lease([*notes, *(blob for _, blobs in cut for blob in blobs)]))
+        for _ in notes:
             next(answers)
-            self._waiting.queued.popleft()
+            self._waiting.notes.popleft()
         for lane, blobs in cut:
             lane.answered([next(answers) for _ in blobs])
             self._waiting.told(lane)
-        return bool(queued or cut) or self._lease.waits
+        return bool(notes or cut) or self._lease.waits
 
     def _send_lease(self, items: Sequence[Item]) -> list[Answer | None]:
         """Send items, and with them the sign of life if it is due; the answers to the items."""

@@ -11,10 +11,13 @@ from tracker.model import Event, EventType
 from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane, untie
 from tracker.run import RunWriter
 from tracker.step import Step
-from tracker.store import QueueItem, RunBlob
+from tracker.store import Passed, QueueItem, RunBlob
 
-QUEUED_LIMIT = 5_000
-"""Operations sent away that may wait; of those beyond, the oldest show when they begin."""
+Note = QueueItem | Passed | RunBlob
+"""What is told of an operation that is not run here: that it was sent away, or that it was run and need not be kept."""
+
+NOTES_LIMIT = 5_000
+"""Notes that may wait; beyond it the oldest are lost: an operation sent away then shows when it begins."""
 
 LINES_LIMIT = 2_000
 """Log lines that may wait, of all runs together; beyond it they are left out, and counted."""
@@ -36,11 +39,11 @@ class Waiting:
 
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
-        self.queued: deque[QueueItem] = deque(maxlen=QUEUED_LIMIT)
-        """Operations that were sent away, in order."""
+        self.notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
+        """What is told of operations that are not run here, in order."""
 
     def __bool__(self) -> bool:
-        """Whether there is anything to send."""
+        """Whether there is anything to send that may not be lost."""
         return any(not lane.empty for lane in self._lanes.values())
 
     @property
@@ -48,18 +51,18 @@ class Waiting:
         """All of them: each run that goes on has one."""
         return self._lanes.values()
 
-    def take(self, taken: tuple[RunWriter, Event] | Step | QueueItem) -> None:
-        """Take an event, or note that a step has changed, or that an operation was sent away."""
-        if isinstance(taken, QueueItem):
-            self.queued.append(taken)
+    def take(self, taken: tuple[RunWriter, Event] | Step | Note) -> None:
+        """Take an event, or note that a step has changed, or something of an operation that is not run here."""
+        if isinstance(taken, Step):
+            self.add(taken._run, taken)
         elif isinstance(taken, tuple):
             self.add(*taken)
         else:
-            self.add(taken._run, taken)
+            self.notes.append(taken)
 
-    def sent_away(self, limit: int) -> list[QueueItem]:
-        """The first operations that were sent away."""
-        return list(islice(self.queued, limit))
+    def noted(self, limit: int) -> list[Note]:
+        """The first of the notes."""
+        return list(islice(self.notes, limit))
 
     def add(self, run: RunWriter, item: Event | Step) -> None:
         """Take an event, or note that a step has changed."""

@@ -27,6 +27,8 @@ local LATE_LIMIT = 10000
 local FIELDS_AT_ONCE = 1000
 local ENTRY_BYTES = 4000
 local LEASE_LIFE = 86400
+local ONCE_LIFE = 60
+local GONE_LIFE = 3600
 local JUDGED_LIFE = 7 * 86400
 
 local function push(list, name, value)
@@ -45,6 +47,7 @@ end
 local LIVE_RUNS = PREFIX .. 'live'
 local LEASES = PREFIX .. 'leases'
 local BRIEF = PREFIX .. 'brief'
+local GONE = PREFIX .. 'gone:'
 
 local function operation_key(id) return PREFIX .. 'op:' .. id end
 local function children_key(id) return PREFIX .. 'children:' .. id end
@@ -491,6 +494,19 @@ local function keep_late(whole)
   return {'late', 0}
 end
 
+-- Whether something is told for the first time, of which nothing else is kept that would show it.
+local function is_first(token)
+  return redis.call('SET', PREFIX .. 'once:' .. token, 1, 'NX', 'EX', ONCE_LIFE)
+end
+
+-- A run was all there was of its operation, and over soon: it is counted, and not kept. Whoever has sent it may say so
+-- later than that.
+local function pass_by(id, key, run, name)
+  if redis.call('HEXISTS', key, 'queue') == 0 then redis.call('SET', GONE .. id, 1, 'EX', GONE_LIFE) end
+  if is_first(run) then redis.call('HINCRBY', BRIEF, math.floor(now() / 86400) .. ' ' .. name, 1) end
+  forget(id)
+end
+
 local function answer(kind, number, run, asked)
   return asked and {kind, number, {}, {run, asked}} or {kind, number}
 end
@@ -542,17 +558,24 @@ local function put_run(change)
   if turns then asked = asked or (parent ~= '' and asked_by(operation_key(parent))) end
   if turns and asked then ask(id, key, asked, run) end
   if brief ~= '' and tonumber(held.attempt) == 1 and redis.call('ZCARD', children_key(id)) == 0 then
-    redis.call('HINCRBY', BRIEF, math.floor(now() / 86400) .. ' ' .. brief, 1)
-    forget(id)
+    pass_by(id, key, run, brief)
   end
   return answer('stored', tonumber(held.attempt), run, asked)
+end
+
+-- passed: token by which it is known that these were counted, day and name of each, and how many.
+local function put_passed(change)
+  local _, token, counts = unpack(change)
+  if not is_first(token) then return {'duplicate', 0} end
+  for place = 1, #counts, 2 do redis.call('HINCRBY', BRIEF, counts[place], counts[place + 1]) end
+  return {'stored', 0}
 end
 
 -- queue: operation, part, parent, created, whether it is a batch, position among its parent's children, events.
 local function put_queue(change)
   local _, id, part, parent, created, batch, score, events = unpack(change)
   local key = operation_key(id)
-  if redis.call('HSETNX', key, 'queue', part) == 0 then return {'duplicate', 0} end
+  if redis.call('DEL', GONE .. id) == 1 or redis.call('HSETNX', key, 'queue', part) == 0 then return {'duplicate', 0} end
   redis.call('HSETNX', key, 'parent', parent)
   redis.call('HSETNX', key, 'created', created)
   if batch then redis.call('HSET', key, 'batch', '1') end
@@ -734,7 +757,7 @@ end
 local function put_trim() return {'stored', trim()} end
 
 local PUT = {
-  run = put_run, queue = put_queue, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
+  run = put_run, queue = put_queue, passed = put_passed, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
   hold = put_hold, lease = put_lease, silence = put_silence, quiet = put_quiet, leave = put_leave, trim = put_trim,
   earlier = put_earlier,
 }

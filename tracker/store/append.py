@@ -95,6 +95,22 @@ class QueueItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """Executions that were over before anything was told of them: how many of each name, on that day (since 1970, UTC).
+
+    Appending those of the same ``token`` twice is a ``duplicate``.
+    """
+
+    token: str
+    day: int
+    counts: Mapping[str, int]
+
+    def change(self) -> list[Any]:
+        counts = [value for name, count in self.counts.items() for value in (f"{self.day} {name}", count)]
+        return ["passed", self.token, counts]
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictItem:
     """A judgement from outside; stored only while the operation is at ``run`` with the status ``expected``."""
 
@@ -232,7 +248,8 @@ class Trim:
         return ["trim"]
 
 
-Item = RunBlob | QueueItem | VerdictItem | Cancel | Seal | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim
+Told = RunBlob | QueueItem | Passed | VerdictItem | Cancel | Seal
+Item = Told | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim
 
 
 @dataclass(frozen=True, slots=True)
