@@ -150,9 +150,9 @@ class StepTracker:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        run, exc = self._open or self._misplaced(), instance_of(kind, exc)
+        run = self._open or self._misplaced()
         try:
-            self._leave(run, exc)
+            self._leave(run, instance_of(kind, exc))
         except BaseException as interrupt:  # It came in the midst of leaving, all of which may be done again.
             self._leave(run, exc or interrupt)
             raise

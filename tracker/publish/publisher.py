@@ -33,7 +33,7 @@ from tracker.step import Step
 from tracker.store import Answer, Item, Store
 from tracker.store.client import Holding, Refused, Rejected
 
-FLUSH_EVERY = 0.005
+FLUSH_EVERY = 0.02
 """Seconds between two calls of the store under load; the first event after a pause goes at once."""
 
 SPOOL_EVERY = 0.05
