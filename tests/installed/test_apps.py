@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,13 +60,25 @@ def test_the_broker_may_be_another_server_than_the_one_for_events(redis_url: str
         events.stop()
 
 
-def test_celery_has_a_command_that_looks_into_the_app(redis_url: str, tmp_path: Path) -> None:
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Where Python finds what an installed package says of itself to Celery."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["celery.commands"]
+    folder = tmp_path / "steptracker-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: steptracker\nVersion: 1\n")
+    lines = [f"{name} = {place}" for name, place in declared.items()]
+    (folder / "entry_points.txt").write_text("\n".join(["[celery.commands]", *lines]))
+    return f"{ROOT}:{tmp_path}"
+
+
+def test_celery_has_a_command_that_looks_into_the_app(redis_url: str, path: str, tmp_path: Path) -> None:
     """With the settings that the app has; without any, events are where its broker is."""
     shop = Shop(redis_url, tmp_path)
     try:
         id = shop.send("shop.steps", 9)
         shop.ended(id)
-        environment = os.environ | shop.environment
+        environment = os.environ | shop.environment | {"PYTHONPATH": path}
         command = [sys.executable, "-m", "celery", "-A", "tests.installed.shop", "tracker"]
         listed = subprocess.run([*command, "ls", "--json"], env=environment, cwd=ROOT, capture_output=True, text=True)
         assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [id], listed.stderr
@@ -77,12 +90,12 @@ def test_celery_has_a_command_that_looks_into_the_app(redis_url: str, tmp_path: 
         shop.stop()
 
 
-def test_a_setting_that_there_is_not_is_refused_in_one_line(redis_url: str, tmp_path: Path) -> None:
+def test_a_setting_that_there_is_not_is_refused_in_one_line(redis_url: str, path: str, tmp_path: Path) -> None:
     """With the one that was probably meant; tasks are not harmed by it."""
     code = "import tests.installed.shop as shop; shop.app.conf.tracker_namespaces = 'x'; app = shop.app"
     (tmp_path / "wrong.py").write_text(code)
     environment = os.environ | {
-        "SHOP_BROKER": redis_url, "SHOP_QUEUE": "wrong", "PYTHONPATH": f"{ROOT}:{tmp_path}",
+        "SHOP_BROKER": redis_url, "SHOP_QUEUE": "wrong", "PYTHONPATH": path,
     }  # fmt: skip
     command = [sys.executable, "-m", "celery", "-A", "wrong", "tracker", "ls"]
     refused = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
