@@ -24,6 +24,7 @@ from tracker.brief import BRIEF
 from tracker.celery import cancelled, tracking
 from tracker.celery.headers import HEADER, ticket_of
 from tracker.celery.latent import Execution, lookout
+from tracker.celery.sent import note_following
 from tracker.clock import now
 from tracker.context import Latent, current_run
 from tracker.errors import OperationCancelled, SettingsError
@@ -55,6 +56,7 @@ def begin(task: Task[Any, Any], **_: Any) -> None:
     execution = Execution(partial(run_of, task, request, around, is_brief))
     request.__dict__["tracked"] = execution, around
     current_run.set(execution)
+    note_following(request)
     if is_brief:
         lookout.begin(execution)
     else:

@@ -23,6 +23,9 @@ from tracker.redact import line, value
 from tracker.run import RunWriter
 from tracker.store import QueueItem
 
+FOLLOWING = "tracker_following"
+"""Where a request keeps the ids of the tasks that follow it."""
+
 SEVERAL = ("celery.map", "celery.starmap")
 """Tasks that run another one, which is what people look for."""
 
@@ -59,7 +62,7 @@ def _ticket(name: str, body: Any, message: dict[str, Any]) -> tuple[Ticket, bool
     ticket = Ticket(id, title=line(_title(name, body)), created=now())
     if around is None:
         return ticket, True
-    if request is not None and id in _following(request):
+    if request is not None and id in request.__dict__.get(FOLLOWING, ()):
         ticket.parent, ticket.above = around.parent or around.operation, around.above
     else:
         ticket.parent, ticket.above = around.operation, [*around.above, around.title]
@@ -109,10 +112,14 @@ def _seconds(eta: str | None) -> float | None:
     return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
 
 
-def _following(request: Any) -> set[str]:
-    """Ids of the tasks that Celery sends after this one has ended: what comes next in a chain, a chord's body."""
+def note_following(request: Any) -> None:
+    """Remember the tasks that Celery sends after this one: what comes next in a chain, a chord's body.
+
+    Before it begins, as some releases take them from the list before they send them.
+    """
     following = [*(request.chain or ()), *(request.callbacks or ()), *([request.chord] if request.chord else ())]
-    return {id for signature in following for id in _ids(signature)}
+    if following:
+        request.__dict__[FOLLOWING] = {id for signature in following for id in _ids(signature)}
 
 
 def _ids(signature: Any) -> Iterator[str]:
