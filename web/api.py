@@ -1,27 +1,38 @@
-"""The HTTP API: queue work, read operations and jobs. Answers are the same values as everywhere else."""
+"""The HTTP API: queue work, and read operations. Answers are the same values as everywhere else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from flask import Blueprint, Response
 
 from tracker.clock import now
-from tracker.errors import NotFound, StoreUnavailable, TrackerError
+from tracker.errors import EventsGone, NotFound, StoreUnavailable, TrackerError
 from tracker.history import OperationPage
-from tracker.model import Operation, Status
-from web import bodies, queries
+from tracker.model import LogLine, Operation, Status
+from tracker.store import Changes
+from web import queries
 from web.bodies import BatchBody, OperationBody
-from web.limits import BATCH_BODY, OPERATION_BODY
-from web.problems import invalid_query
-from web.queries import ListQuery
+from web.idempotency import queue_once
+from web.problems import Problem, invalid_query
+from web.queries import ChildrenQuery, EventsQuery, ListQuery, LogsQuery
+from web.routes import reply, route
 from web.site import site
 
 blueprint = Blueprint("api", __name__)
 
-
 Item = TypeVar("Item")
+
+READING = ("store-unavailable", "archive-unavailable")
+"""Problems of everything that reads operations."""
+
+ONE = ("not-found", *READING)
+"""Problems of everything that reads one operation."""
+
+QUEUEING = ("unknown-job", "no-worker", "invalid-arguments", "store-unavailable", "broker-unavailable")
+"""Problems of everything that queues."""
 
 
 class OnePage(msgspec.Struct, Generic[Item]):
@@ -31,27 +42,42 @@ class OnePage(msgspec.Struct, Generic[Item]):
     next: str | None = None
 
 
-def reply(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer."""
-    return Response(msgspec.json.encode(value), status, headers, mimetype="application/json")
+class LogPage(msgspec.Struct):
+    """Part of an operation's log; ``next`` is the page after it, ``None`` at the end."""
+
+    items: list[LogLine]
+    next: str | None = None
 
 
-@blueprint.post("/api/v1/operations")
-def queue_operation() -> Response:
+@route(
+    blueprint,
+    "POST",
+    "/api/v1/operations",
+    body=OperationBody,
+    answer=Operation,
+    status=202,
+    headers=("Location",),
+    problems=QUEUEING,
+)
+def queue_operation(body: OperationBody) -> Response:
     """Queue one operation; 202, with its address in ``Location``."""
-    queries.only()
-    body = bodies.read(OperationBody, OPERATION_BODY)
-    id = site().queueing.submit(body.job, body.args, body.labels)
-    return _accepted(id, body)
+    return _accepted(queue_once(lambda id: site().queueing.submit(body.job, body.args, body.labels, id)), body)
 
 
-@blueprint.post("/api/v1/batches")
-def queue_batch() -> Response:
+@route(
+    blueprint,
+    "POST",
+    "/api/v1/batches",
+    body=BatchBody,
+    answer=Operation,
+    status=202,
+    headers=("Location",),
+    problems=QUEUEING,
+)
+def queue_batch(body: BatchBody) -> Response:
     """Queue one operation with a child for each item; 202, with its address in ``Location``."""
-    queries.only()
-    body = bodies.read(BatchBody, BATCH_BODY)
-    id = site().queueing.batch(body.job, body.items, body.labels, body.title)
-    return _accepted(id, body)
+    queueing = site().queueing
+    return _accepted(queue_once(lambda id: queueing.batch(body.job, body.items, body.labels, body.title, id)), body)
 
 
 def _accepted(id: str, body: OperationBody | BatchBody) -> Response:
@@ -68,55 +94,83 @@ def _queued(id: str, body: OperationBody | BatchBody) -> Operation:
         return Operation(id, body.job, title or body.job, Status.QUEUED, now(), labels=body.labels)
 
 
-@blueprint.get("/api/v1/operations")
-def operations() -> Response:
+@route(blueprint, "GET", "/api/v1/operations", query=ListQuery, answer=OperationPage, problems=READING)
+def operations(query: ListQuery) -> Response:
     """A page of the top-level operations, newest first."""
-    query = queries.list_query("status", "name", "page", "limit")
-    return reply(_page(None, query))
+    found: dict[str, Any] = {"status": query.status, "name": query.name, "search": query.search()}
+    return reply(_page(lambda: site().history.operations(**found, page=query.page, limit=query.limit)))
 
 
-@blueprint.get("/api/v1/operations/<id>")
+@route(blueprint, "GET", "/api/v1/operations/<id>", answer=Operation, problems=ONE)
 def operation(id: str) -> Response:
     """One operation with its steps."""
-    queries.only()
     return reply(site().history.operation(id))
 
 
-@blueprint.get("/api/v1/operations/<id>/attempts")
+@route(blueprint, "GET", "/api/v1/operations/<id>/attempts", answer=OnePage[Operation], problems=ONE)
 def attempts(id: str) -> Response:
     """The operation as it was at each of its attempts, oldest first."""
-    queries.only()
     return reply(OnePage(site().history.attempts(id)))
 
 
-@blueprint.get("/api/v1/operations/<id>/children")
-def children(id: str) -> Response:
+@route(
+    blueprint,
+    "GET",
+    "/api/v1/operations/<id>/children",
+    query=ChildrenQuery,
+    answer=OperationPage,
+    problems=ONE,
+)
+def children(id: str, query: ChildrenQuery) -> Response:
     """A page of an operation's children, in the order they were queued."""
-    query = queries.list_query("status", "page", "limit")
-    return reply(_page(id, query))
+    read = site().history.children
+    return reply(_page(lambda: read(id, status=query.status, page=query.page, limit=query.limit)))
 
 
-def _page(parent: str | None, query: ListQuery) -> OperationPage:
+@route(blueprint, "GET", "/api/v1/operations/<id>/logs", query=LogsQuery, answer=LogPage, problems=ONE)
+def logs(id: str, query: LogsQuery) -> Response:
+    """A page of the lines that an operation has logged, of all its attempts, oldest first."""
+    lines = site().history.logs(id)
+    return reply(_page(lambda: _log_page(lines, query)))
+
+
+def _log_page(lines: list[LogLine], query: LogsQuery) -> LogPage:
+    after = queries.log_place(query.page)
+    found = [line for line in lines if (line.attempt, line.number) > after and query.step in (None, line.step)]
+    items = found[: query.limit]
+    last = f"{items[-1].attempt}.{items[-1].number}" if len(found) > query.limit else None
+    return LogPage(items, last)
+
+
+@route(
+    blueprint,
+    "GET",
+    "/api/v1/operations/<id>/events",
+    query=EventsQuery,
+    answer=Changes,
+    problems=("events-gone", *ONE),
+)
+def events(id: str, query: EventsQuery) -> Response:
+    """The changes of an operation behind a cursor, as far as they are still held.
+
+    If some of them are gone, the problem holds the operation as it is now, and the cursor to go on from.
+    """
     history = site().history
     try:
-        if parent is None:
-            return history.operations(status=query.status, name=query.name, page=query.page, limit=query.limit)
-        return history.children(parent, status=query.status, page=query.page, limit=query.limit)
+        return reply(_page(lambda: history.events(id, query.after, query.limit), "after"))
+    except EventsGone as gone:
+        cursor = history.cursor()  # Before the operation: whatever comes in between is told again.
+        raise Problem("events-gone", str(gone), operation=history.operation(id), cursor=cursor) from None
+
+
+Page = TypeVar("Page")
+
+
+def _page(read: Callable[[], Page], parameter: str = "page") -> Page:
+    """What ``read`` gives; a page that is none is the fault of the query."""
+    try:
+        return read()
     except TrackerError as error:
         if type(error) is not TrackerError:
             raise
-        raise invalid_query("page", str(error)) from None
-
-
-@blueprint.get("/api/v1/jobs")
-def jobs() -> Response:
-    """Every job that may be queued, with its argument schema and the number of its live workers."""
-    queries.only()
-    return reply(OnePage(site().history.jobs()))
-
-
-@blueprint.get("/api/v1/notices")
-def notices() -> Response:
-    """What people should know about the answers they get here; empty when all is well."""
-    queries.only()
-    return reply(OnePage(site().history.notices()))
+        raise invalid_query(parameter, str(error)) from None

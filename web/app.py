@@ -10,7 +10,7 @@ from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import api, health, live, pages, problems, security
+from web import api, health, idempotency, live, pages, problems, security, system
 from web.hub import Hub
 from web.limits import SOCKET_MESSAGE, Limits
 from web.seats import Seats
@@ -34,8 +34,9 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     security.install(app)
     problems.install(app)
+    idempotency.install(app)
     prefix = app.extensions["tracker"].settings.base_path or None
-    for blueprint in (api.blueprint, health.blueprint, live.blueprint, pages.blueprint):
+    for blueprint in (api.blueprint, system.blueprint, health.blueprint, live.blueprint, pages.blueprint):
         app.register_blueprint(blueprint, url_prefix=prefix)
     return app
 

@@ -9,12 +9,24 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from tracker.limits import LABELS_LIMIT
-from web.limits import TEXT, UNWANTED_BODY
+from tracker.limits import BATCH_LIMIT, LABELS_LIMIT
+from web.limits import BATCH_BODY, OPERATION_BODY, OTHER_BODY, TEXT, UNWANTED_BODY
 from web.problems import Problem, invalid_body
 
 ShortText = Annotated[str, msgspec.Meta(max_length=TEXT)]
 JobName = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
+Labels = Annotated[
+    dict[str, Any],
+    # Checked by ``check_labels``, which says more than a decoder could.
+    msgspec.Meta(
+        extra_json_schema={
+            "maxProperties": LABELS_LIMIT,
+            "propertyNames": {"minLength": 1, "maxLength": TEXT},
+            "additionalProperties": {"type": "string", "maxLength": TEXT},
+        }
+    ),
+]
+Items = Annotated[list[dict[str, Any]], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": BATCH_LIMIT})]
 
 
 class OperationBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -22,19 +34,22 @@ class OperationBody(msgspec.Struct, forbid_unknown_fields=True):
 
     job: JobName
     args: dict[str, Any] = {}
-    labels: dict[str, Any] = {}
+    labels: Labels = {}
 
 
 class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     """``POST /api/v1/batches``: one dictionary of arguments for each child."""
 
     job: JobName
-    items: list[dict[str, Any]]
-    labels: dict[str, Any] = {}
+    items: Items
+    labels: Labels = {}
     title: ShortText = ""
 
 
-Body = TypeVar("Body", OperationBody, BatchBody)
+LIMITS: dict[type[msgspec.Struct], int] = {OperationBody: OPERATION_BODY, BatchBody: BATCH_BODY}
+"""Largest size of each, in bytes."""
+
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
 """Where msgspec says the fault is, as ``$.items[3].path``."""
@@ -43,28 +58,32 @@ FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<na
 """What msgspec says of a field that should not or should be there."""
 
 
-def read(kind: type[Body], limit: int) -> Body:
+def read(kind: type[Body]) -> Body:
     """The request's body as a ``kind``; raises ``Problem`` 400, 413, 415 or 422."""
     if request.mimetype != "application/json":
-        raise Problem(415, "not-json", "Not JSON", "send the body with the header `Content-Type: application/json`")
+        raise Problem("not-json", "send the body with the header `Content-Type: application/json`")
     try:
-        body = msgspec.json.decode(_data(limit), type=kind)
+        body = msgspec.json.decode(raw(LIMITS.get(kind, OTHER_BODY)), type=kind)
     except msgspec.ValidationError as error:
         raise invalid_body(*pointer_and_detail(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, "malformed-json", "The body is no JSON", f"{error}"[:TEXT]) from None
-    check_labels(body.labels)
+        raise Problem("malformed-json", f"{error}"[:TEXT]) from None
+    if isinstance(body, OperationBody | BatchBody):
+        check_labels(body.labels)
     return body
 
 
-def _data(limit: int) -> bytes:
+def raw(limit: int) -> bytes:
+    """The request's body as it came; raises ``Problem`` 413."""
     request.max_content_length = limit
     try:
-        return request.get_data(cache=False)
+        data = request.get_data()
     except RequestEntityTooLarge:
         _drain()
-        detail = f"this address takes at most {limit:,} bytes"
-        raise Problem(413, "too-large", "The body is too large", detail) from None
+        data = None
+    if data is None or len(data) > limit:
+        raise Problem("too-large", f"this address takes at most {limit:,} bytes")
+    return data
 
 
 def _drain() -> None:

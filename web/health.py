@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
+import msgspec
 from flask import Blueprint, Response
 
 from tracker.errors import StoreUnavailable
-from web.api import reply
 from web.problems import not_ready
+from web.routes import reply, route
 from web.site import site
 
 blueprint = Blueprint("health", __name__)
@@ -20,23 +21,37 @@ WANTED = {
 }
 
 
-@blueprint.get("/healthz")
+class Health(msgspec.Struct):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(msgspec.Struct):
+    """``workers`` run the job that has most of them; ``watching`` live connections are open."""
+
+    redis: bool
+    following: bool
+    workers: int
+    watching: int
+
+
+@route(blueprint, "GET", "/healthz", answer=Health)
 def healthz() -> Response:
     """200 as long as the process answers."""
-    return reply({"status": "ok"})
+    return reply(Health())
 
 
-@blueprint.get("/readyz")
+@route(blueprint, "GET", "/readyz", answer=Readiness, problems=("not-ready",))
 def readyz() -> Response:
     """200 when Redis answers, the live events are followed and a worker runs jobs; else 503 naming what is missing."""
     hub = site().hub
     hub.start()
     workers = _workers()
-    found: dict[str, Any] = {"redis": workers is not None, "following": hub.following, "workers": workers or 0}
-    found["watching"] = site().seats.taken
-    missing = {name: text for name, text in WANTED.items() if not found[name]}
+    found = Readiness(workers is not None, hub.following, workers or 0, site().seats.taken)
+    missing = {name: text for name, text in WANTED.items() if not getattr(found, name)}
     if missing:
-        raise not_ready(missing, found)
+        raise not_ready(missing, msgspec.structs.asdict(found))
     return reply(found)
 
 

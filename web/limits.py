@@ -21,6 +21,15 @@ TEXT = NAME_LIMIT
 PAGE = 200
 """Most items of a page."""
 
+LARGEST = 1_000_000
+"""Largest index of a step."""
+
+LATEST = 1e11
+"""Latest time that can be asked for, in UTC seconds."""
+
+OTHER_BODY = 16 * 1024
+"""Largest body of any other kind, in bytes."""
+
 SOCKET_MESSAGE = 8 * 1024
 """Largest message a WebSocket client may send, in bytes."""
 

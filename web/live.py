@@ -16,6 +16,7 @@ from wsproto.utilities import LocalProtocolError
 from web import queries, shim
 from web.messages import FAILED
 from web.problems import RETRY_AFTER, Problem
+from web.queries import Query
 from web.session import Session
 from web.site import site
 
@@ -30,12 +31,10 @@ log = logging.getLogger("tracker.web")
 @blueprint.before_request
 def guard() -> None:
     """Everything that may refuse a connection, while an HTTP answer is still possible; raises ``Problem``."""
-    queries.only()
+    queries.read(Query)
     if not _is_handshake():
         raise Problem(
-            426,
             "upgrade-required",
-            "This address speaks WebSocket",
             "connect with a WebSocket client, version 13",
             headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
         )
@@ -55,10 +54,10 @@ def _is_handshake() -> bool:
 
 def _take_seat() -> None:
     if site().hub.stopping.is_set():
-        raise Problem(503, "stopping", "The server restarts", headers={"Retry-After": RETRY_AFTER})
+        raise Problem("stopping", headers={"Retry-After": RETRY_AFTER})
     if not site().seats.take():
         detail = f"{site().limits.sockets} live connections are open, which is all this server takes"
-        raise Problem(503, "busy", "Too many live connections", detail, headers={"Retry-After": RETRY_AFTER})
+        raise Problem("busy", detail, headers={"Retry-After": RETRY_AFTER})
     g.has_seat = True
 
 

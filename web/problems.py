@@ -22,6 +22,7 @@ from tracker.errors import (
     TrackerError,
     UnknownJob,
 )
+from tracker.model import Operation
 
 RETRY_AFTER = "5"
 """Seconds after which a client may ask again, as a header value."""
@@ -38,28 +39,35 @@ class Fault(msgspec.Struct, omit_defaults=True):
 
 
 class Problem(Exception):
-    """An answer other than the one asked for. ``kind`` names it for programs, ``title`` for people."""
+    """An answer other than the one asked for. ``kind`` is one of ``PROBLEMS``; "" is an error HTTP itself names.
+
+    ``operation`` and ``cursor`` are what a client goes on from whose events are gone.
+    """
 
     def __init__(
         self,
-        status: int,
         kind: str,
-        title: str,
         detail: str = "",
         errors: Sequence[Fault] = (),
         headers: dict[str, str] | None = None,
+        *,
+        status: int = 500,
+        title: str = "",
+        operation: Operation | None = None,
+        cursor: str = "",
     ) -> None:
-        super().__init__(detail or title)
-        self.status = status
+        self.status, self.title = PROBLEMS.get(kind, (status, title))
+        super().__init__(detail or self.title)
         self.kind = kind
-        self.title = title
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.operation = operation
+        self.cursor = cursor
 
 
-class Body(msgspec.Struct, omit_defaults=True):
-    """The wire form of a problem."""
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """The wire form of a problem (RFC 9457)."""
 
     type: str
     title: str
@@ -67,18 +75,48 @@ class Body(msgspec.Struct, omit_defaults=True):
     request_id: str
     detail: str = ""
     errors: list[Fault] = []
+    operation: Operation | None = None
+    cursor: str = ""
 
 
-KINDS: dict[type[TrackerError], tuple[int, str, str]] = {
-    NotFound: (404, "not-found", "No such operation"),
-    UnknownJob: (422, "unknown-job", "Unknown job"),
-    NoWorker: (409, "no-worker", "No worker runs this job"),
-    InvalidArguments: (422, "invalid-arguments", "The arguments do not fit the job"),
-    BrokerUnavailable: (503, "broker-unavailable", "The broker does not answer"),
-    ArchiveUnavailable: (503, "archive-unavailable", "The archive cannot be read"),
-    EventsGone: (410, "events-gone", "These events are gone"),
-    StoreUnavailable: (503, "store-unavailable", "Redis does not answer"),
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "malformed-json": (400, "The body is no JSON"),
+    "invalid-query": (400, "The query cannot be used"),
+    "invalid-header": (400, "A header cannot be used"),
+    "misuse": (400, "This cannot be done"),
+    "cross-site": (403, "Refused"),
+    "not-found": (404, "No such operation"),
+    "no-worker": (409, "No worker runs this job"),
+    "idempotency-in-progress": (409, "The first request with this key is still being answered"),
+    "events-gone": (410, "These events are gone"),
+    "too-large": (413, "The body is too large"),
+    "not-json": (415, "Not JSON"),
+    "wrong-host": (421, "Wrong host"),
+    "invalid-body": (422, "The body cannot be used"),
+    "unknown-job": (422, "Unknown job"),
+    "invalid-arguments": (422, "The arguments do not fit the job"),
+    "idempotency-mismatch": (422, "This key belongs to another request"),
+    "upgrade-required": (426, "This address speaks WebSocket"),
+    "archive-unavailable": (503, "The archive cannot be read"),
+    "broker-unavailable": (503, "The broker does not answer"),
+    "store-unavailable": (503, "Redis does not answer"),
+    "not-ready": (503, "Not ready"),
+    "stopping": (503, "The server restarts"),
+    "busy": (503, "Too many live connections"),
 }
+"""Every problem by its kind: the status of its answer, and its title."""
+
+KINDS: dict[type[TrackerError], str] = {
+    NotFound: "not-found",
+    UnknownJob: "unknown-job",
+    NoWorker: "no-worker",
+    InvalidArguments: "invalid-arguments",
+    BrokerUnavailable: "broker-unavailable",
+    ArchiveUnavailable: "archive-unavailable",
+    EventsGone: "events-gone",
+    StoreUnavailable: "store-unavailable",
+}
+"""What becomes of the library's errors."""
 
 
 def install(app: Flask) -> None:
@@ -98,26 +136,28 @@ def request_id() -> str:
 
 def answer(problem: Problem) -> Response:
     """The response that tells of ``problem``."""
-    body = Body(
+    body = ProblemBody(
         type=f"/problems/{problem.kind}" if problem.kind else "about:blank",
         title=problem.title,
         status=problem.status,
         request_id=request_id(),
         detail=problem.detail,
         errors=list(problem.errors),
+        operation=problem.operation,
+        cursor=problem.cursor,
     )
     return Response(msgspec.json.encode(body), problem.status, problem.headers, mimetype="application/problem+json")
 
 
 def _http_error(error: HTTPException) -> Response:
     kept = {name: value for name, value in error.get_headers() if name.lower() in ("allow", "retry-after")}
-    return answer(Problem(error.code or 500, "", error.name, error.description or "", headers=kept))
+    return answer(Problem("", error.description or "", headers=kept, status=error.code or 500, title=error.name))
 
 
 def _tracker_error(error: TrackerError) -> Response:
-    status, kind, title = KINDS.get(type(error), (400, "misuse", "This cannot be done"))
-    headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
-    return answer(Problem(status, kind, title, str(error), _faults(error), headers))
+    kind = next((KINDS[known] for known in type(error).__mro__ if known in KINDS), "misuse")
+    headers = {"Retry-After": RETRY_AFTER} if PROBLEMS[kind][0] == 503 else None
+    return answer(Problem(kind, str(error), _faults(error), headers))
 
 
 def _faults(error: TrackerError) -> list[Fault]:
@@ -129,17 +169,17 @@ def _faults(error: TrackerError) -> list[Fault]:
 def _unexpected(error: Exception) -> Response:
     log.error("request %s failed", request_id(), exc_info=error)
     detail = "Something unexpected happened in the server; its log has the cause beside the request id."
-    return answer(Problem(500, "", "Internal Server Error", detail))
+    return answer(Problem("", detail, status=500, title="Internal Server Error"))
 
 
 def invalid_query(parameter: str, detail: str) -> Problem:
     """400, naming the query parameter at fault."""
-    return Problem(400, "invalid-query", "The query cannot be used", detail, [Fault(detail, parameter=parameter)])
+    return Problem("invalid-query", detail, [Fault(detail, parameter=parameter)])
 
 
 def invalid_body(pointer: str, detail: str) -> Problem:
     """422, pointing at the field at fault."""
-    return Problem(422, "invalid-body", "The body cannot be used", detail, [Fault(detail, pointer=pointer)])
+    return Problem("invalid-body", detail, [Fault(detail, pointer=pointer)])
 
 
 def not_ready(missing: dict[str, str], found: dict[str, Any]) -> Problem:
@@ -147,4 +187,4 @@ def not_ready(missing: dict[str, str], found: dict[str, Any]) -> Problem:
     found_text = ", ".join(f"{name}: {msgspec.json.encode(value).decode()}" for name, value in found.items())
     detail = f"{'; '.join(missing.values())} ({found_text})"
     faults = [Fault(text, pointer=f"/{name}") for name, text in missing.items()]
-    return Problem(503, "not-ready", "Not ready", detail, faults, {"Retry-After": "1"})
+    return Problem("not-ready", detail, faults, {"Retry-After": "1"})

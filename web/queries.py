@@ -1,60 +1,133 @@
-"""Query parameters: which a route takes, and how a wrong one is told."""
+"""Query parameters: which a route takes, and how a wrong one is told. Each route's are the fields of a struct."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from typing import Annotated, TypeVar
 
+import msgspec
 from flask import request
 
+from tracker.errors import TrackerError
+from tracker.history import Search
 from tracker.model import Status
-from web.limits import PAGE, TEXT
+from web.bodies import pointer_and_detail
+from web.limits import LARGEST, LATEST, PAGE, TEXT
 from web.problems import invalid_query
 
-DEFAULT_LIMIT = 50
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LATEST)]
+PageToken = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT, description="the value of `next`")]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE, description="most items of the page")]
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """The parameters of a list, checked."""
-
-    status: str | None
-    name: str | None
-    page: str | None
-    limit: int
+class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No parameters."""
 
 
-def only(*names: str) -> None:
-    """Raise ``Problem`` 400 for a parameter the route does not know, or one given twice."""
+class PageQuery(Query, frozen=True):
+    """The parameters of a list that has pages."""
+
+    page: PageToken | None = None
+    limit: Limit = 50
+
+
+class ChildrenQuery(PageQuery, frozen=True):
+    """Which of an operation's children."""
+
+    status: Annotated[Status, msgspec.Meta(description="only those with this status")] | None = None
+
+
+class ListQuery(ChildrenQuery, frozen=True):
+    """Which operations; all that is given has to fit."""
+
+    name: Annotated[Text, msgspec.Meta(description="only those of this name")] | None = None
+    label: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern="^[^:]+:", max_length=2 * TEXT + 1, description="`key:value`, only those with this label"
+            ),
+        ]
+        | None
+    ) = None
+    worker: Annotated[Text, msgspec.Meta(description="only those run on this host")] | None = None
+    step: Annotated[Text, msgspec.Meta(description="only those that are at a step of this name")] | None = None
+    error: Annotated[Text, msgspec.Meta(description="only those that failed with an error of this type")] | None = None
+    release: Annotated[Text, msgspec.Meta(description="only those of this release")] | None = None
+    q: Annotated[Text, msgspec.Meta(description="only those with this text in their id, name or title")] | None = None
+    since: Annotated[Seconds, msgspec.Meta(description="only those made at this time or later, UTC seconds")] | None = (
+        None
+    )
+    until: Annotated[Seconds, msgspec.Meta(description="only those made at this time or earlier")] | None = None
+
+    def search(self) -> Search | None:
+        """What is wanted beyond a status and a name."""
+        key, _, value = (self.label or "").partition(":")
+        found = Search(
+            label=(key, value) if self.label else None,
+            worker=self.worker or "",
+            step=self.step or "",
+            error=self.error or "",
+            release=self.release or "",
+            text=self.q or "",
+            since=self.since,
+            until=self.until,
+        )
+        return found if found != Search() else None
+
+
+class LogsQuery(PageQuery, frozen=True):
+    """Which lines of an operation."""
+
+    step: (
+        Annotated[int, msgspec.Meta(ge=0, le=LARGEST, description="only lines logged under this step; 0: under none")]
+        | None
+    ) = None
+
+
+class EventsQuery(Query, frozen=True):
+    """Which changes of an operation."""
+
+    after: Annotated[str, msgspec.Meta(max_length=TEXT, description="the cursor behind which they are")] = "0-0"
+    limit: Limit = 50
+
+
+class StatsQuery(Query, frozen=True):
+    """Of which name."""
+
+    name: Annotated[Text, msgspec.Meta(description="only of this name")] | None = None
+
+
+LOG_PLACE = re.compile("([0-9]{1,9})[.]([0-9]{1,9})")
+
+
+def log_place(page: str | None) -> tuple[int, int]:
+    """Attempt and number of the line after which a page of a log goes on; raises ``TrackerError``."""
+    found = LOG_PLACE.fullmatch(page or "0.0")
+    if found is None:
+        raise TrackerError(f"{(page or '')[:TEXT]!r} is no page of this list; take the value of `next` as it was given")
+    return int(found[1]), int(found[2])
+
+
+Wanted = TypeVar("Wanted", bound=Query)
+
+
+def read(kind: type[Wanted]) -> Wanted:
+    """The current request's parameters; raises ``Problem`` 400 naming the one that cannot be used."""
+    given = {name: values[0] for name, values in request.args.lists()}
     for name, values in request.args.lists():
-        if name not in names:
-            known = f"this list takes {', '.join(names)}" if names else "this address takes none"
-            raise invalid_query(name[:TEXT], f"unknown parameter {name[:TEXT]!r}; {known}")
+        if name not in kind.__struct_fields__:
+            known = ", ".join(kind.__struct_fields__)
+            raise invalid_query(
+                name[:TEXT],
+                f"unknown parameter {name[:TEXT]!r}; this address takes {known or 'none'}",
+            )
         if len(values) > 1:
             raise invalid_query(name, f"{name} is given {len(values)} times; give it once")
-
-
-def list_query(*names: str) -> ListQuery:
-    """The current request's parameters, of which ``names`` are allowed; raises ``Problem`` 400."""
-    only(*names)
-    return ListQuery(_status(), _text("name"), _text("page"), _limit())
-
-
-def _status() -> str | None:
-    value = request.args.get("status")
-    if value is not None and value not in list(Status):
-        raise invalid_query("status", f"status is {value[:TEXT]!r}; use one of {', '.join(Status)}")
-    return value
-
-
-def _text(name: str) -> str | None:
-    value = request.args.get(name)
-    if value is not None and not 0 < len(value) <= TEXT:
-        raise invalid_query(name, f"{name} has {len(value)} characters; use 1 to {TEXT}")
-    return value
-
-
-def _limit() -> int:
-    value = request.args.get("limit", str(DEFAULT_LIMIT))
-    if not (value.isascii() and value.isdigit() and len(value) < 5 and 1 <= int(value) <= PAGE):
-        raise invalid_query("limit", f"limit is {value[:TEXT]!r}; use a whole number from 1 to {PAGE}")
-    return int(value)
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        pointer, detail = pointer_and_detail(str(error))
+        name = pointer[1:]
+        raise invalid_query(name, f"{name} is {given[name][:TEXT]!r}: {detail[0].lower()}{detail[1:]}") from None

@@ -57,7 +57,7 @@ def _check_host() -> None:
     host = _without_port(request.host).lower()
     if host not in (*LOOPBACK, "[::1]", site().settings.host_and_port[0].lower()):
         detail = f"this server does not answer for the host {host[:200]!r}; use the address it was started with"
-        raise Problem(421, "wrong-host", "Wrong host", detail)
+        raise Problem("wrong-host", detail)
 
 
 def _without_port(host: str) -> str:
@@ -82,7 +82,7 @@ def _check_site() -> None:
 
 
 def _cross_site(reason: str) -> Problem:
-    return Problem(403, "cross-site", "Refused", f"a page of another site may not do this: {reason}")
+    return Problem("cross-site", f"a page of another site may not do this: {reason}")
 
 
 def add_headers(response: Response) -> Response:

@@ -23,7 +23,8 @@ from tracker.doctor import CHECKS, Level
 from tracker.model import EventType, Flag, Status, StepStatus
 from tracker.settings import Settings
 from web.app import create_app
-from web.problems import KINDS
+from web.problems import PROBLEMS
+from web.routes import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -230,11 +231,16 @@ def test_every_route_has_a_row() -> None:
 
 
 def test_every_problem_has_a_row() -> None:
-    """Each kind of problem in the code is in the table of errors, and each row is in the code."""
-    source = "".join(path.read_text() for path in (ROOT / "web").glob("*.py"))
-    raised = {kind for _, kind, _ in KINDS.values()} | set(re.findall(r'Problem\(\s*\d+,\s*"([a-z-]+)"', source))
-    rows = re.findall(r"`/problems/([a-z-]+)`", section("http-api.md", "Errors"))
-    assert set(rows) == raised
+    """Each kind of problem is in the table of errors under its status, and each row is in the code."""
+    rows = re.findall(r"^\| (\d+) \| `/problems/([a-z-]+)`", section("http-api.md", "Errors"), re.MULTILINE)
+    assert {kind: int(status) for status, kind in rows} == {kind: status for kind, (status, _) in PROBLEMS.items()}
+
+
+def test_every_parameter_of_a_route_has_a_row() -> None:
+    """What a query may say is described, and what is described is heeded."""
+    rows = first_cells(section("http-api.md", "Lists"))
+    known = {name for route in ROUTES for name in route.query.__struct_fields__}
+    assert rows == known
 
 
 # ---- pages ---------------------------------------------------------------------------------------

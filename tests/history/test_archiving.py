@@ -422,11 +422,11 @@ def test_events_behind_a_cursor_come_in_order_and_only_what_the_feed_can_prove(
     """A cursor is somebody else's word."""
     store.append([started("a"), started("b"), step_event("a", 2), step_event("a", 3)])
     store.append([step_event("a", 4)])
-    changes = history.events("a")
+    changes = history.events("a").items
     before = begun(store, "a")
     assert [change.rev - before for change in changes] == [1, 2, 3, 4]
     for number, change in enumerate(changes, 1):
-        assert history.events("a", change.cursor) == changes[number:]
+        assert history.events("a", change.cursor).items == changes[number:]
     for gone in ("1-1", "9999999999999999999-0"):
         with pytest.raises(EventsGone):
             history.events("a", gone)
@@ -458,7 +458,7 @@ def test_workers_are_those_that_execute_something(store: Store, history: History
     """With what each runs now."""
     store.append([by("p", started("a")), lease("p", "r1")])
     (worker,) = history.workers()
-    assert (worker.about.host, worker.runs) == ("node-1", ["r1"])
+    assert (worker.host, worker.runs) == ("node-1", ["r1"])
 
 
 def test_an_archive_that_cannot_be_read_is_an_error_and_no_empty_history(store: Store, tmp_path: Path) -> None:

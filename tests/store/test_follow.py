@@ -103,9 +103,9 @@ def test_whoever_goes_on_from_any_change_misses_none_and_hears_none_twice(store:
             changes.append(item)
             if item.events[-1].seq == 4:
                 stop.set()
-    assert changes == store.events("a", "0-0", 100)
+    assert changes == store.events("a", "0-0", 100).items
     for number, change in enumerate(changes, 1):
-        assert store.events("a", change.cursor, 100) == changes[number:]
+        assert store.events("a", change.cursor, 100).items == changes[number:]
 
 
 def test_messages_lost_on_the_way_are_read_from_the_feed(store: Store, watch: Callable[..., Watching]) -> None:

@@ -123,13 +123,16 @@ class Watcher:
 
 
 @contextmanager
-def serving(redis_url: str, namespace: str, log: Path, **limits: float) -> Iterator[Server]:
+def serving(
+    redis_url: str, namespace: str, log: Path, more: dict[str, str] | None = None, **limits: float
+) -> Iterator[Server]:
     """The real server on a free port, ended afterwards whatever happened."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")} | {
         "TRACKER_REDIS_URL": redis_url,
         "TRACKER_NAMESPACE": namespace,
         "TRACKER_BIND": "127.0.0.1:0",
     }
+    environment |= more or {}
     command = [
         sys.executable,
         "-W",

@@ -127,6 +127,11 @@ class Archive:
         with self._reader() as reader:
             return stats.outcomes(reader, name, since)
 
+    def names(self, limit: int) -> list[str]:
+        """Of which names runs have ended, those of the last days first."""
+        with self._reader() as reader:
+            return stats.names(reader, limit)
+
     def remove(self, before: float, limit: int = 500) -> int:
         """Remove the oldest top-level operations that ended before ``before`` (UTC seconds), with all below them.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from tracker.archive.codec import NUMBERED_STEPS, Number
 from tracker.archive.merging import runs_of
@@ -220,6 +220,14 @@ def outcomes(reader: Reader, name: str, since: float) -> dict[int, dict[Status, 
         for status in COUNTED:
             counts[status] += getattr(row, status)
     return found
+
+
+def names(reader: Reader, limit: int) -> list[str]:
+    """Of which names runs have ended, those of the last days first."""
+    last = func.max(stats.c.day)
+    query = select(stats.c.name).where(stats.c.namespace == reader.namespace).group_by(stats.c.name)
+    rows = reader.connection.scalars(query.order_by(last.desc(), stats.c.name).limit(limit)).all()
+    return [reader.text_of(number) for number in rows]
 
 
 def forget(connection: Connection, namespace: int, before: float) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from tracker.celery.schema import validate
 from tracker.clock import now
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
+from tracker.history.batches import queued_children
 from tracker.ids import new_id
 from tracker.limits import BATCH_LIMIT
 from tracker.model import Error, Parts, QueuePart, Status, Verdict
@@ -35,23 +36,27 @@ class Queueing:
         self._settings = settings
         self._store = store
 
-    def submit(self, job: str, args: dict[str, Any], labels: dict[str, str]) -> str:
-        """Queue one operation; returns its id.
+    def submit(self, job: str, args: dict[str, Any], labels: dict[str, str], id: str = "") -> str:
+        """Queue one operation; returns its id, which is ``id`` if one is given.
 
-        Raises ``UnknownJob``, ``NoWorker``, ``InvalidArguments``, ``StoreUnavailable``, ``BrokerUnavailable``.
+        Under an id that is queued already nothing is sent again. Raises ``UnknownJob``, ``NoWorker``,
+        ``InvalidArguments``, ``StoreUnavailable``, ``BrokerUnavailable``.
         """
         info = self._job(job)
         validate(info.schema, args, "/args")
         shown = value(args)
         title = _title(info.name, shown)
         part = QueuePart(info.name, now(), title=title, queue=info.queue, args=shown, labels=safe_labels(labels))
-        operation = Parts(new_id(), queue=part)
-        self._store.append([QueueItem(operation.id, part)])
-        self._send(operation, info.name, args)
+        operation = Parts(id or new_id(), queue=part)
+        (answer,) = self._store.append([QueueItem(operation.id, part)])
+        if answer.kind == "stored":
+            self._send(operation, info.name, args)
         return operation.id
 
-    def batch(self, job: str, items: list[dict[str, Any]], labels: dict[str, str], title: str = "") -> str:
-        """Queue one operation per item, as children of a batch; returns the batch's id.
+    def batch(
+        self, job: str, items: list[dict[str, Any]], labels: dict[str, str], title: str = "", id: str = ""
+    ) -> str:
+        """Queue one operation per item, as children of a batch; returns the batch's id, which is ``id`` if given.
 
         All children are stored, as queued, before the batch's dispatch is sent. Raises as ``submit``.
         """
@@ -59,7 +64,7 @@ class Queueing:
         _check_items(info, items)
         title = line(title or f"{info.name}: {len(items)} operations")
         part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=safe_labels(labels), batch=True)
-        batch = new_id()
+        batch = id or new_id()
         self._store.append([QueueItem(batch, part)])
         children = [_child(part, batch, index, value(args)) for index, args in enumerate(items, 1)]
         self._append([*children, Seal(batch, len(items))])
@@ -67,6 +72,18 @@ class Queueing:
         dispatched = {"batch": batch, "hidden": hidden}
         self._send(Parts(batch, queue=part), DISPATCH, dispatched, [child.operation for child in children])
         return batch
+
+    def give_up(self, id: str, why: str) -> bool:
+        """Cancel an operation that waits and has not begun, with what is below it; ``False`` if it has.
+
+        A message that is on its way to a worker all the same will find it so, and do nothing.
+        """
+        verdict = Verdict(Status.CANCELLED, now(), "sender", reason=why)
+        (answer,) = self._store.append([VerdictItem(id, Status.QUEUED, verdict)])
+        if answer.kind != "stored":
+            return False
+        self._append([VerdictItem(child.id, Status.QUEUED, verdict) for child in queued_children(self._store, id)])
+        return True
 
     def _job(self, name: str) -> JobInfo:
         jobs = {info.name: info for info in self._store.jobs()}

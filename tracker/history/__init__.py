@@ -10,15 +10,23 @@ import msgspec
 from tracker.archive import Archive, StepDurations, runs_of
 from tracker.compose import as_of, compose
 from tracker.errors import NotFound, TrackerError
+from tracker.history import workers
 from tracker.history.reads import Reads
+from tracker.history.search import Search
+from tracker.history.summaries import Summary, summary
+from tracker.history.workers import WorkerInfo
 from tracker.model import LogLine, Operation, Status
 from tracker.settings import Settings
-from tracker.store import Change, JobInfo, LeaseInfo, Page, Store
+from tracker.store import Changes, JobInfo, Page, Store
 
-__all__ = ["History", "OperationPage", "Stats"]
+__all__ = ["History", "OperationPage", "Search", "Stats", "Summary", "WorkerInfo"]
 
 PREFIX_SCAN = 1_000
 """How many of the newest operations are searched for an id's prefix."""
+
+
+NAMES = 50
+"""Names of which summaries are given at once: those that ran last."""
 
 
 class Stats(msgspec.Struct):
@@ -76,7 +84,11 @@ class History:
         self.operation(id)
         return self._reads.logs(id)
 
-    def events(self, id: str, after: str = "0-0", limit: int = 500) -> list[Change]:
+    def cursor(self) -> str:
+        """Where the feed ends now."""
+        return self._store.cursor()
+
+    def events(self, id: str, after: str = "0-0", limit: int = 500) -> Changes:
         """Changes of an operation behind the cursor ``after``, as far as the feed still holds them.
 
         Raises ``NotFound``, and ``EventsGone`` if it no longer holds all of them.
@@ -85,10 +97,17 @@ class History:
         return self._store.events(id, after, limit)
 
     def operations(
-        self, *, status: str | None = None, name: str | None = None, page: str | None = None, limit: int = 50
+        self,
+        *,
+        status: str | None = None,
+        name: str | None = None,
+        search: Search | None = None,
+        page: str | None = None,
+        limit: int = 50,
     ) -> OperationPage:
-        """Top-level operations, newest first."""
-        return _composed(self._reads.operations(page=page, limit=limit, status=status, name=name))
+        """Top-level operations, newest first; with ``search``, of those that it fits."""
+        found = self._reads.operations(page=page, limit=limit, status=status, name=name, search=search)
+        return _composed(found)
 
     def children(
         self, id: str, *, status: str | None = None, page: str | None = None, limit: int = 50
@@ -123,9 +142,16 @@ class History:
             return Stats(name, {}, {})
         return Stats(name, self._archive.durations(name), self._archive.outcomes(name))
 
-    def workers(self) -> list[LeaseInfo]:
-        """Every process that executes tracked runs now, with its last sign of life, the longest silent first."""
-        return self._store.leases()
+    def workers(self) -> list[WorkerInfo]:
+        """The workers that wait for jobs, and every process that executes tracked runs, with its last sign of life."""
+        return workers.found(self._store)
+
+    def summaries(self, name: str | None = None) -> list[Summary]:
+        """How the finished runs of a name ended and how long they took; without one, of those that ran last."""
+        if self._archive is None or not self._archive.exists:
+            return []
+        names = [name] if name is not None else self._archive.names(NAMES)
+        return [summary(name, self._archive.outcomes(name), self._archive.durations(name)) for name in names]
 
     def jobs(self) -> list[JobInfo]:
         """Every published job with the number of live workers that run it."""

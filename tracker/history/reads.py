@@ -13,14 +13,12 @@ from typing import TypeVar
 
 from tracker.archive import Archive, merged
 from tracker.errors import ArchiveUnavailable
+from tracker.history.search import Place, Search
 from tracker.ids import ID
 from tracker.model import LogLine, Parts
 from tracker.record import Record
 from tracker.store import Page, Store
-from tracker.store.snapshot import position, taken_apart
-
-Place = tuple[float, str]
-"""Score and id."""
+from tracker.store.snapshot import SCAN_LIMIT, WINDOW, position, taken_apart
 
 Found = TypeVar("Found")
 
@@ -61,14 +59,36 @@ class Reads:
         return [found[place] for place in sorted(found)]
 
     def operations(
-        self, *, page: str | None = None, limit: int = 50, status: str | None = None, name: str | None = None
+        self,
+        *,
+        page: str | None = None,
+        limit: int = 50,
+        status: str | None = None,
+        name: str | None = None,
+        search: Search | None = None,
     ) -> Page:
         """Top-level operations, newest first, without their steps."""
         after = taken_apart(page)
+        if search is not None:
+            return self._found(search, search.start(after), limit, status, name)
         live = self._store.operations(page=page, limit=limit, status=status, name=name)
         nothing: list[Parts] = []
         kept = self._ask(lambda archive: archive.top_level(after=after, limit=limit, status=status, name=name), nothing)
         return self._joined(live, kept, limit, _by_time, newest_first=True)
+
+    def _found(self, search: Search, after: Place | None, limit: int, status: str | None, name: str | None) -> Page:
+        """A page of what is looked for; the archive has no index for it, so it is looked through as far as Redis is."""
+        page = position((after[1], after[0])) if after else None
+        live = self._store.operations(page=page, limit=limit, status=status, name=name, fits=search.fits)
+        nothing: tuple[list[Parts], Place | None] = [], None
+
+        def look(archive: Archive) -> tuple[list[Parts], Place | None]:
+            return _looked_through(archive, search, after, limit, status, name)
+
+        kept, looked_until = self._ask(look, nothing)
+        found = self._joined(live, kept, limit, _by_time, newest_first=True, until=looked_until)
+        at = taken_apart(found.next)
+        return Page(found.items) if at is not None and search.is_over(at) else found
 
     def children(self, id: str, *, page: str | None = None, limit: int = 50, status: str | None = None) -> Page:
         """Children of an operation in the order they were queued, without their steps."""
@@ -93,12 +113,22 @@ class Reads:
             return nothing
 
     def _joined(
-        self, live: Page, kept: list[Parts], limit: int, place_of: Callable[[Parts], Place], *, newest_first: bool
+        self,
+        live: Page,
+        kept: list[Parts],
+        limit: int,
+        place_of: Callable[[Parts], Place],
+        *,
+        newest_first: bool,
+        until: Place | None = None,
     ) -> Page:
-        """What comes first of both; neither shows what lies behind the point up to which the other one has looked."""
-        if not kept:
+        """What comes first of both; neither shows what lies behind the point up to which the other one has looked.
+
+        ``until`` is how far the archive was looked through, if not to its end nor to the last of a full page.
+        """
+        if not kept and until is None:
             return live
-        edges = [edge for edge in (taken_apart(live.next),) if edge is not None]
+        edges = [edge for edge in (taken_apart(live.next), until) if edge is not None]
         if len(kept) == limit:
             edges.append(place_of(kept[-1]))
         edge = (max if newest_first else min)(edges, default=None)
@@ -112,6 +142,26 @@ class Reads:
         """Those of the archive that are not in Redis as well, where they may stand otherwise by now."""
         here = self._store.leaving.here([(parts.id, "") for parts in kept])
         return [parts for parts, (is_here, _) in zip(kept, here, strict=True) if not is_here]
+
+
+def _looked_through(
+    archive: Archive, search: Search, after: Place | None, limit: int, status: str | None, name: str | None
+) -> tuple[list[Parts], Place | None]:
+    """The next operations that are looked for, and how far was looked if there is more behind that."""
+    found: list[Parts] = []
+    for _ in range(SCAN_LIMIT // WINDOW):
+        some = archive.top_level(after=after, limit=WINDOW, status=status, name=name)
+        for parts in some:
+            after = _by_time(parts)
+            if search.is_over(after):
+                return found, None
+            if search.fits(parts):
+                found.append(parts)
+            if len(found) == limit:
+                return found, after
+        if len(some) < WINDOW:
+            return found, None
+    return found, after
 
 
 def _by_time(parts: Parts) -> Place:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from tracker.model import LogLine, Parts, Status
 from tracker.record import Record
 from tracker.settings import Settings
+from tracker.store.answers import Answers, Claim, InProgress, Kept
 from tracker.store.append import (
     Answer,
     Appender,
@@ -32,13 +33,13 @@ from tracker.store.append import (
 )
 from tracker.store.brief import Brief
 from tracker.store.client import Client
-from tracker.store.follow import Change, Follower, Reset, Tick, changes_after
-from tracker.store.jobs import JobInfo, Jobs
+from tracker.store.follow import Change, Changes, Follower, Reset, Tick, changes_after, feed_last
+from tracker.store.jobs import JobInfo, Jobs, JobWorker
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.leaving import ArchiveInfo, Leaving
 from tracker.store.server import ServerFacts, server_facts, slots
-from tracker.store.snapshot import Page, Snapshot
+from tracker.store.snapshot import Fits, Page, Snapshot
 from tracker.store.trial import trial
 from tracker.store.upkeep import Upkeep, upkeep
 from tracker.store.view import View
@@ -49,10 +50,15 @@ __all__ = [
     "ArchiveInfo",
     "Cancel",
     "Change",
+    "Changes",
+    "Claim",
     "Earlier",
     "Hold",
+    "InProgress",
     "Item",
     "JobInfo",
+    "JobWorker",
+    "Kept",
     "Lease",
     "LeaseInfo",
     "Leave",
@@ -95,6 +101,7 @@ class Store:
         self._leases = Leases(self.client, self.keys)
         self.leaving = Leaving(self.client, self.keys)
         self.brief = Brief(self.client, self.keys)
+        self.answers = Answers(self.client, self.keys)
 
     @classmethod
     def of(cls, settings: Settings) -> Store:
@@ -146,7 +153,10 @@ class Store:
         return first.kind != "ignored"
 
     def status(self, id: str) -> Status | None:
-        """Where an operation stands, in one short read; ``None`` if it is not stored."""
+        """Where an operation stands, in one short read; ``None`` if it is not stored.
+
+        One that must not begin any more is ``cancelled`` also for a while after it has left.
+        """
         return self._snapshot.status(id)
 
     def operation(self, id: str) -> Parts | None:
@@ -170,10 +180,16 @@ class Store:
         return self._snapshot.results(id)
 
     def operations(
-        self, *, page: str | None = None, limit: int = 50, status: str | None = None, name: str | None = None
+        self,
+        *,
+        page: str | None = None,
+        limit: int = 50,
+        status: str | None = None,
+        name: str | None = None,
+        fits: Fits | None = None,
     ) -> Page:
-        """Top-level operations, newest first, without their steps."""
-        return self._snapshot.top_level(page, limit, status, name)
+        """Top-level operations, newest first, without their steps; of those that fit."""
+        return self._snapshot.top_level(page, limit, status, name, fits)
 
     def children(self, id: str, *, page: str | None = None, limit: int = 50, status: str | None = None) -> Page:
         """Children of an operation in the order they were queued, without their steps."""
@@ -187,6 +203,10 @@ class Store:
         """Say that ``worker`` has ended."""
         self._jobs.withdraw(worker)
 
+    def workers(self) -> list[JobWorker]:
+        """Every worker that waits for jobs, with its last sign of life."""
+        return self._jobs.workers()
+
     def jobs(self) -> list[JobInfo]:
         """Every published job with the number of live workers that run it."""
         return self._jobs.all()
@@ -199,7 +219,12 @@ class Store:
         """Every run that has begun and neither ended nor been lost, as far as is known."""
         return self._leases.runs()
 
-    def events(self, id: str, after: str, limit: int) -> list[Change]:
+    def cursor(self) -> str:
+        """Where the feed ends now."""
+        with self.client.answering() as redis:
+            return feed_last(redis, self.keys)
+
+    def events(self, id: str, after: str, limit: int) -> Changes:
         """Changes of an operation behind a cursor; raises ``EventsGone`` if the feed no longer holds all of them."""
         return changes_after(self.client, self.keys, id, after, limit)
 

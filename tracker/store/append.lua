@@ -23,6 +23,7 @@ local SAMPLES = 100 -- Fields looked at for a hash's size. The few that Redis ta
 local LOG_LIMIT = 1000
 local RESULTS_LIMIT = 10000
 local RESULTS_LIFE = 7 * 86400
+local GONE_LIFE = 7 * 86400 -- A message may wait for long.
 local LATE_LIMIT = 10000
 local FIELDS_AT_ONCE = 1000
 local ENTRY_BYTES = 4000
@@ -194,9 +195,15 @@ local function charge(id, key, ended)
   redis.call('INCRBY', PREFIX .. 'bytes', bytes - before)
 end
 
+-- Its message may still be on its way: whoever gets it finds here that it must not begin.
+local function note_gone(id, status)
+  if status == 'cancelled' then redis.call('SET', PREFIX .. 'gone:' .. id, status, 'EX', GONE_LIFE) end
+end
+
 -- What steps have kept stays for a while: whoever runs the operation again may be on a machine without the archive.
 local function forget(id)
   local key = operation_key(id)
+  note_gone(id, redis.call('HGET', key, 'status'))
   forget_live(key)
   charge(id, key, false)
   local keys = {key, children_key(id), log_key(id)}

@@ -68,6 +68,13 @@ class Change(msgspec.Struct, frozen=True):
     hole: bool = False
 
 
+class Changes(msgspec.Struct, frozen=True):
+    """Some changes of one operation; ``cursor`` is where to go on from."""
+
+    items: list[Change]
+    cursor: str
+
+
 class Tick(msgspec.Struct, frozen=True):
     """Nothing was heard for a while; ``stale`` means that Redis does not answer."""
 
@@ -217,12 +224,17 @@ class Follower:
         return (int(rev or 0), int(children or 0))
 
     def _feed_last(self, redis: Any) -> str:
-        last = redis.get(self._keys.feed_last)
-        return str(last.decode()) if last else "0-0"
+        return feed_last(redis, self._keys)
 
 
-def changes_after(client: Client, keys: Keys, operation: str, after: str, limit: int) -> list[Change]:
-    """Changes of one operation behind a cursor, at most about ``limit`` of them, as far as the feed holds them.
+def feed_last(redis: Any, keys: Keys) -> str:
+    """The newest entry of the feed; ``0-0`` if there is none."""
+    last = redis.get(keys.feed_last)
+    return str(last.decode()) if last else "0-0"
+
+
+def changes_after(client: Client, keys: Keys, operation: str, after: str, limit: int) -> Changes:
+    """Changes of one operation behind a cursor, at most ``limit`` of them, as far as the feed holds them.
 
     A cursor is untrusted: of one that the feed cannot prove to be its own, nothing is said. ``0-0`` is the beginning
     of the operation.
@@ -237,13 +249,14 @@ def changes_after(client: Client, keys: Keys, operation: str, after: str, limit:
             raise EventsGone("the feed no longer holds what came after that cursor; read the operation as it is now")
         rest = readable(*begun[0])[int(cursor[2]) :] if cursor[2] and begun else []
         found = [change for change in rest if change.operation == operation]
-        while len(found) < limit and (entries := redis.xrange(keys.feed, f"({entry}", "+", count=FEED_PAGE)):
+        while len(found) <= limit and (entries := redis.xrange(keys.feed, f"({entry}", "+", count=FEED_PAGE)):
             entry = entries[-1][0].decode()
-            changes = (change for read in entries for change in readable(*read))
-            found += [change for change in changes if change.operation == operation]
+            # Looking for the id is much faster than reading what is not wanted.
+            told = (read for read in entries if operation.encode() in read[1].get(b"m", b""))
+            found += [change for read in told for change in readable(*read) if change.operation == operation]
     if from_start and not (found and found[0].fresh):
         raise EventsGone("the feed no longer holds how this operation began; read it as it is now")
-    return found
+    return Changes(found[:limit], found[limit - 1].cursor if len(found) > limit else entry)
 
 
 def readable(entry: bytes, fields: Mapping[bytes, bytes]) -> list[Change]:

@@ -25,6 +25,14 @@ class JobInfo(msgspec.Struct):
     workers: int = 0
 
 
+class JobWorker(msgspec.Struct):
+    """A worker that waits for jobs: its name, ``age`` in seconds since its last sign of life, and the jobs it runs."""
+
+    name: str
+    age: float
+    jobs: list[str]
+
+
 class Jobs:
     """Reads and writes the published jobs of one namespace."""
 
@@ -63,6 +71,22 @@ class Jobs:
         for job in jobs:
             job.workers = sum(job.name.encode() in names for names in running)
         return sorted(jobs, key=lambda job: job.name)
+
+    def workers(self) -> list[JobWorker]:
+        """Every live worker by name."""
+        with self._client.answering() as redis:
+            names = sorted(name.decode() for name in redis.smembers(self._keys.workers))
+            pipe = redis.pipeline(transaction=False)
+            for name in names:
+                pipe.pttl(self._keys.worker_jobs(name))
+                pipe.smembers(self._keys.worker_jobs(name))
+            rows = pipe.execute() if names else []
+        lives = zip(names, rows[::2], rows[1::2], strict=True)
+        return [
+            JobWorker(name, max(0.0, WORKER_LIFE - left / 1000), sorted(job.decode() for job in jobs))
+            for name, left, jobs in lives
+            if left > 0
+        ]
 
     def _running(self, redis: Any) -> list[set[bytes]]:
         """What each live worker runs; workers whose word has run out are forgotten."""

@@ -123,6 +123,18 @@ class Keys:
         """Hash of the results that steps of an operation have kept, by key."""
         return f"{self.prefix}results:{id}"
 
+    def gone(self, id: str) -> str:
+        """Why an operation that has left must not begin, or not come back; it expires."""
+        return f"{self.prefix}gone:{id}"
+
+    def answer(self, name: str) -> str:
+        """What is known of a request that may be repeated; it expires."""
+        return f"{self.prefix}answer:{name}"
+
+    def at_work(self, name: str) -> str:
+        """Token of whoever works on such a request; it expires."""
+        return f"{self.prefix}answer:{name}:at-work"
+
     def channel(self, operation: str | None = None) -> str:
         """Pub/sub channel of the whole namespace, or of one operation and its children."""
         return self.prefix + "events" + (f":{operation}" if operation else "")

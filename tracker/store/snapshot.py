@@ -40,6 +40,9 @@ WINDOW = 500
 Entry = tuple[str, float]
 """An id in an index, with its score."""
 
+Fits = Callable[[Parts], bool]
+"""Whether an operation is one of those that are looked for."""
+
 _queue = msgspec.json.Decoder(QueuePart).decode
 _run = msgspec.json.Decoder(RunPart).decode
 _cancel = msgspec.json.Decoder(CancelRequest).decode
@@ -76,10 +79,15 @@ class Snapshot:
         return record_of(id, fields, [], {})
 
     def status(self, id: str) -> Status | None:
-        """Where an operation stands."""
+        """Where an operation stands, or that it must not begin although it has left."""
         with self._client.answering() as redis:
-            status = redis.hget(self._keys.operation(id), "status")
-        return Status(status.decode()) if status else None
+            pipe = redis.pipeline(transaction=False)
+            pipe.hget(self._keys.operation(id), "status")
+            pipe.exists(self._keys.gone(id))
+            status, is_gone = pipe.execute()
+        if status:
+            return Status(status.decode())
+        return Status.CANCELLED if is_gone else None
 
     def open_children(self, id: str) -> list[str]:
         """The children of an operation that are queued or running."""
@@ -99,11 +107,13 @@ class Snapshot:
             kept = redis.hgetall(self._keys.results(id))
         return {key.decode(): value for key, value in kept.items()}
 
-    def top_level(self, page: str | None, limit: int, status: str | None, name: str | None) -> Page:
+    def top_level(
+        self, page: str | None, limit: int, status: str | None, name: str | None, fits: Fits | None = None
+    ) -> Page:
         """Top-level operations, newest first."""
-        window = WINDOW if status or name else limit
+        window = WINDOW if status or name or fits else limit
         index = self._index(self._keys.index, page, window, newest_first=True)
-        return self._page(index, limit, lambda parts: _fits(parts, status, name))
+        return self._page(index, limit, lambda parts: _fits(parts, status, name) and (fits is None or fits(parts)))
 
     def children(self, id: str, page: str | None, limit: int, status: str | None) -> Page:
         """Children of an operation, in the order they were queued."""
@@ -112,7 +122,7 @@ class Snapshot:
             index = self._members(index, self._keys.children(id, status))
         return self._page(index, limit, lambda _: True)
 
-    def _page(self, index: Iterator[list[Entry]], limit: int, fits: Callable[[Parts], bool]) -> Page:
+    def _page(self, index: Iterator[list[Entry]], limit: int, fits: Fits) -> Page:
         """The first ``limit`` operations of the index that fit.
 
         A page is the score and id after which it goes on: nothing that is added before it moves it.

@@ -1,0 +1,169 @@
+"""What can be read beside operations and lists: searches, logs, changes, workers, statistics, the description."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.docs.test_docs import routes
+from tests.store.making import NOW, blob, by, ended, head, lease, started, step_event
+from tests.web.client import Server
+from tracker.archive import Archive
+from tracker.history import History, Search
+from tracker.model import Error, Event, LogLine, Parts, QueuePart, Status, StepStatus, Worker
+from tracker.record import Record
+from tracker.store import QueueItem, RunBlob, Store
+
+OPERATIONS = "/api/v1/operations"
+
+
+def ids(answer: Any) -> list[str]:
+    return [operation["id"] for operation in answer.json["items"]]
+
+
+def made(id: str, created: float, **fields: Any) -> QueueItem:
+    return QueueItem(id, QueuePart("job", created, title=f"Title of {id}", **fields))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("label=tenant:acme", ["b"]),
+        ("label=tenant:", []),
+        ("label=part:a:b", ["a"]),
+        ("worker=node-3", ["c"]),
+        ("error=ValueError", ["c"]),
+        ("release=1.2", ["c"]),
+        ("step=Step%201", ["d"]),
+        ("q=TITLE%20OF%20A", ["a"]),
+        ("q=job", ["d", "c", "b", "a"]),
+        (f"since={NOW}", ["d", "c", "b"]),
+        (f"until={NOW - 10}", ["a"]),
+        (f"since={NOW - 10}&until={NOW - 10}", ["a"]),
+        (f"since={NOW - 9}&q=title", ["d", "c", "b"]),
+        ("status=error&worker=node-3&name=job", ["c"]),
+        ("status=complete&worker=node-3", []),
+    ],
+)
+def test_a_search_gives_what_fits_all_that_is_given(server: Server, store: Store, query: str, found: list[str]) -> None:
+    """Among operations that differ in one thing each, the right ones are found."""
+    store.append([made("a", NOW - 10, labels={"part": "a:b"}), made("b", NOW, labels={"tenant": "acme"})])
+    failed = head("r1", Status.ERROR, worker=Worker("node-3", 7), error=Error("ValueError", "no"), release="1.2")
+    store.append([made("c", NOW + 1), blob("c", failed)])
+    store.append([made("d", NOW + 2), started("d"), step_event("d", 2)])
+    answer = server.get(f"{OPERATIONS}?{query}")
+    assert (answer.status, ids(answer), answer.json["next"]) == (200, found, None)
+
+
+def test_a_search_looks_into_the_archive_too_and_page_by_page(tmp_path: Path, store: Store) -> None:
+    """What has left Redis is found behind what has not, each once."""
+    archive = Archive(f"sqlite:///{tmp_path}/archive.sqlite3", store.keys.namespace)
+    parts = [QueuePart("job", NOW - number, title="x", labels={"odd": str(number % 2)}) for number in range(1, 8)]
+    archive.write([Record(Parts(f"old{part.created:.0f}", rev=1, queue=part)) for part in parts])
+    store.append([made("new", NOW, labels={"odd": "1"})])
+    history, search = History(store, archive), Search(label=("odd", "1"))
+    found, page = [], None
+    for _ in range(9):
+        answer = history.operations(search=search, page=page, limit=2)
+        found += [operation.id for operation in answer.items]
+        page = answer.next
+        if page is None:
+            break
+    assert found == ["new", *(f"old{NOW - number:.0f}" for number in (1, 3, 5, 7))]
+    late = history.operations(search=Search(label=("odd", "1"), since=NOW - 3), limit=50)
+    assert ([operation.id for operation in late.items], late.next) == (found[:3], None)
+    archive.close()
+
+
+def logged(operation: str, seq: int, *lines: LogLine) -> RunBlob:
+    events = [Event("step.log", operation, NOW, "r1", seq + at, log=line) for at, line in enumerate(lines)]
+    return RunBlob(operation, "r1", events, "", NOW)
+
+
+def test_the_log_of_an_operation_comes_in_pages_and_by_step(server: Server, store: Store) -> None:
+    """Every line once, oldest first; those of a step alone on request."""
+    lines = [LogLine(number, NOW, f"line {number}", step=number % 2) for number in range(1, 6)]
+    store.append([started("a"), logged("a", 2, *lines)])
+    found, page = [], ""
+    for _ in range(3):
+        answer = server.get(f"{OPERATIONS}/a/logs?limit=2{page}").json
+        found += [line["text"] for line in answer["items"]]
+        page = f"&page={answer['next']}"
+    assert (found, answer["next"]) == ([f"line {number}" for number in range(1, 6)], None)
+    of_step = server.get(f"{OPERATIONS}/a/logs?step=1").json
+    assert [line["number"] for line in of_step["items"]] == [1, 3, 5]
+    assert server.get(f"{OPERATIONS}/a/logs?page=x").json["errors"][0]["parameter"] == "page"
+    assert server.get(f"{OPERATIONS}/b/logs").status == 404
+
+
+def test_events_are_read_on_from_a_cursor(server: Server, store: Store) -> None:
+    """Each change once, in order, and from the last cursor on only what is new, however many others were told."""
+    store.append([started("told"), started("b"), step_event("told", 2), step_event("told", 3)])
+    first = server.get(f"{OPERATIONS}/told/events?limit=2").json
+    second = server.get(f"{OPERATIONS}/told/events?after={first['cursor']}").json
+    told = [event["seq"] for change in [*first["items"], *second["items"]] for event in change["events"]]
+    assert told == [1, 2, 3]
+    nothing = server.get(f"{OPERATIONS}/told/events?after={second['cursor']}").json
+    assert nothing == {"items": [], "cursor": second["cursor"]}
+    store.append([started("c"), step_event("told", 4)])
+    (change,) = server.get(f"{OPERATIONS}/told/events?after={nothing['cursor']}").json["items"]
+    assert change["events"][0]["seq"] == 4
+    assert server.get(f"{OPERATIONS}/told/events?after=x").json["errors"][0]["parameter"] == "after"
+
+
+def test_events_that_are_gone_come_with_a_way_to_go_on(server: Server, store: Store) -> None:
+    """410 with the operation as it is, and a cursor behind which nothing is missed."""
+    store.append([started("a"), step_event("a", 2)])
+    gone = server.get(f"{OPERATIONS}/a/events?after=1-1")
+    assert (gone.status, gone.json["type"]) == (410, "/problems/events-gone")
+    assert gone.json["operation"]["steps"][0]["name"] == "Step 1"
+    store.append([step_event("a", 3, status=StepStatus.COMPLETE)])
+    (change,) = server.get(f"{OPERATIONS}/a/events?after={gone.json['cursor']}").json["items"]
+    assert change["events"][0]["step"]["status"] == "complete"
+
+
+def test_workers_show_what_they_run_and_when_they_were_heard(server: Server, store: Store) -> None:
+    """Those that wait for jobs by their queue, those that work by their runs."""
+    store.append([by("p", started("a")), lease("p", "r1")])
+    waiting, working = server.get("/api/v1/workers").json["items"]
+    assert (waiting["name"], waiting["jobs"], waiting["pid"]) == ("alive", ["copy"], None)
+    assert waiting["queues"] == [server.get("/api/v1/jobs").json["items"][0]["queue"]]
+    assert (working["host"], working["pid"], working["runs"]) == ("node-1", 4711, ["r1"])
+    assert 0 <= working["age"] < 20
+    assert 0 <= waiting["age"] < 20
+
+
+def test_statistics_of_a_name_nobody_has_run_are_empty(server: Server) -> None:
+    """Nothing is made up: there is no share of nothing."""
+    answer = server.get("/api/v1/stats?name=nothing")
+    assert answer.status == 200
+    assert all(item["success"] is None and item["steps"] == [] for item in answer.json["items"])
+
+
+def test_statistics_count_runs_and_measure_steps(tmp_path: Path, store: Store) -> None:
+    """By name, with the share of those that succeeded."""
+    archive = Archive(f"sqlite:///{tmp_path}/archive.sqlite3", store.keys.namespace)
+    store.append([started("a"), step_event("a", 2, status=StepStatus.COMPLETE), ended("a", seq=3)])
+    store.append([started("b", "r2"), ended("b", Status.ERROR, "r2")])
+    archive.write(store.leaving.records(["a", "b"]))
+    (summary,) = History(store, archive).summaries()
+    assert (summary.name, summary.complete, summary.error, summary.success) == ("job", 1, 1, 0.5)
+    archive.close()
+
+
+def test_the_description_is_valid_and_names_every_route(server: Server, store: Store) -> None:
+    """Whatever is served as data is described, with the arguments of the jobs that may be queued."""
+    document = server.get("/openapi.json").json
+    described = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    pages = {"GET /", "GET /operations/{id}", "GET /static/{assets}/{name}", "GET /api/v1/ws"}
+    assert described == routes() - pages
+    bodies = document["components"]["schemas"]
+    for schema in bodies.values():
+        Draft202012Validator.check_schema(schema)
+    queueing = bodies["OperationBody.copy"]
+    assert queueing["properties"]["args"]["required"] == ["path"]
+    assert Draft202012Validator(queueing).is_valid({"job": "copy", "args": {"path": "a"}})
+    assert not Draft202012Validator(queueing).is_valid({"job": "copy", "args": {}})

@@ -1,0 +1,88 @@
+"""What was answered to requests that carry a key of their sender's choice, for those that are repeated."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import msgspec
+
+from tracker.store.client import Client
+from tracker.store.keys import Keys
+
+KEPT = 24 * 3600
+"""Seconds for which a request is remembered."""
+
+AT_WORK = 30
+"""Seconds for which nobody else works on a request, if whoever does is heard of no more."""
+
+LET_GO = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+"""Nobody lets go of what another one has taken meanwhile."""
+
+
+class Kept(msgspec.Struct):
+    """What is known of a request: ``status`` 0 while it has no answer yet.
+
+    ``body`` is a digest of what was sent, ``operation`` the id under which something is being queued for it.
+    """
+
+    body: str
+    operation: str = ""
+    status: int = 0
+    location: str = ""
+    answer: str = ""
+
+
+_decode = msgspec.json.Decoder(Kept).decode
+
+
+class InProgress(Exception):
+    """Somebody is at work on the request."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """The right to work on a request, until ``done`` or for ``AT_WORK`` seconds; ``kept`` is what is known of it."""
+
+    name: str
+    kept: Kept
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+class Answers:
+    """The answers of one namespace."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def claim(self, scope: str, key: str, body: bytes) -> Claim:
+        """Begin to work on a request; raises ``InProgress`` while somebody else does.
+
+        What was kept is in the claim: of another body if the key was used for another one. ``done`` ends it.
+        """
+        name = sha256(f"{scope}\0{key}".encode()).hexdigest()
+        claim = Claim(name, Kept(sha256(body).hexdigest()))
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=True)
+            pipe.set(self._keys.at_work(name), claim.token, nx=True, ex=AT_WORK)
+            pipe.get(self._keys.answer(name))
+            is_mine, known = pipe.execute()
+        if not is_mine:
+            raise InProgress
+        if known:
+            claim.kept = _decode(known)
+        return claim
+
+    def keep(self, claim: Claim) -> None:
+        """Remember what is known by now."""
+        with self._client.answering() as redis:
+            redis.set(self._keys.answer(claim.name), msgspec.json.encode(claim.kept), ex=KEPT)
+
+    def done(self, claim: Claim, *, forget: bool = False) -> None:
+        """Let others have it; ``forget`` what is known."""
+        with self._client.answering() as redis:
+            if forget:
+                redis.delete(self._keys.answer(claim.name))
+            redis.eval(LET_GO, 1, self._keys.at_work(claim.name), claim.token)
