@@ -10,7 +10,7 @@ from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import api, health, idempotency, live, pages, problems, security, system
+from web import api, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
 from web.limits import SOCKET_MESSAGE, Limits
 from web.seats import Seats
@@ -36,7 +36,14 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
     problems.install(app)
     idempotency.install(app)
     prefix = app.extensions["tracker"].settings.base_path or None
-    for blueprint in (api.blueprint, system.blueprint, health.blueprint, live.blueprint, pages.blueprint):
+    for blueprint in (
+        api.blueprint,
+        system.blueprint,
+        health.blueprint,
+        live.blueprint,
+        stream.blueprint,
+        pages.blueprint,
+    ):
         app.register_blueprint(blueprint, url_prefix=prefix)
     return app
 

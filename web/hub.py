@@ -54,16 +54,22 @@ class Hub:
                 self._thread = threading.Thread(target=self._run, name="tracker-hub", daemon=True)
                 self._thread.start()
 
-    def subscribe(self, box: Mailbox, topic: str, reason: str = "subscribed again") -> None:
-        """Put the topic's snapshot and all later events into ``box``; the snapshot may come once Redis answers."""
+    def subscribe(self, box: Mailbox, topic: str, reason: str = "subscribed again", cursor: str = "") -> None:
+        """Put the topic's snapshot and all later events into ``box``; the snapshot may come once Redis answers.
+
+        Whoever has seen everything up to a ``cursor`` needs none if nothing has happened since.
+        """
         box.open(topic)
         with self._lock:
             self._readers.setdefault(topic, set()).add(box)
         self.start()
-        if self.following:
-            self._catch_up(box, topic, reason)
-        else:
+        if not self.following:
             self._owed = NO_ANSWER
+        # All that is told from here on is in the box.
+        elif cursor and cursor == self.cursor and not self._owed:
+            box.resume(topic)
+        else:
+            self._catch_up(box, topic, reason)
 
     def unsubscribe(self, box: Mailbox, topic: str) -> None:
         """Put nothing more of the topic into ``box``."""

@@ -18,7 +18,7 @@ from web.messages import FAILED
 from web.problems import RETRY_AFTER, Problem
 from web.queries import Query
 from web.session import Session
-from web.site import site
+from web.site import Site, site
 
 GOODBYE = 1.0
 """Seconds a client has to answer the closing of its connection."""
@@ -38,7 +38,8 @@ def guard() -> None:
             "connect with a WebSocket client, version 13",
             headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
         )
-    _take_seat()
+    take_seat(site())
+    g.has_seat = True
     shim.prepare(request.environ, site().limits.unread)
 
 
@@ -52,20 +53,25 @@ def _is_handshake() -> bool:
     return is_upgrade and len(key) == 16 and headers.get("Sec-WebSocket-Version") == "13"
 
 
-def _take_seat() -> None:
-    if site().hub.stopping.is_set():
+def take_seat(parts: Site) -> None:
+    """Raise ``Problem`` 503 if no more live connections can be served."""
+    if parts.hub.stopping.is_set():
         raise Problem("stopping", headers={"Retry-After": RETRY_AFTER})
-    if not site().seats.take():
-        detail = f"{site().limits.sockets} live connections are open, which is all this server takes"
+    if not parts.seats.take():
+        detail = f"{parts.limits.sockets} live connections are open, which is all this server takes"
         raise Problem("busy", detail, headers={"Retry-After": RETRY_AFTER})
-    g.has_seat = True
+
+
+def leave_seat(parts: Site) -> None:
+    """Give a seat back."""
+    parts.seats.leave()
 
 
 @blueprint.teardown_request
 def give_seat_back(error: BaseException | None) -> None:
     """Runs when the connection has ended, however that came."""
     if g.pop("has_seat", False):
-        site().seats.leave()
+        leave_seat(site())
 
 
 @blueprint.get("/api/v1/ws")

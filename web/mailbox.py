@@ -61,6 +61,10 @@ class TopicBox:
         self.snapshot, self.waits = text, False
         self.reason = reason if self.shown else ""
 
+    def resume(self) -> None:
+        """No snapshot is needed: what waits, and what comes, is all that the client has not seen."""
+        self.waits, self.shown = False, True
+
     def restart(self) -> None:
         """Drop what waits, and hold later events back until the next snapshot."""
         self.waits, self.overflowed = True, False
@@ -114,6 +118,14 @@ class Mailbox:
         """From now on keep the topic's events; they wait for its snapshot."""
         with self._lock:
             self._topics.setdefault(topic, TopicBox()).restart()
+
+    def resume(self, topic: str) -> None:
+        """Let the topic's events go without a snapshot: the client has seen all that was before."""
+        with self._lock:
+            box = self._topics.get(topic)
+            if box is not None:
+                box.resume()
+        self._wake()
 
     def close(self, topic: str) -> None:
         """Forget the topic."""

@@ -73,6 +73,7 @@ class Ask(msgspec.Struct):
 
     type: str
     topic: str = ""
+    cursor: str = ""
 
 
 _encode = msgspec.json.Encoder().encode

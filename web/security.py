@@ -45,7 +45,7 @@ def check() -> None:
     _check_host()
     _check_query()
     if request.method not in ("GET", "HEAD") or _is_upgrade():
-        _check_site()
+        check_site()
 
 
 def _is_upgrade() -> bool:
@@ -71,8 +71,11 @@ def _check_query() -> None:
             raise invalid_query(name, f"`{name}` does not belong into a URL, where logs keep it; send it as a header")
 
 
-def _check_site() -> None:
-    """Browsers say where a request comes from and no page can change that; other programs say nothing."""
+def check_site() -> None:
+    """Raise ``Problem`` 403 for what a page of another site sends.
+
+    Browsers say where a request comes from and no page can change that; other programs say nothing.
+    """
     origin = request.headers.get("Origin")
     own = f"{request.scheme}://{request.host}".lower()
     if origin is not None and origin != own:

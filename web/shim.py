@@ -28,14 +28,11 @@ class DaemonThread(threading.Thread):
 class SharedSocket:
     """A connected socket that several threads may send on; closing is left to the server."""
 
-    def __init__(self, raw: socket.socket, unread: float) -> None:
+    def __init__(self, raw: socket.socket) -> None:
         self._raw = raw
         self._sending = threading.Lock()
         self._second = 0.0
         self._received = 0
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # The kernel gives up on a client that reads nothing, which frees the thread that sends to it.
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread * 1000))
 
     def fileno(self) -> int:
         return self._raw.fileno()
@@ -65,12 +62,20 @@ class SharedSocket:
             self._raw.shutdown(socket.SHUT_RDWR)
 
 
+def limit_unread(environ: dict[str, Any], unread: float) -> None:
+    """Let the kernel give up on a client that reads nothing, which frees the thread that sends to it."""
+    for raw in (environ[key] for key in KEYS if key in environ):
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread * 1000))
+
+
 def prepare(environ: dict[str, Any], unread: float) -> None:
     """Put a ``SharedSocket`` where flask-sock finds the socket.
 
     Compression is not offered: it costs more than it saves here, and small frames could unfold to large ones.
     """
+    limit_unread(environ, unread)
     for key in KEYS:
         if key in environ:
-            environ[key] = SharedSocket(environ[key], unread)
+            environ[key] = SharedSocket(environ[key])
     environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)

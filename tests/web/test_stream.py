@@ -1,0 +1,132 @@
+"""Server-sent events: the same messages as on the WebSocket, over plain HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.store.making import ended, started, step_event
+from tests.support import wait_for
+from tests.web.client import Server, serving
+from tracker.model import StepStatus
+from tracker.store import Store
+
+STREAM = "/api/v1/stream"
+
+
+class Reader:
+    """A client that reads one stream, as an ``EventSource`` does."""
+
+    def __init__(self, answer: http.client.HTTPResponse) -> None:
+        self.answer = answer
+        self.last_id = ""
+        self.retry = 0
+        self.seen: list[dict[str, Any]] = []
+
+    def read(self) -> dict[str, Any] | None:
+        """The next message; ``None`` at the end."""
+        while line := self.answer.readline().decode().rstrip("\n"):
+            field, _, value = line.partition(": ")
+            if field == "id":
+                self.last_id = value
+            elif field == "data":
+                self.seen.append(json.loads(value))
+            else:
+                assert field == "retry"
+                self.retry = int(value)
+            if field == "data":
+                assert self.answer.readline() == b"\n"
+                return self.seen[-1]
+        return self.read() if self.retry and not self.seen else None
+
+    def until(self, type: str, fits: Callable[[dict[str, Any]], object] = lambda message: True) -> dict[str, Any]:
+        while (message := self.read()) is not None:
+            if message["type"] == type and fits(message):
+                return message
+        raise AssertionError(f"the stream ended without a fitting {type}: {self.seen}")
+
+
+@contextmanager
+def streaming(server: Server, topic: str = "operations", **headers: str) -> Iterator[Reader]:
+    connection = http.client.HTTPConnection(server.address, timeout=20)
+    connection.request("GET", f"{STREAM}?topic={topic}", headers={"Accept": "text/event-stream"} | headers)
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("Content-Type")) == (200, "text/event-stream; charset=utf-8")
+    try:
+        yield Reader(answer)
+    finally:
+        connection.close()
+
+
+def test_a_stream_tells_a_snapshot_and_every_change_after_it(server: Server, store: Store) -> None:
+    """Hello, snapshot, events: what a WebSocket would be sent, with the cursor as the id."""
+    store.append([started("op")])
+    with streaming(server, "operation:op") as reader:
+        assert reader.until("hello")["v"] == 1
+        assert reader.retry > 0
+        assert reader.until("snapshot")["operations"][0]["id"] == "op"
+        store.append([step_event("op", 2), step_event("op", 3, status=StepStatus.COMPLETE), ended("op", seq=4)])
+        reader.until("events", lambda m: any(e["operation"]["status"] == "complete" for e in m["events"]))
+        assert reader.last_id == reader.seen[-1]["cursor"]
+        assert reader.until("heartbeat")["cursor"]
+
+
+def test_whoever_comes_back_with_all_there_is_gets_no_snapshot_and_misses_nothing(server: Server, store: Store) -> None:
+    """``Last-Event-ID`` is the cursor; whoever has missed something starts with a snapshot."""
+    store.append([started("op")])
+    with streaming(server) as reader:
+        reader.until("snapshot")
+        store.append([step_event("op", 2)])
+        reader.until("events")
+        last = reader.last_id
+    with streaming(server, **{"Last-Event-ID": last}) as reader:
+        reader.until("heartbeat")
+        assert [message["type"] for message in reader.seen] == ["hello", "heartbeat"]
+        store.append([step_event("op", 3, status=StepStatus.COMPLETE)])
+        reader.until("events")
+    with streaming(server, **{"Last-Event-ID": last}) as reader:
+        assert reader.until("snapshot")["operations"][0]["id"] == "op"
+    with streaming(server, **{"Last-Event-ID": "nonsense"}) as reader:
+        reader.until("snapshot")
+
+
+@pytest.mark.parametrize("topic", ["", "nothing", "operation:", "operation:a%0a", "children:a/b"])
+def test_only_what_can_be_watched_is_streamed(server: Server, topic: str) -> None:
+    """400, naming the parameter."""
+    answer = server.get(f"{STREAM}?topic={topic}")
+    assert (answer.status, answer.json["errors"][0]["parameter"]) == (400, "topic")
+
+
+def test_a_page_of_another_site_gets_no_stream(server: Server) -> None:
+    """It could not read it, but would hold a seat."""
+    assert server.get(STREAM, **{"Sec-Fetch-Site": "cross-site"}).status == 403
+    assert server.get(STREAM, Origin="https://example.org").status == 403
+
+
+def test_streams_and_sockets_share_the_seats(redis_url: str, namespace: str, tmp_path: Path) -> None:
+    """Beyond them the answer says when to come back; a seat is free again when its client has gone."""
+    with serving(redis_url, namespace, tmp_path / "log", sockets=2, threads=8, heartbeat=0.2) as server:
+        with streaming(server) as one, server.watch("operations"):
+            one.until("snapshot")
+            refused = server.get(STREAM)
+            assert (refused.status, refused.json["type"]) == (503, "/problems/busy")
+            assert int(refused.headers["retry-after"]) > 0
+        wait_for(lambda: b'"watching":0' in server.get("/readyz").body or b"watching: 0" in server.get("/readyz").body)
+
+
+def test_a_stopping_server_ends_its_streams(redis_url: str, namespace: str, tmp_path: Path) -> None:
+    """With ``bye``, at once, and in silence."""
+    with serving(redis_url, namespace, tmp_path / "log") as server, streaming(server) as reader:
+        reader.until("snapshot")
+        server.process.send_signal(signal.SIGTERM)
+        assert reader.until("bye")["retry_after"] > 0
+        assert reader.read() is None
+        assert server.stop() < 5
+        assert (server.process.returncode, server.log.read_text()) == (0, "")
