@@ -35,6 +35,7 @@ ONLY_IN = {
     "werkzeug": ("web/",),
     "simple_websocket": ("web/",),
     "gunicorn": ("web/",),
+    "prometheus_client": ("web/",),
     "sqlalchemy": ("tracker/archive/",),
 }
 """Which folders may import a library."""

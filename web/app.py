@@ -13,6 +13,7 @@ from tracker.store import Store
 from web import api, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
 from web.limits import SOCKET_MESSAGE, Limits
+from web.metrics import Metrics
 from web.seats import Seats
 from web.shim import DaemonThread
 from web.site import Site
@@ -54,7 +55,7 @@ def _site(settings: Settings, limits: Limits) -> Site:
             "TRACKER_REDIS_URL is not set; set it, for example to redis://localhost:6379/0, or start `tracker up`"
         )
     store = Store.of(settings)
-    history = History.of(settings, store)
+    history, seats = History.of(settings, store), Seats(limits.sockets)
     return Site(
         settings=settings,
         limits=limits,
@@ -62,7 +63,8 @@ def _site(settings: Settings, limits: Limits) -> Site:
         history=history,
         queueing=Queueing(settings, store),
         hub=Hub(store, history.live),
-        seats=Seats(limits.sockets),
+        seats=seats,
+        metrics=Metrics(history, seats),
         version=__version__,
         assets=pages.assets_of(__version__),
     )

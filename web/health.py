@@ -1,4 +1,4 @@
-"""Is the process alive, and can work be queued and watched?"""
+"""Is the process alive, can work be queued and watched, and how is the system doing?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from tracker.errors import StoreUnavailable
+from web.metrics import MEDIA
 from web.problems import not_ready
 from web.routes import reply, route
 from web.site import site
@@ -53,6 +54,12 @@ def readyz() -> Response:
     if missing:
         raise not_ready(missing, msgspec.structs.asdict(found))
     return reply(found)
+
+
+@route(blueprint, "GET", "/metrics", answer=str, media="text/plain")
+def metrics() -> Response:
+    """Numbers for Prometheus; what it says of Redis and the archive may be some seconds old."""
+    return Response(site().metrics.text(), mimetype=MEDIA)
 
 
 def _workers() -> int | None:

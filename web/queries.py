@@ -11,13 +11,37 @@ from flask import request
 from tracker.errors import TrackerError
 from tracker.history import Search
 from tracker.model import Status
+from tracker.store import CURSOR, PAGE_PATTERN
 from web.bodies import pointer_and_detail
 from web.limits import LARGEST, LATEST, PAGE, TEXT
-from web.problems import invalid_query
+from web.problems import Problem, invalid_query
+
+LOG_PLACE = re.compile("([0-9]{1,9})[.]([0-9]{1,9})")
+"""How the page of a log is written: attempt and number of the line before it."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LATEST)]
-PageToken = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT, description="the value of `next`")]
+PageToken = Annotated[
+    str,
+    # Told here, and checked where it is used, which says more than a decoder could.
+    msgspec.Meta(
+        min_length=1, max_length=TEXT, description="the value of `next`", extra_json_schema={"pattern": PAGE_PATTERN}
+    ),
+]
+LogToken = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=TEXT, description="the value of `next`", extra_json_schema={"pattern": f"^{LOG_PLACE.pattern}$"}
+    ),
+]
+Cursor = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=TEXT,
+        description="the cursor behind which they are",
+        extra_json_schema={"pattern": f"^{CURSOR.pattern}$"},
+    ),
+]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE, description="most items of the page")]
 
 
@@ -77,9 +101,11 @@ class ListQuery(ChildrenQuery, frozen=True):
         return found if found != Search() else None
 
 
-class LogsQuery(PageQuery, frozen=True):
+class LogsQuery(Query, frozen=True):
     """Which lines of an operation."""
 
+    page: LogToken | None = None
+    limit: Limit = 50
     step: (
         Annotated[int, msgspec.Meta(ge=0, le=LARGEST, description="only lines logged under this step; 0: under none")]
         | None
@@ -89,7 +115,7 @@ class LogsQuery(PageQuery, frozen=True):
 class EventsQuery(Query, frozen=True):
     """Which changes of an operation."""
 
-    after: Annotated[str, msgspec.Meta(max_length=TEXT, description="the cursor behind which they are")] = "0-0"
+    after: Cursor = "0-0"
     limit: Limit = 50
 
 
@@ -99,12 +125,9 @@ class StatsQuery(Query, frozen=True):
     name: Annotated[Text, msgspec.Meta(description="only of this name")] | None = None
 
 
-LOG_PLACE = re.compile("([0-9]{1,9})[.]([0-9]{1,9})")
-
-
 def log_place(page: str | None) -> tuple[int, int]:
     """Attempt and number of the line after which a page of a log goes on; raises ``TrackerError``."""
-    found = LOG_PLACE.fullmatch(page or "0.0")
+    found = LOG_PLACE.fullmatch("0.0" if page is None else page)
     if found is None:
         raise TrackerError(f"{(page or '')[:TEXT]!r} is no page of this list; take the value of `next` as it was given")
     return int(found[1]), int(found[2])
@@ -126,8 +149,15 @@ def read(kind: type[Wanted]) -> Wanted:
         if len(values) > 1:
             raise invalid_query(name, f"{name} is given {len(values)} times; give it once")
     try:
-        return msgspec.convert(given, kind, strict=False)
+        found = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         pointer, detail = pointer_and_detail(str(error))
-        name = pointer[1:]
-        raise invalid_query(name, f"{name} is {given[name][:TEXT]!r}: {detail[0].lower()}{detail[1:]}") from None
+        raise _unusable(pointer[1:], given[pointer[1:]], detail) from None
+    for name, value in given.items():
+        if getattr(found, name) is None:  # Else `null` would be as good as not asking.
+            raise _unusable(name, value, "leave it out if it does not matter")
+    return found
+
+
+def _unusable(name: str, value: str, detail: str) -> Problem:
+    return invalid_query(name, f"{name} is {value[:TEXT]!r}: {detail[0].lower()}{detail[1:]}")

@@ -13,6 +13,7 @@ from tracker.settings import Settings
 from tracker.store import Store
 from web.hub import Hub
 from web.limits import Limits
+from web.metrics import Metrics
 from web.seats import Seats
 
 
@@ -28,6 +29,7 @@ class Site:
     hub: Hub
     seats: Seats
     """For the WebSockets that may be open at the same time."""
+    metrics: Metrics
     version: str
     assets: str
     """Path segment of the static files; changes whenever one of them does."""

@@ -161,3 +161,21 @@ def serving(
             process.kill()
             process.wait()
         process.stdout.close()
+
+
+@contextmanager
+def working(environment: dict[str, str], log: Path, app: str) -> Iterator[None]:
+    """A real worker of an app's jobs with two processes, ended afterwards."""
+    start = "from tracker.celery.worker import run; from tracker.settings import Settings; "
+    command = [sys.executable, "-c", f"{start} run(Settings.from_env(), 2, app_path={app!r})"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,9 +13,8 @@ import pytest
 from tests.faults.servers import BreakableServer
 from tests.store.making import go, started
 from tests.support import wait_for
-from tests.web.client import ROOT, Answer, Server, serving
+from tests.web.client import Answer, Server, serving, working
 from tests.web.conftest import messages_in
-from tests.worker.conftest import START
 from tracker.model import Status
 from tracker.store import Kept, Store
 
@@ -129,24 +123,6 @@ def forget_answer(store: Store, operation: str) -> None:
     store.client.redis.set(name, msgspec.json.encode(kept))
 
 
-@contextmanager
-def working(environment: dict[str, str], log: Path) -> Iterator[None]:
-    """A real worker of the jobs in ``tests.worker.app``, ended afterwards."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", START], env=os.environ | environment, cwd=ROOT, stdout=output, stderr=output
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 def test_a_broker_that_hangs_is_answered_soon_and_the_repetition_runs_once(
     redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
@@ -165,7 +141,7 @@ def test_a_broker_that_hangs_is_answered_soon_and_the_repetition_runs_once(
         }
         store = Store(redis_url, namespace)
         with (
-            working(environment, tmp_path / "worker.log"),
+            working(environment, tmp_path / "worker.log", "tests.worker.app:app"),
             serving(redis_url, namespace, tmp_path / "web.log", environment) as server,
         ):
             wait_for(lambda: any(job.workers for job in store.jobs()), 60)

@@ -11,6 +11,7 @@ from tracker.archive import Archive, StepDurations, runs_of
 from tracker.compose import as_of, compose
 from tracker.errors import NotFound, TrackerError
 from tracker.history import workers
+from tracker.history.measures import Measures, measures
 from tracker.history.reads import Reads
 from tracker.history.search import Search
 from tracker.history.summaries import Summary, summary
@@ -19,7 +20,7 @@ from tracker.model import LogLine, Operation, Status
 from tracker.settings import Settings
 from tracker.store import Changes, JobInfo, Page, Store
 
-__all__ = ["History", "OperationPage", "Search", "Stats", "Summary", "WorkerInfo"]
+__all__ = ["History", "Measures", "OperationPage", "Search", "Stats", "Summary", "WorkerInfo"]
 
 PREFIX_SCAN = 1_000
 """How many of the newest operations are searched for an id's prefix."""
@@ -152,6 +153,10 @@ class History:
             return []
         names = [name] if name is not None else self._archive.names(NAMES)
         return [summary(name, self._archive.outcomes(name), self._archive.durations(name)) for name in names]
+
+    def measures(self) -> Measures:
+        """How the namespace is doing, in numbers; reads a bounded part of what is stored."""
+        return measures(self._store)
 
     def jobs(self) -> list[JobInfo]:
         """Every published job with the number of live workers that run it."""

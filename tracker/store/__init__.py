@@ -33,18 +33,20 @@ from tracker.store.append import (
 )
 from tracker.store.brief import Brief
 from tracker.store.client import Client
-from tracker.store.follow import Change, Changes, Follower, Reset, Tick, changes_after, feed_last
+from tracker.store.follow import CURSOR, Change, Changes, Follower, Reset, Tick, changes_after, feed_last
 from tracker.store.jobs import JobInfo, Jobs, JobWorker
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.leaving import ArchiveInfo, Leaving
 from tracker.store.server import ServerFacts, server_facts, slots
-from tracker.store.snapshot import Fits, Page, Snapshot
+from tracker.store.snapshot import PAGE_PATTERN, Fits, Page, Snapshot
 from tracker.store.trial import trial
 from tracker.store.upkeep import Upkeep, upkeep
 from tracker.store.view import View
 
 __all__ = [
+    "CURSOR",
+    "PAGE_PATTERN",
     "About",
     "Answer",
     "ArchiveInfo",

@@ -31,6 +31,9 @@ HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "curren
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 """How a page begins: with the score after which it goes on."""
 
+PAGE_PATTERN = f"^{NUMBER.pattern}~"
+"""What a page looks like."""
+
 SCAN_LIMIT = 5_000
 """Most operations one filtered page looks at, so that a rare filter cannot scan for ever."""
 
@@ -272,8 +275,8 @@ def taken_apart(page: str | None) -> tuple[float, str] | None:
     """Score and id after which a page goes on; raises ``TrackerError`` for what is no page."""
     if page is None:
         return None
-    score, _, id = page.partition("~")
-    if not NUMBER.fullmatch(score):
+    score, tilde, id = page.partition("~")
+    if not (tilde and NUMBER.fullmatch(score)):
         raise TrackerError(f"{page[:200]!r} is no page of this list; take the value of `next` as it was given")
     return float(score), id
 

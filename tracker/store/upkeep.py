@@ -11,6 +11,7 @@ class Upkeep(Value, frozen=True, omit_defaults=False):
     """``recorder``: whether one is active; ``late``: replayed blobs that wait for it; ``dropped``: had no room.
 
     ``bytes`` is what ended operations take here; ``trimmed`` how many were removed, as they were too old or too many.
+    ``oldest`` is how many seconds ago the one ended that has waited longest to leave, 0 if none waits.
     """
 
     recorder: bool
@@ -18,6 +19,7 @@ class Upkeep(Value, frozen=True, omit_defaults=False):
     dropped: int
     bytes: int
     trimmed: int
+    oldest: float = 0.0
 
 
 def upkeep(client: Client, keys: Keys) -> Upkeep:
@@ -29,5 +31,9 @@ def upkeep(client: Client, keys: Keys) -> Upkeep:
         pipe.get(keys.late_dropped)
         pipe.get(keys.bytes)
         pipe.get(keys.trimmed)
-        recorder, late, dropped, taken, trimmed = pipe.execute()
-    return Upkeep(bool(recorder), int(late), int(dropped or 0), int(taken or 0), int(trimmed or 0))
+        pipe.zrange(keys.ended, 0, 0, withscores=True)
+        pipe.time()
+        recorder, late, *numbers, ended, (seconds, micros) = pipe.execute()
+    dropped, taken, trimmed = (int(number or 0) for number in numbers)
+    oldest = max(0.0, seconds + micros / 1e6 - ended[0][1]) if ended else 0.0
+    return Upkeep(bool(recorder), int(late), dropped, taken, trimmed, oldest)
