@@ -6,6 +6,7 @@
     ├── ArchiveUnavailable       the database of finished operations cannot be used
     ├── BrokerUnavailable        the message could not be handed to the broker
     ├── NotFound                 no such operation
+    ├── NotEnded                 the operation still waits or runs, or something below it does
     ├── EventsGone               the feed no longer holds what was asked for
     ├── UnknownJob               no worker has ever published a job of that name
     ├── NoWorker                 the job is known, but no live worker runs it
@@ -47,6 +48,10 @@ class BrokerUnavailable(TrackerError):
 
 class NotFound(TrackerError):
     """There is no operation of that id in this namespace."""
+
+
+class NotEnded(TrackerError):
+    """The operation, or something below it, still waits or runs; end it first."""
 
 
 class EventsGone(TrackerError):

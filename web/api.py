@@ -107,6 +107,13 @@ def operation(id: str) -> Response:
     return reply(site().history.operation(id))
 
 
+@route(blueprint, "DELETE", "/api/v1/operations/<id>", answer=None, status=204, problems=("not-ended", *ONE))
+def erase_operation(id: str) -> Response:
+    """Erase an ended operation with all below it, everywhere and for good; 204."""
+    site().history.erase(id)
+    return Response(status=204)
+
+
 @route(blueprint, "GET", "/api/v1/operations/<id>/attempts", answer=OnePage[Operation], problems=ONE)
 def attempts(id: str) -> Response:
     """The operation as it was at each of its attempts, oldest first."""

@@ -59,11 +59,17 @@ FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<na
 
 
 def read(kind: type[Body]) -> Body:
-    """The request's body as a ``kind``; raises ``Problem`` 400, 413, 415 or 422."""
+    """The request's body as a ``kind``, or what that is by default if there is none and nothing has to be in it.
+
+    Raises ``Problem`` 400, 413, 415 or 422.
+    """
+    data = raw(LIMITS.get(kind, OTHER_BODY))
+    if not data and may_be_empty(kind):
+        return kind()
     if request.mimetype != "application/json":
         raise Problem("not-json", "send the body with the header `Content-Type: application/json`")
     try:
-        body = msgspec.json.decode(raw(LIMITS.get(kind, OTHER_BODY)), type=kind)
+        body = msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise invalid_body(*pointer_and_detail(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -71,6 +77,11 @@ def read(kind: type[Body]) -> Body:
     if isinstance(body, OperationBody | BatchBody):
         check_labels(body.labels)
     return body
+
+
+def may_be_empty(kind: type[msgspec.Struct]) -> bool:
+    """Whether nothing has to be said in such a body."""
+    return not any(field.required for field in msgspec.structs.fields(kind))
 
 
 def raw(limit: int) -> bytes:

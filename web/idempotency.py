@@ -16,7 +16,7 @@ from flask import Flask, Response, g, request
 from tracker.errors import BrokerUnavailable, NotFound, StoreUnavailable
 from tracker.ids import new_id
 from tracker.model import Operation, Status
-from tracker.store import Claim, InProgress, Kept
+from tracker.store import Claim, InProgress, KnownRequest
 from web.bodies import raw
 from web.limits import BATCH_BODY
 from web.problems import Problem
@@ -58,7 +58,7 @@ def _before() -> Response | None:
     return _replayed(claim.kept)
 
 
-def _replayed(kept: Kept) -> Response:
+def _replayed(kept: KnownRequest) -> Response:
     headers = {"Location": kept.location} if kept.location else {}
     return Response(kept.answer, kept.status, headers | {REPLAYED: "true"}, mimetype="application/json")
 

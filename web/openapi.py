@@ -12,6 +12,7 @@ from tracker.history import OperationPage
 from tracker.ids import ID
 from tracker.model import Operation
 from tracker.store import JobInfo
+from web import bodies
 from web.bodies import BatchBody, OperationBody
 from web.idempotency import KEY, KEY_LIMIT
 from web.problems import PROBLEMS, ProblemBody
@@ -122,7 +123,10 @@ class _Description:
         if route.method == "POST":
             found["parameters"].append(KEY_PARAMETER)
         if route.body is not None:
-            found["requestBody"] = {"required": True, "content": {JSON: {"schema": self._known[route.body]}}}
+            found["requestBody"] = {
+                "required": not bodies.may_be_empty(route.body),
+                "content": {JSON: {"schema": self._known[route.body]}},
+            }
         return found
 
     def _in_path(self, route: Route) -> list[Schema]:
@@ -137,20 +141,18 @@ class _Description:
         return [_parameter(name, schema) for name, schema in properties.items()]
 
     def _answer(self, route: Route) -> Schema:
-        content = {"schema": self._known.get(route.answer, {"type": "string"})}
-        return {
-            "description": "as asked for",
-            "headers": _headers(*route.headers),
-            "content": {route.media: content},
-            "links": self._links(route),
-        }
+        found = {"description": "as asked for", "headers": _headers(*route.headers), "links": self._links(route)}
+        if route.answer is not None:
+            found["content"] = {route.media: {"schema": self._known.get(route.answer, {"type": "string"})}}
+        return found
 
     def _links(self, route: Route) -> Schema:
         """From an answer with an operation to all that can be asked of it."""
         if route.answer not in LINKED:
             return {}
         id = LINKED[route.answer]
-        names = [other.view.__name__ for other in self._routes if "{id}" in other.template]
+        read = [other for other in self._routes if "{id}" in other.template and other.method == "GET"]
+        names = [other.view.__name__ for other in read]
         return {name: {"operationId": name, "parameters": {"id": id}} for name in names}
 
 

@@ -16,6 +16,7 @@ from tracker.errors import (
     BrokerUnavailable,
     EventsGone,
     InvalidArguments,
+    NotEnded,
     NotFound,
     NoWorker,
     StoreUnavailable,
@@ -87,6 +88,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "cross-site": (403, "Refused"),
     "not-found": (404, "No such operation"),
     "no-worker": (409, "No worker runs this job"),
+    "not-ended": (409, "The operation has not ended"),
     "idempotency-in-progress": (409, "The first request with this key is still being answered"),
     "events-gone": (410, "These events are gone"),
     "too-large": (413, "The body is too large"),
@@ -108,6 +110,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
 
 KINDS: dict[type[TrackerError], str] = {
     NotFound: "not-found",
+    NotEnded: "not-ended",
     UnknownJob: "unknown-job",
     NoWorker: "no-worker",
     InvalidArguments: "invalid-arguments",

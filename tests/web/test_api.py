@@ -239,3 +239,16 @@ def test_without_redis_the_server_lives_and_says_what_is_missing(tmp_path: Path)
             assert (answer.status, answer.json["title"]) == (503, "Redis does not answer")
             assert int(answer.headers["retry-after"]) > 0
             assert b"hidden" not in answer.body
+
+
+def test_an_ended_operation_can_be_erased(server: Server, store: Store) -> None:
+    """204 and it is gone; one that runs is not touched."""
+    store.append([started("a"), ended("a"), started("b")])
+    answer = server.ask("DELETE", f"{OPERATIONS}/a")
+    assert (answer.status, answer.body) == (204, b"")
+    assert server.get(f"{OPERATIONS}/a").status == 404
+    assert server.ask("DELETE", f"{OPERATIONS}/a").status == 404
+    refused = server.ask("DELETE", f"{OPERATIONS}/b")
+    assert (refused.status, refused.json["type"]) == (409, "/problems/not-ended")
+    assert server.ask("DELETE", f"{OPERATIONS}/b", headers={"Origin": "https://example.org"}).status == 403
+    assert server.get(f"{OPERATIONS}/b").json["status"] == "running"

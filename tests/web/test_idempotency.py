@@ -16,7 +16,7 @@ from tests.support import wait_for
 from tests.web.client import Answer, Server, serving, working
 from tests.web.conftest import messages_in
 from tracker.model import Status
-from tracker.store import Kept, Store
+from tracker.store import KnownRequest, Store
 
 OPERATIONS, BATCHES = "/api/v1/operations", "/api/v1/batches"
 COPY = {"job": "copy", "args": {"path": "a.txt"}}
@@ -118,7 +118,7 @@ def forget_answer(store: Store, operation: str) -> None:
     """As if the web server had been killed between queueing and answering."""
     names = store.client.redis.scan_iter(f"{store.keys.prefix}answer:*")
     (name,) = [name for name in names if operation.encode() in store.client.redis.get(name)]
-    kept = msgspec.json.decode(store.client.redis.get(name), type=Kept)
+    kept = msgspec.json.decode(store.client.redis.get(name), type=KnownRequest)
     kept.status, kept.answer, kept.location = 0, "", ""
     store.client.redis.set(name, msgspec.json.encode(kept))
 

@@ -15,6 +15,7 @@ from tracker.archive import listing, migrations, stats, writing
 from tracker.archive.database import Database
 from tracker.archive.listing import Place
 from tracker.archive.merging import merged, runs_of
+from tracker.archive.packing import pack_id, unpack_id
 from tracker.archive.reading import Reader
 from tracker.archive.stats import StepDurations
 from tracker.archive.tables import meta
@@ -144,6 +145,14 @@ class Archive:
             if not gone:
                 stats.forget(connection, namespace, before)
             return gone
+
+    def below(self, id: str) -> list[str]:
+        """All operations below one, each before those it is below; also if that one itself is not here."""
+        if not ID.fullmatch(id):
+            return []
+        with self._reader() as reader:
+            family = writing.family_of(reader.connection, reader.namespace, -1, pack_id(id))
+            return [unpack_id(key) for key in list(family.values())[:0:-1]]
 
     def erase(self, id: str) -> bool:
         """Remove one operation and all below it, also from the file's free space; whether it was here."""

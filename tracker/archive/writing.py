@@ -118,16 +118,22 @@ def remove(connection: Connection, namespace: int, before: float, limit: int) ->
 
 def remove_family(connection: Connection, namespace: int, op: int, key: bytes) -> int:
     """Remove an operation and all below it; how many were removed."""
-    family, level = {op}, [key]
+    family = family_of(connection, namespace, op, key)
+    _delete(connection, list(family))
+    return len(family)
+
+
+def family_of(connection: Connection, namespace: int, op: int, key: bytes) -> dict[int, bytes]:
+    """Number and packed id of an operation and of all below it, parents first."""
+    family, level = {op: key}, [key]
     while level:
         below: list[tuple[int, bytes]] = []
         for some in chunks(level):
             query = select(_columns.op, _columns.key).where(_columns.namespace == namespace, _columns.parent.in_(some))
             below += [(op, key) for op, key in connection.execute(query) if op not in family]
-        family.update(op for op, _ in below)
+        family |= dict(below)
         level = [key for _, key in below]
-    _delete(connection, list(family))
-    return len(family)
+    return family
 
 
 def find_key(connection: Connection, namespace: int, id: str) -> tuple[int, bytes] | None:

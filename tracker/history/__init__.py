@@ -11,6 +11,7 @@ from tracker.archive import Archive, StepDurations, runs_of
 from tracker.compose import as_of, compose
 from tracker.errors import NotFound, TrackerError
 from tracker.history import workers
+from tracker.history.erasing import erase
 from tracker.history.measures import Measures, measures
 from tracker.history.reads import Reads
 from tracker.history.search import Search
@@ -116,6 +117,16 @@ class History:
         """Children of an operation, in the order they were queued; raises ``NotFound``."""
         self.operation(id)
         return _composed(self._reads.children(id, page=page, limit=limit, status=status))
+
+    def erase(self, id: str) -> None:
+        """Erase an ended operation with all below it, everywhere; nothing of it comes back for a week.
+
+        Raises ``NotFound``, and ``NotEnded`` if it, anything below it, or what it is below has not ended.
+        """
+        parts = self._reads.operation(id)
+        if parts is None:
+            raise self._not_found(id)
+        erase(self._store, self._archive, self._reads, parts)
 
     def find(self, prefix: str) -> str:
         """The id that ``prefix`` stands for: itself, or the one top-level operation whose id begins with it.

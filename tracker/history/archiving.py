@@ -157,7 +157,10 @@ class Archiving:
         for start in range(0, len(items), LEAVING_AT_ONCE):
             some = items[start : start + LEAVING_AT_ONCE]
             answers = self._store.append(some)
-            left |= {item.operation for item, answer in zip(some, answers, strict=True) if answer.kind == "stored"}
+            told = [(item.operation, answer.kind) for item, answer in zip(some, answers, strict=True)]
+            left |= {id for id, kind in told if kind == "stored"}
+            for id in (id for id, kind in told if kind == "duplicate"):
+                self._archive.erase(id)  # It was erased after it had been read, and has just been written.
         self.archived += len(left)
         return left
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from tracker.model import LogLine, Parts, Status
 from tracker.record import Record
 from tracker.settings import Settings
-from tracker.store.answers import Answers, Claim, InProgress, Kept
+from tracker.store.answers import Answers, Claim, InProgress, KnownRequest
 from tracker.store.append import (
     Answer,
     Appender,
     Cancel,
     Earlier,
+    Erase,
     Hold,
     Item,
     Lease,
@@ -55,12 +56,13 @@ __all__ = [
     "Changes",
     "Claim",
     "Earlier",
+    "Erase",
     "Hold",
     "InProgress",
     "Item",
     "JobInfo",
     "JobWorker",
-    "Kept",
+    "KnownRequest",
     "Lease",
     "LeaseInfo",
     "Leave",
@@ -153,6 +155,10 @@ class Store:
                 answers = zip(items, self.append(items), strict=True)
                 parents += [item.operation for item, answer in answers if answer.number]
         return first.kind != "ignored"
+
+    def below(self, id: str) -> list[str]:
+        """All operations below one that are known here, each before those it is below; they may have left."""
+        return self._snapshot.below(id)
 
     def status(self, id: str) -> Status | None:
         """Where an operation stands, in one short read; ``None`` if it is not stored.

@@ -21,7 +21,7 @@ LET_GO = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1
 """Nobody lets go of what another one has taken meanwhile."""
 
 
-class Kept(msgspec.Struct):
+class KnownRequest(msgspec.Struct):
     """What is known of a request: ``status`` 0 while it has no answer yet.
 
     ``body`` is a digest of what was sent, ``operation`` the id under which something is being queued for it.
@@ -34,7 +34,7 @@ class Kept(msgspec.Struct):
     answer: str = ""
 
 
-_decode = msgspec.json.Decoder(Kept).decode
+_decode = msgspec.json.Decoder(KnownRequest).decode
 
 
 class InProgress(Exception):
@@ -46,7 +46,7 @@ class Claim:
     """The right to work on a request, until ``done`` or for ``AT_WORK`` seconds; ``kept`` is what is known of it."""
 
     name: str
-    kept: Kept
+    kept: KnownRequest
     token: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
@@ -63,7 +63,7 @@ class Answers:
         What was kept is in the claim: of another body if the key was used for another one. ``done`` ends it.
         """
         name = sha256(f"{scope}\0{key}".encode()).hexdigest()
-        claim = Claim(name, Kept(sha256(body).hexdigest()))
+        claim = Claim(name, KnownRequest(sha256(body).hexdigest()))
         with self._client.answering() as redis:
             pipe = redis.pipeline(transaction=True)
             pipe.set(self._keys.at_work(name), claim.token, nx=True, ex=AT_WORK)

@@ -200,6 +200,8 @@ local function note_gone(id, status)
   if status == 'cancelled' then redis.call('SET', PREFIX .. 'gone:' .. id, status, 'EX', GONE_LIFE) end
 end
 
+local function erased_at(id) return tonumber(redis.call('GET', PREFIX .. 'gone:' .. id) or '') end
+
 -- What steps have kept stays for a while: whoever runs the operation again may be on a machine without the archive.
 local function forget(id)
   local key = operation_key(id)
@@ -518,6 +520,16 @@ local function answer(kind, number, run, asked)
   return asked and {kind, number, {}, {run, asked}} or {kind, number}
 end
 
+-- What was erased stays away: what an earlier process tells of it late counts as known. A later run is another matter.
+local function was_erased(id, created)
+  local at = erased_at(id)
+  if at and tonumber(created) > at then
+    redis.call('UNLINK', PREFIX .. 'gone:' .. id)
+    return false
+  end
+  return at
+end
+
 -- run: operation, run, its process, whether it rebases, resumes, is replayed; first seq, last seq, events, head, its
 --      status, parent, created, the step it is at, index and value of each changed step, log lines, key and value of
 --      each kept result, the whole blob if it is replayed, the name under which it is counted if it need not be kept.
@@ -527,6 +539,7 @@ local function put_run(change)
     lines, results, whole, brief = unpack(change)
   local key = operation_key(id)
   local held = read_run(key, run)
+  if not held.attempt and was_erased(id, created) then return {'duplicate', last} end
   if replay and not held.attempt then return keep_late(whole) end
   if last <= held.known then return answer('duplicate', held.known, run, held.asked) end
   local hole = rebase or replay and first ~= held.known + 1
@@ -749,10 +762,32 @@ local function put_earlier(change)
   return {'stored', attempt}
 end
 
--- leave: operation, its rev, the version of its children's counts; it is in the archive as it was then.
+-- erase: operation that has ended, after all below it; it leaves with everything, and nothing of it comes back for a
+-- while. It may also be in the archive only.
+local function put_erase(change)
+  local _, id = unpack(change)
+  local field = redis.call('HMGET', operation_key(id), 'status', 'parent')
+  local status, parent = field[1], field[2] or ''
+  if status and not ENDED[status] or number_of(id, 'queued') + number_of(id, 'running') > 0 then
+    return {'ignored', 0}
+  end
+  if status then forget(id) end
+  redis.call('UNLINK', results_key(id))
+  redis.call('SET', PREFIX .. 'gone:' .. id, now(), 'EX', GONE_LIFE)
+  if parent ~= '' then
+    -- What became of it is still counted there.
+    redis.call('ZREM', children_key(parent), id)
+    orphan(id, parent, status)
+  end
+  return {'stored', 0}
+end
+
+-- leave: operation, its rev, the version of its children's counts; it is in the archive as it was then. `duplicate` if
+-- it was erased meanwhile.
 local function put_leave(change)
   local _, id, rev, version = unpack(change)
   local field = redis.call('HMGET', operation_key(id), 'rev', 'children_version', 'parent', 'status')
+  if not field[1] and erased_at(id) then return {'duplicate', 0} end
   if field[1] ~= rev or (field[2] or '0') ~= version or not ENDED[field[4]] then return {'ignored', 0} end
   if field[4] == 'complete' then redis.call('UNLINK', results_key(id)) end
   forget(id)
@@ -766,12 +801,12 @@ local function put_trim() return {'stored', trim()} end
 local PUT = {
   run = put_run, queue = put_queue, passed = put_passed, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
   hold = put_hold, lease = put_lease, silence = put_silence, quiet = put_quiet, leave = put_leave, trim = put_trim,
-  earlier = put_earlier,
+  earlier = put_earlier, erase = put_erase,
 }
 local CHANGES = cmsgpack.unpack(ARGV[5])
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What
 -- frees memory must be possible all the same.
-local HOUSEKEEPING = {hold = true, leave = true, trim = true}
+local HOUSEKEEPING = {hold = true, leave = true, trim = true, erase = true}
 if HOUSEKEEPING[CHANGES[1][1]] then
   redis.call('UNLINK', PREFIX .. 'nothing')
 else

@@ -230,7 +230,10 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """An operation leaves Redis, as it was when it was archived; ``ignored`` if it has changed since."""
+    """An operation leaves Redis, as it was when it was archived; ``ignored`` if it has changed since.
+
+    ``duplicate`` if it was erased meanwhile.
+    """
 
     operation: str
     rev: int
@@ -238,6 +241,19 @@ class Leave:
 
     def change(self) -> list[Any]:
         return ["leave", self.operation, str(self.rev), str(self.version)]
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """An ended operation leaves for good, after all below it; ``ignored`` while it, or something below it, is open.
+
+    What is told of it late is not stored any more, as long as that may come.
+    """
+
+    operation: str
+
+    def change(self) -> list[Any]:
+        return ["erase", self.operation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +265,7 @@ class Trim:
 
 
 Told = RunBlob | QueueItem | Passed | VerdictItem | Cancel | Seal
-Item = Told | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim
+Item = Told | Hold | Lease | Silence | Quiet | Earlier | Leave | Erase | Trim
 
 
 @dataclass(frozen=True, slots=True)

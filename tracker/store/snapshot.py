@@ -98,6 +98,19 @@ class Snapshot:
         with self._client.answering() as redis:
             return [child.decode() for key in keys for child in redis.sscan_iter(key, count=WINDOW)]
 
+    def below(self, id: str) -> list[str]:
+        """All operations below one, children before their parents."""
+        found, level = dict.fromkeys([id]), [id]
+        with self._client.answering() as redis:
+            while level:
+                pipe = redis.pipeline(transaction=False)
+                for parent in level:
+                    pipe.zrange(self._keys.children(parent), 0, -1)
+                level = [child.decode() for row in pipe.execute() for child in row]
+                level = [child for child in level if child not in found]
+                found |= dict.fromkeys(level)
+        return list(found)[:0:-1]
+
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first."""
         with self._client.answering() as redis:

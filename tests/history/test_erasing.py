@@ -1,0 +1,152 @@
+"""An erased operation is nowhere any more, and what comes late does not bring it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.history.test_archiving import done, keys_left
+from tests.store.making import batch_of, ended, queued, started
+from tracker.archive import Archive
+from tracker.errors import NotEnded, NotFound
+from tracker.history import History
+from tracker.history.recorder import Recorder
+from tracker.model import Status
+from tracker.record import Record
+from tracker.store import Leave, RunBlob, Store
+
+LONG_AGO = 1_000_000_000.0
+"""Before anything is erased here."""
+
+
+def early(*blobs: RunBlob) -> list[RunBlob]:
+    """As a process tells them that began long ago."""
+    return [replace(blob, created=LONG_AGO) for blob in blobs]
+
+
+def left_of(store: Store, archive: Archive, *ids: str) -> set[str]:
+    """What is still kept of operations, but for the word that they are gone."""
+    here = {name for name in keys_left(store) if not name.startswith("gone:")}
+    return here | set(archive.heads(list(ids)))
+
+
+@pytest.mark.parametrize("place", ["redis", "archive"])
+def test_an_erased_operation_is_nowhere(
+    store: Store, archive: Archive, recorder: Recorder, history: History, place: str
+) -> None:
+    """With its lines, attempts and results, wherever it was."""
+    store.append(done("a", status=Status.ERROR))
+    if place == "archive":
+        recorder.turn()
+    history.erase("a")
+    assert left_of(store, archive, "a") == set()
+    assert history.operations().items == []
+    for again in (history.operation, history.erase, history.logs):
+        with pytest.raises(NotFound):
+            again("a")
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2, 3])
+def test_all_below_it_is_erased_with_it(
+    store: Store, archive: Archive, recorder: Recorder, history: History, moved: int
+) -> None:
+    """However much of a batch has moved to the archive already."""
+    children = batch_of(store, 3)
+    for child in children:
+        store.append([started(child, child, "b"), ended(child, run=child, parent="b")])
+    store.append([queued("below", parent=children[0], index=1), *done("below", children[0])])
+    store.append([started("b", "rb"), ended("b", run="rb")])
+    archive.write(store.leaving.records(["below", *children]))
+    for child in ["below", *children][:moved]:
+        parts = store.operation(child)
+        assert parts is not None
+        store.append([Leave(child, parts.rev, parts.children.version)])
+    history.erase("b")
+    assert left_of(store, archive, "b", "below", *children) == set()
+
+
+def test_what_is_told_late_does_not_bring_it_back(
+    store: Store, archive: Archive, recorder: Recorder, history: History
+) -> None:
+    """Neither by the process itself, nor from the spool of one that is gone."""
+    store.append(early(*done("a")))
+    store.append([replace(blob, replay=True) for blob in early(started("b"))])
+    history.erase("a")
+    kinds = {answer.kind for answer in store.append(early(started("a", "r2"), *done("a", run="r3")))}
+    assert kinds == {"duplicate"}
+    (answer,) = store.append([replace(blob, replay=True) for blob in early(started("a", "r4"))])
+    assert answer.kind == "duplicate"
+    recorder.turn()
+    assert archive.heads(["a"]) == {}
+    assert store.operation("a") is None
+
+
+def test_a_replay_that_waited_for_the_recorder_does_not_either(
+    store: Store, archive: Archive, recorder: Recorder, history: History
+) -> None:
+    """It was there before the operation was erased."""
+    store.append(early(*done("a")))
+    store.append([replace(blob, replay=True) for blob in early(started("a", "r2"))])
+    history.erase("a")
+    recorder.turn()
+    assert (store.operation("a"), archive.heads(["a"])) == (None, {})
+
+
+def test_a_recorder_in_the_middle_of_it_does_not_either(
+    store: Store, archive: Archive, recorder: Recorder, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the operation, which is then erased, and writes what it has read."""
+    store.append(early(*done("a")))
+    write = archive.write
+
+    def erased_before(records: list[Record]) -> None:
+        if any(record.parts.id == "a" for record in records) and store.operation("a") is not None:
+            history.erase("a")
+        write(records)
+
+    monkeypatch.setattr(archive, "write", erased_before)
+    recorder.turn()
+    assert left_of(store, archive, "a") == set()
+
+
+def test_a_later_run_of_the_same_name_is_another_matter(store: Store, recorder: Recorder, history: History) -> None:
+    """Whoever chooses ids may use one again."""
+    store.append(early(*done("nightly")))
+    history.erase("nightly")
+    store.append(done("nightly", status=Status.ERROR, run="r2"))
+    assert history.operation("nightly").status == "error"
+    recorder.turn()
+    assert history.operation("nightly").status == "error"
+
+
+def test_an_erased_job_that_waited_never_begins(store: Store, history: History) -> None:
+    """Its message may still be on its way."""
+    store.append([queued("a")])
+    store.cancel("a", "ada")
+    history.erase("a")
+    assert store.status("a") is Status.CANCELLED
+
+
+def test_what_has_not_ended_is_not_erased(store: Store, history: History) -> None:
+    """Nor anything of it: neither what runs, nor what something runs below of, nor a part of what goes on."""
+    store.append([started("a"), queued("q")])
+    children = batch_of(store, 2)
+    store.append([started(children[0], "c1", "b"), ended(children[0], run="c1", parent="b")])
+    store.append([started("p", "rp"), started("below", "rb", "p"), ended("p", run="rp")])
+    for id in ("a", "q", "b", children[0], "p"):
+        with pytest.raises(NotEnded, match=r"end|cancel"):
+            history.erase(id)
+        assert history.operation(id).id == id
+    assert len(history.children("b").items) == 2
+
+
+def test_counts_of_what_a_child_belonged_to_stay(store: Store, history: History) -> None:
+    """They say what happened, not what is kept."""
+    children = batch_of(store, 2)
+    for child in children:
+        store.append([started(child, child, "b"), ended(child, run=child, parent="b")])
+    store.append([started("b", "rb"), ended("b", run="rb")])
+    history.erase(children[0])
+    assert [child.id for child in history.children("b").items] == [children[1]]
+    assert history.operation("b").children.total == 2
