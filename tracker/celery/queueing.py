@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from tracker.celery.schema import validate
-from tracker.clock import now
+from tracker.clock import elapsed, now
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
 from tracker.history.batches import queued_children
 from tracker.ids import new_id
@@ -25,6 +25,9 @@ from tracker.store import Item, JobInfo, QueueItem, Seal, Store, VerdictItem
 DISPATCH = "tracker.dispatch"
 """Name of the task that sends a batch's children."""
 
+JOBS_HOLD = 1.0
+"""Seconds for which a job that had a live worker counts as having one: whoever queues much asks once for all."""
+
 STORED_AT_ONCE = 200
 """Children stored in one call."""
 
@@ -35,6 +38,8 @@ class Queueing:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._jobs: dict[str, JobInfo] = {}
+        self._read = 0.0
 
     def submit(self, job: str, args: dict[str, Any], labels: dict[str, str], id: str = "") -> str:
         """Queue one operation; returns its id, which is ``id`` if one is given.
@@ -86,10 +91,12 @@ class Queueing:
         return True
 
     def _job(self, name: str) -> JobInfo:
-        jobs = {info.name: info for info in self._store.jobs()}
-        info = jobs.get(name)
+        info = self._jobs.get(name)
+        if info is None or not info.workers or elapsed() - self._read > JOBS_HOLD:
+            self._jobs, self._read = {info.name: info for info in self._store.jobs()}, elapsed()
+            info = self._jobs.get(name)
         if info is None:
-            known = ", ".join(sorted(jobs)) or "none, as no worker has started yet"
+            known = ", ".join(sorted(self._jobs)) or "none, as no worker has started yet"
             raise UnknownJob(f"there is no job {name[:200]!r}; published jobs: {known}")
         if not info.workers:
             raise NoWorker(f"no live worker runs {name!r}; start one with `tracker worker`")
