@@ -32,6 +32,7 @@ from tracker.store import (
     Answer,
     Cancel,
     Earlier,
+    Erase,
     Hold,
     Item,
     Leave,
@@ -343,9 +344,10 @@ def touch_everything(store: Store) -> None:
     store.client.redis.zadd(store.keys.prefix + "ended", {"b": 1})
     assert store.append([Trim()]) == [Answer("stored", 3)]
     store.append([started("left"), ended("left")])
-    store.append([leave(store, "left")])
+    store.append([leave(store, "left"), started("erased", parent="b"), ended("erased", parent="b"), Erase("erased")])
+    store.append([replace(started("erased"), created=1.0)])
     used = (whole("x", 1), queued("x"), Seal("x", 1), Hold("x", 1), Trim(), lease("x"), silence, Leave("x", 1, 0))
-    kinds = {type(item) for item in used} | {VerdictItem, Earlier, Quiet, Cancel}
+    kinds = {type(item) for item in used} | {VerdictItem, Earlier, Quiet, Cancel, Erase}
     assert kinds == set(get_args(Item)), "a new kind of item belongs in here, too"
 
 
