@@ -26,8 +26,8 @@ def early(*blobs: RunBlob) -> list[RunBlob]:
 
 
 def left_of(store: Store, archive: Archive, *ids: str) -> set[str]:
-    """What is still kept of operations, but for the word that they are gone."""
-    here = {name for name in keys_left(store) if not name.startswith("gone:")}
+    """What is still kept of operations, but for the word that they must not come back."""
+    here = {name for name in keys_left(store) if not name.startswith("barred:")}
     return here | set(archive.heads(list(ids)))
 
 

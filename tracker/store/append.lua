@@ -23,7 +23,7 @@ local SAMPLES = 100 -- Fields looked at for a hash's size. The few that Redis ta
 local LOG_LIMIT = 1000
 local RESULTS_LIMIT = 10000
 local RESULTS_LIFE = 7 * 86400
-local GONE_LIFE = 7 * 86400 -- A message may wait for long.
+local BARRED_LIFE = 7 * 86400 -- A message may wait for long.
 local LATE_LIMIT = 10000
 local FIELDS_AT_ONCE = 1000
 local ENTRY_BYTES = 4000
@@ -55,6 +55,7 @@ local function children_key(id) return PREFIX .. 'children:' .. id end
 local function log_key(id) return PREFIX .. 'log:' .. id end
 local function results_key(id) return PREFIX .. 'results:' .. id end
 local function lease_key(process) return PREFIX .. 'lease:' .. process end
+local function barred_key(id) return PREFIX .. 'barred:' .. id end
 local function judged_key(process) return PREFIX .. 'judged:' .. process end
 
 -- An operation may come back after it has left, or after this Redis has lost it: its revs go on growing all the same.
@@ -196,16 +197,16 @@ local function charge(id, key, ended)
 end
 
 -- Its message may still be on its way: whoever gets it finds here that it must not begin.
-local function note_gone(id, status)
-  if status == 'cancelled' then redis.call('SET', PREFIX .. 'gone:' .. id, status, 'EX', GONE_LIFE) end
+local function bar(id, status)
+  if status == 'cancelled' then redis.call('SET', barred_key(id), status, 'EX', BARRED_LIFE) end
 end
 
-local function erased_at(id) return tonumber(redis.call('GET', PREFIX .. 'gone:' .. id) or '') end
+local function erased_at(id) return tonumber(redis.call('GET', barred_key(id)) or '') end
 
 -- What steps have kept stays for a while: whoever runs the operation again may be on a machine without the archive.
 local function forget(id)
   local key = operation_key(id)
-  note_gone(id, redis.call('HGET', key, 'status'))
+  bar(id, redis.call('HGET', key, 'status'))
   forget_live(key)
   charge(id, key, false)
   local keys = {key, children_key(id), log_key(id)}
@@ -524,7 +525,7 @@ end
 local function was_erased(id, created)
   local at = erased_at(id)
   if at and tonumber(created) > at then
-    redis.call('UNLINK', PREFIX .. 'gone:' .. id)
+    redis.call('UNLINK', barred_key(id))
     return false
   end
   return at
@@ -773,7 +774,7 @@ local function put_erase(change)
   end
   if status then forget(id) end
   redis.call('UNLINK', results_key(id))
-  redis.call('SET', PREFIX .. 'gone:' .. id, now(), 'EX', GONE_LIFE)
+  redis.call('SET', barred_key(id), now(), 'EX', BARRED_LIFE)
   if parent ~= '' then
     -- What became of it is still counted there.
     redis.call('ZREM', children_key(parent), id)

@@ -123,9 +123,9 @@ class Keys:
         """Hash of the results that steps of an operation have kept, by key."""
         return f"{self.prefix}results:{id}"
 
-    def gone(self, id: str) -> str:
-        """Why an operation that has left must not begin, or not come back; it expires."""
-        return f"{self.prefix}gone:{id}"
+    def barred(self, id: str) -> str:
+        """That an operation that has left was cancelled, and must not begin, or when it was erased; it expires."""
+        return f"{self.prefix}barred:{id}"
 
     def answer(self, name: str) -> str:
         """What is known of a request that may be repeated; it expires."""

@@ -86,11 +86,11 @@ class Snapshot:
         with self._client.answering() as redis:
             pipe = redis.pipeline(transaction=False)
             pipe.hget(self._keys.operation(id), "status")
-            pipe.exists(self._keys.gone(id))
-            status, is_gone = pipe.execute()
+            pipe.exists(self._keys.barred(id))
+            status, is_barred = pipe.execute()
         if status:
             return Status(status.decode())
-        return Status.CANCELLED if is_gone else None
+        return Status.CANCELLED if is_barred else None
 
     def open_children(self, id: str) -> list[str]:
         """The children of an operation that are queued or running."""
