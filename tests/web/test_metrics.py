@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.docs.test_docs import first_cells, section
 from tests.store.making import NOW, batch_of, by, ended, lease, queued, started, step_event
 from tests.support import Clock
 from tests.web.client import Server, serving
@@ -91,3 +92,12 @@ def test_without_redis_they_say_so(tmp_path: Path) -> None:
     with serving("redis://127.0.0.1:1/0", "nowhere", tmp_path / "log") as server:
         found = samples(server.get("/metrics").body.decode())
     assert found["tracker_up"] == {(): 0}
+
+
+def test_every_metric_has_a_row(store: Store, archive: Archive) -> None:
+    """What is measured can be looked up, and what is described is measured."""
+    store.append([queued("a"), started("a"), ended("a")])
+    archive.write(store.leaving.records(["a"]))
+    text = Metrics(History(store, archive), Seats(4)).text().decode()
+    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    assert told == first_cells(section("http-api.md", "Metrics"))
