@@ -63,14 +63,17 @@ class Queueing:
     ) -> str:
         """Queue one operation per item, as children of a batch; returns the batch's id, which is ``id`` if given.
 
-        All children are stored, as queued, before the batch's dispatch is sent. Raises as ``submit``.
+        All children are stored, as queued, before the batch's dispatch is sent. Under an id that is queued already
+        nothing is stored or sent again. Raises as ``submit``.
         """
         info = self._job(job)
         _check_items(info, items)
         title = line(title or f"{info.name}: {len(items)} operations")
         part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=safe_labels(labels), batch=True)
         batch = id or new_id()
-        self._store.append([QueueItem(batch, part)])
+        (answer,) = self._store.append([QueueItem(batch, part)])
+        if answer.kind != "stored":
+            return batch
         children = [_child(part, batch, index, value(args)) for index, args in enumerate(items, 1)]
         self._append([*children, Seal(batch, len(items))])
         hidden = {child.operation: args for child, args in zip(children, items, strict=True) if child.part.args != args}
