@@ -94,7 +94,7 @@ class Reader:
     def _attempts(self, op: int, parts: Parts) -> list[Attempt]:
         details = self._details([op])[op]
         query = select(attempts).where(attempts.c.op == op).order_by(attempts.c.number)
-        parent = (parts.queue.parent if parts.queue else parts.run.parent) if parts.run else ""
+        parent = parts.queue.parent if parts.queue else parts.run.parent if parts.run else ""
         book = Book(text_of=self.text_of, queue=parts.queue, parent=parent)
         return [take_attempt(row.number, row, book, details) for row in self.connection.execute(query)]
 

@@ -37,6 +37,7 @@ from tracker.store.jobs import JobInfo, Jobs
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.leaving import ArchiveInfo, Leaving
+from tracker.store.returning import Back, Below, Kept, QueueAgain
 from tracker.store.server import ServerFacts, server_facts, slots
 from tracker.store.snapshot import Page, Snapshot
 from tracker.store.trial import trial
@@ -47,18 +48,22 @@ __all__ = [
     "About",
     "Answer",
     "ArchiveInfo",
+    "Back",
+    "Below",
     "Cancel",
     "Change",
     "Earlier",
     "Hold",
     "Item",
     "JobInfo",
+    "Kept",
     "Lease",
     "LeaseInfo",
     "Leave",
     "LiveRun",
     "Page",
     "Passed",
+    "QueueAgain",
     "QueueItem",
     "Quiet",
     "Reset",
@@ -148,6 +153,10 @@ class Store:
     def status(self, id: str) -> Status | None:
         """Where an operation stands, in one short read; ``None`` if it is not stored."""
         return self._snapshot.status(id)
+
+    def waits(self, id: str) -> tuple[Status | None, str]:
+        """Where an operation stands, and the id of the message it is to run again by; empty if it is not."""
+        return self._snapshot.waits(id)
 
     def operation(self, id: str) -> Parts | None:
         """One operation with its steps, ``None`` if it is not stored."""

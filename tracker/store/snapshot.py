@@ -81,6 +81,12 @@ class Snapshot:
             status = redis.hget(self._keys.operation(id), "status")
         return Status(status.decode()) if status else None
 
+    def waits(self, id: str) -> tuple[Status | None, str]:
+        """Where an operation stands, and the id of the message it is to run again by."""
+        with self._client.answering() as redis:
+            status, message = redis.hmget(self._keys.operation(id), "status", "message")
+        return Status(status.decode()) if status else None, _text(message)
+
     def open_children(self, id: str) -> list[str]:
         """The children of an operation that are queued or running."""
         keys = [self._keys.children(id, status) for status in (Status.QUEUED, Status.RUNNING)]
