@@ -176,9 +176,8 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
         cancel=draw(st.none() | requests),
     )
     results = draw(st.dictionaries(texts, st.binary(max_size=20), max_size=2))
-    return Record(
-        parts, attempts if waits else attempts[:-1], draw(line_lists([0, *(run.number for run in attempts)])), results
-    )
+    lines = draw(line_lists([0, *(run.number for run in attempts)]))
+    return Record(parts, attempts if waits else attempts[:-1], lines, results)
 
 
 @st.composite

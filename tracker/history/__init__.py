@@ -11,7 +11,9 @@ from tracker.archive import Archive, StepDurations, runs_of
 from tracker.compose import as_of, compose
 from tracker.errors import NotFound, TrackerError
 from tracker.history.reads import Reads
+from tracker.history.restoring import Restoring
 from tracker.model import LogLine, Operation, Status
+from tracker.record import Record
 from tracker.settings import Settings
 from tracker.store import Change, JobInfo, LeaseInfo, Page, Store
 
@@ -66,10 +68,24 @@ class History:
 
         The newest is as it is now. Raises ``NotFound``.
         """
-        record = self._reads.runs(id)
-        if record is None:
-            raise self._not_found(id)
+        record = self.record(id)
         return [as_of(record.parts, attempt) for attempt in runs_of(record)]
+
+    def record(self, id: str) -> Record:
+        """The operation with all its runs, as it is kept; without log lines and kept results. Raises ``NotFound``."""
+        found = self._reads.runs(id)
+        if found is None:
+            raise self._not_found(id)
+        return found
+
+    def results(self, id: str) -> dict[str, bytes]:
+        """What steps of an operation have kept for a later attempt, by key."""
+        return self._reads.results(id)
+
+    def bring_back(self, id: str) -> None:
+        """Have an operation in Redis again, with what it is below and what its steps kept, if it has left."""
+        if self._archive is not None and self._archive.exists:
+            Restoring(self._store, self._archive).bring_back(id)
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; raises ``NotFound``."""
