@@ -122,9 +122,9 @@ def test_a_job_whose_store_does_not_answer_runs_and_others_do_not_ask_for_a_whil
     lookout = Lookout(Settings.from_env({"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace}))
     client = lookout._store.client
     client.url = "redis://127.0.0.1:1/0"
-    assert not lookout.was_cancelled("a")
+    assert not lookout.is_off("a", "a")
     client.url, client._redis = redis_url, None
-    assert not lookout.was_cancelled("a")
+    assert not lookout.is_off("a", "a")
     clock.time += ASK_AGAIN_AFTER
-    assert lookout.was_cancelled("a")
+    assert lookout.is_off("a", "a")
     store.client.disconnect()
