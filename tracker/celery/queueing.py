@@ -85,15 +85,22 @@ class Queueing:
         for start in range(0, len(items), STORED_AT_ONCE):
             self._store.append(items[start : start + STORED_AT_ONCE])
 
-    def send(self, operation: Parts, task: str, args: dict[str, Any], children: Sequence[str] = ()) -> None:
+    def send(
+        self,
+        operation: Parts,
+        task: str,
+        args: dict[str, Any],
+        children: Sequence[str] = (),
+        above: Sequence[str] = (),
+    ) -> None:
         """Hand a stored operation to the broker; if that takes nothing, it and its ``children`` count as cancelled.
 
-        Raises ``BrokerUnavailable``.
+        ``above`` are the titles of the operations around it. Raises ``BrokerUnavailable``.
         """
         from kombu.exceptions import KombuError, OperationalError
 
         try:
-            self._sender.send(operation, task, args)
+            self._sender.send(operation, task, args, above)
         except (KombuError, OperationalError, OSError) as error:
             said = line(f"{type(error).__name__}: {error}")
             self._append([_given_up(id, said) for id in (operation.id, *children)])

@@ -89,7 +89,7 @@ class TrackedRequest(Request):
         return bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
 
     def _tell(self, say: Callable[[Store], object]) -> None:
-        """Only while this is the message by which the operation runs: what becomes of an earlier one says nothing of it."""
+        """Only if the operation runs by this message: what becomes of an earlier one says nothing of it."""
         operation, message = self.ticket.operation, str(self.id)
         _tell(lambda store: store.waits(operation)[1] in ("", message) and say(store))
 

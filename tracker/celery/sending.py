@@ -24,9 +24,9 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings, sender=True)
 
-    def send(self, operation: Parts, task: str, args: dict[str, Any]) -> None:
-        """Send an operation's message: ``task`` with ``args`` is its run."""
-        send(self._app, operation, task, args)
+    def send(self, operation: Parts, task: str, args: dict[str, Any], above: Sequence[str] = ()) -> None:
+        """Send an operation's message: ``task`` with ``args`` is its run; ``above`` are the titles around it."""
+        send(self._app, operation, task, args, above)
 
 
 def send(

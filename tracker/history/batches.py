@@ -6,18 +6,27 @@ from collections.abc import Iterator
 
 from tracker.clock import now
 from tracker.compose import compose
+from tracker.history.reads import Reads
 from tracker.model import Error, Parts, Status, Verdict
 from tracker.store import Store, VerdictItem
 
 PAGE = 200
 """Children read, or given up, at once."""
 
+FAILED = (Status.ERROR, Status.CANCELLED, Status.LOST)
+"""What has ended otherwise than complete."""
+
 
 def queued_children(store: Store, batch: str) -> Iterator[Parts]:
     """The children of ``batch`` that are queued, in order."""
+    return all_children(store, batch, Status.QUEUED)
+
+
+def all_children(store: Store | Reads, batch: str, status: Status | None = None) -> Iterator[Parts]:
+    """The children of ``batch`` that are there, or those with one status, in order."""
     page: str | None = None
     while True:
-        found = store.children(batch, page=page, limit=PAGE, status="queued")
+        found = store.children(batch, page=page, limit=PAGE, status=status)
         yield from found.items
         page = found.next
         if page is None:

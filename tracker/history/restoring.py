@@ -5,7 +5,7 @@ Together with what they are below, whose counts go on there. Its other children 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tracker.archive import Archive, Place
 from tracker.compose import status_of
@@ -14,7 +14,7 @@ from tracker.record import Record
 from tracker.store import Back, Below, Kept, Store
 
 AT_ONCE = 100
-"""Children in one call of the store, which does nothing else meanwhile."""
+"""Operations looked at, or children in one call of the store, which does nothing else meanwhile."""
 
 
 class Restoring:
@@ -24,16 +24,20 @@ class Restoring:
         self._store = store
         self._archive = archive
 
-    def bring_back(self, id: str) -> None:
-        """Have an operation in Redis with what its steps kept: as it is there, or else as the archive has it."""
-        parent = _parent(self._store.operation(id) or self._archive.operation(id))
-        if parent:
-            self._bring(parent)
-        self._bring(id)
-        self._bring_results(id)
+    def bring_back(self, ids: Sequence[str]) -> None:
+        """Have operations in Redis with what their steps kept: as they are there, or else as the archive has them."""
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            for id, parts in zip(some, self._store.heads(some), strict=True):
+                parent = _parent(parts or self._archive.operation(id))
+                if parent and self._store.status(parent) is None:
+                    self._bring(parent)
+                if parts is None:
+                    self._bring(id)
+                    self._bring_results(id)
 
     def _bring(self, id: str) -> None:
-        record = self._archive.runs(id) if self._store.status(id) is None else None
+        record = self._archive.runs(id)
         if record is None:
             return
         for some in self._children(record):
