@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Flask
 
 from tracker import __version__
+from tracker.celery.again import Repeating
+from tracker.celery.cancelling import Cancelling
 from tracker.celery.queueing import Queueing
 from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import api, health, live, pages, problems, security
+from web import actions, api, health, live, pages, problems, security
 from web.hub import Hub
 from web.limits import SOCKET_MESSAGE, Limits
 from web.seats import Seats
@@ -35,7 +37,7 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
     security.install(app)
     problems.install(app)
     prefix = app.extensions["tracker"].settings.base_path or None
-    for blueprint in (api.blueprint, health.blueprint, live.blueprint, pages.blueprint):
+    for blueprint in (api.blueprint, actions.blueprint, health.blueprint, live.blueprint, pages.blueprint):
         app.register_blueprint(blueprint, url_prefix=prefix)
     return app
 
@@ -47,12 +49,15 @@ def _site(settings: Settings, limits: Limits) -> Site:
         )
     store = Store.of(settings)
     history = History.of(settings, store)
+    queueing = Queueing(settings, store)
     return Site(
         settings=settings,
         limits=limits,
         store=store,
         history=history,
-        queueing=Queueing(settings, store),
+        queueing=queueing,
+        repeating=Repeating(store, history, queueing),
+        cancelling=Cancelling(settings, store, history),
         hub=Hub(store, history.live),
         seats=Seats(limits.sockets),
         version=__version__,

@@ -35,6 +35,7 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Body = TypeVar("Body", OperationBody, BatchBody)
+Small = TypeVar("Small", bound=msgspec.Struct)
 
 PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
 """Where msgspec says the fault is, as ``$.items[3].path``."""
@@ -45,16 +46,33 @@ FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<na
 
 def read(kind: type[Body], limit: int) -> Body:
     """The request's body as a ``kind``; raises ``Problem`` 400, 413, 415 or 422."""
+    _check_type()
+    body = _decoded(kind, _data(limit))
+    check_labels(body.labels)
+    return body
+
+
+def read_or(usual: Small, limit: int) -> Small:
+    """The request's body as a value of the type of ``usual``, which stands for a request without one."""
+    data = _data(limit)
+    if not data:
+        return usual
+    _check_type()
+    return _decoded(type(usual), data)
+
+
+def _check_type() -> None:
     if request.mimetype != "application/json":
         raise Problem(415, "not-json", "Not JSON", "send the body with the header `Content-Type: application/json`")
+
+
+def _decoded(kind: type[Small], data: bytes) -> Small:
     try:
-        body = msgspec.json.decode(_data(limit), type=kind)
+        return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise invalid_body(*pointer_and_detail(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, "malformed-json", "The body is no JSON", f"{error}"[:TEXT]) from None
-    check_labels(body.labels)
-    return body
 
 
 def _data(limit: int) -> bytes:

@@ -9,6 +9,9 @@ from tracker.limits import NAME_LIMIT
 OPERATION_BODY = 64 * 1024
 """Largest body that queues one operation, in bytes."""
 
+ACTION_BODY = 4 * 1024
+"""Largest body that cancels, resumes or reruns an operation, in bytes."""
+
 BATCH_BODY = 4 * 1024 * 1024
 """Largest body that queues a batch, in bytes."""
 

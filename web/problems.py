@@ -12,8 +12,10 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from tracker.errors import (
+    AlreadyEnded,
     ArchiveUnavailable,
     BrokerUnavailable,
+    CannotRunAgain,
     EventsGone,
     InvalidArguments,
     NotFound,
@@ -73,6 +75,8 @@ KINDS: dict[type[TrackerError], tuple[int, str, str]] = {
     NotFound: (404, "not-found", "No such operation"),
     UnknownJob: (422, "unknown-job", "Unknown job"),
     NoWorker: (409, "no-worker", "No worker runs this job"),
+    CannotRunAgain: (409, "cannot-run-again", "It cannot run again"),
+    AlreadyEnded: (409, "already-ended", "It has ended already"),
     InvalidArguments: (422, "invalid-arguments", "The arguments do not fit the job"),
     BrokerUnavailable: (503, "broker-unavailable", "The broker does not answer"),
     ArchiveUnavailable: (503, "archive-unavailable", "The archive cannot be read"),

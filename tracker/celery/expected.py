@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tracker.model import StepState, Value
+from tracker.model import Operation, StepState, Value
 from tracker.results import release_of
 
 NOTHING = "nothing can be reused, so every step runs"
@@ -23,6 +23,20 @@ class Expected(Value, frozen=True, omit_defaults=False):
     name: str = ""
     reused: int = 0
     children: int = 0
+
+
+class Resumed(Operation):
+    """An operation that was queued again, and what the new attempt is expected to do."""
+
+    expected: Expected | None = None
+
+
+def told(operation: Operation, expected: Expected | None) -> Operation:
+    """``operation`` with what is expected of it, if that is known."""
+    if expected is None:
+        return operation
+    fields = {name: getattr(operation, name) for name in operation.__struct_fields__}
+    return Resumed(**fields, expected=expected)
 
 
 def of_steps(steps: Sequence[StepState], kept: Mapping[str, bytes], release: str) -> Expected:
