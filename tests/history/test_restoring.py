@@ -13,8 +13,8 @@ from tests.store.making import NOW, batch_of, by, queued, started
 from tracker.archive import Archive
 from tracker.history import History, restoring
 from tracker.history.recorder import Recorder
-from tracker.model import Again, Status
-from tracker.store import QueueAgain, Store
+from tracker.model import Again, Error, Status, Verdict
+from tracker.store import QueueAgain, Store, VerdictItem
 
 CANCELLED, COMPLETE, ERROR, QUEUED, RUNNING = (
     Status.CANCELLED, Status.COMPLETE, Status.ERROR, Status.QUEUED, Status.RUNNING,
@@ -137,3 +137,18 @@ def test_what_is_in_redis_or_nowhere_is_left_alone(store: Store, archive: Archiv
     archive.write([])
     assert store.operation("a") == before
     assert store.operation("nothing") is None
+
+
+def test_a_child_that_waits_below_a_batch_whose_dispatch_died_is_not_given_up(
+    store: Store, archive: Archive, recorder: Recorder, history: History
+) -> None:
+    """The dispatch had not sent it, but somebody has since."""
+    first, second = batch_of(store, 2)
+    died = Verdict(Status.LOST, NOW, "worker", run="rb", error=Error("WorkerLostError", "signal 9"))
+    store.append([started("b", "rb"), VerdictItem("b", RUNNING, died)])
+    recorder.turn()
+    assert [history.operation(id).status for id in (first, second)] == [Status.LOST] * 2
+    again(store, history, first)
+    store.client.redis.delete(store.keys.recorder)
+    Recorder(store, archive).turn()
+    assert history.operation(first).status is QUEUED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,9 +17,12 @@ from tests.support import wait_for
 from tests.worker.conftest import System
 from tests.worker.test_cancel import running
 from tests.worker.test_jobs import ended, waiting_messages
-from tracker.celery.again import Repeating
+from tracker.archive import Archive
+from tracker.celery.again import DISPATCH_AGAIN, Repeating
 from tracker.errors import CannotRunAgain, NotFound
-from tracker.model import Operation, Status
+from tracker.history import History, archiving
+from tracker.history.recorder import Recorder
+from tracker.model import Operation, Parts, Status
 
 
 @pytest.fixture
@@ -172,6 +177,35 @@ def test_a_child_runs_again_and_its_batch_is_settled_anew(system: System, repeat
     assert after(system, batch, 1).status is Status.COMPLETE
 
 
+def test_what_has_left_for_the_archive_is_resumed_with_what_it_kept(
+    redis_url: str, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Children with their batch; the worker needs no archive for it."""
+    monkeypatch.setattr(archiving, "QUIET", 0.0)
+    system = System(redis_url, namespace, tmp_path / "log")
+    archive = Archive(f"sqlite:///{tmp_path}/archive.sqlite3", namespace)
+    recorder, history = Recorder(system.store, archive), History(system.store, archive)
+    repeating = Repeating(system.store, history, system.queueing)
+    system.ready()
+    items = [{"file": str(tmp_path / str(number)), "fails": number % 2} for number in range(6)]
+    batch = system.queueing.batch("test.resumes", items, {})
+    assert ended(system, batch).children.error == 3
+    wait_for(lambda: (recorder.turn(), system.store.operation(batch) is None)[1])
+    system.store.client.redis.delete(*system.store.client.redis.keys(f"{system.store.keys.prefix}results:*"))
+    assert repeating.resume(batch, "ada").children == 3
+    found = wait_for(lambda: (found := history.operation(batch)).ended and found, 40)
+    assert (found.status, found.attempt, found.children.complete, found.children.total) == ("complete", 2, 6, 6)
+    assert [done(tmp_path / str(number)) for number in (0, 1)] == [
+        ["Load", "Check", "Write"],
+        ["Load", "Check", "Write", "Write"],
+    ]
+    wait_for(lambda: (recorder.turn(), system.store.operation(batch) is None)[1])
+    assert history.operation(batch).children.complete == 6
+    assert [child.attempt for child in history.children(batch).items] == [1, 2] * 3
+    archive.close()
+    assert system.stop() == 0
+
+
 # ---- batches -------------------------------------------------------------------------------------
 
 
@@ -211,6 +245,44 @@ def test_a_cancelled_batch_is_resumed_and_cancelled_again(system: System, repeat
     wait_for(lambda: waiting_messages(system) == 0, 40)
     settled(system)
     assert system.history.operation(batch).children.cancelled == 200
+
+
+def test_a_batch_whose_second_dispatch_dies_leaves_no_child_queued(system: System, repeating: Repeating) -> None:
+    """What was sent runs to its end, what was queued and not sent is lost; and the batch is resumed once more."""
+    size = 3_000
+    busy = keep_busy(system)
+    batch = system.queueing.batch("test.well", [{"text": "x"}] * size, {})
+    assert system.store.cancel(batch, "ada")
+    repeating.resume(batch, "ada")
+    let_go(system, busy)
+    dispatching = wait_for(lambda: (found := system.history.operation(batch)).step and found.step.current and found)
+    assert dispatching.worker is not None
+    os.kill(dispatching.worker.pid, signal.SIGKILL)
+    wait_for(lambda: system.history.operation(batch).ended)
+    assert system.history.operation(batch).status is Status.LOST
+    wait_for(lambda: not (left := system.history.operation(batch).children).queued + left.running, 60)
+    counts = system.history.operation(batch).children
+    assert counts.total == counts.ended == size
+    assert repeating.resume(batch, "ada").children == counts.failed > 0
+    wait_for(lambda: system.history.operation(batch).ended, 90)
+    found = system.history.operation(batch)
+    assert (found.status, found.children.complete) == (Status.COMPLETE, size)
+
+
+def test_a_second_delivery_of_a_dispatch_queues_nothing_twice(
+    system: System, repeating: Repeating, tmp_path: Path
+) -> None:
+    """Although what the first one queued has failed once more meanwhile."""
+    items = [{"file": str(tmp_path / name), "fails": 9} for name in "ab"]
+    batch = system.queueing.batch("test.resumes", items, {})
+    assert ended(system, batch).status is Status.ERROR
+    repeating.resume(batch, "ada")
+    after(system, batch, 2)
+    queue = system.history.record(batch).parts.queue
+    assert queue is not None
+    system.queueing.send(Parts(batch, queue=queue), DISPATCH_AGAIN, {"batch": batch})
+    assert after(system, batch, 3).status is Status.ERROR
+    assert [child.attempt for child in system.history.children(batch).items] == [2, 2]
 
 
 def test_a_batch_s_children_whose_arguments_are_not_known_stay_as_they_are(

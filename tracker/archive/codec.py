@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -245,12 +246,7 @@ QUEUE_FIELDS = Fields(
     Field("labels", {}, lambda value, book: {book.number_of(k): v for k, v in value.items()}, _take_labels),
     plain("eta"),
     plain("whole", False),
-    Field(
-        "again",
-        None,
-        lambda value, book: row_of(AGAIN_FIELDS, value, book),
-        lambda cell, book: Again(**taken(AGAIN_FIELDS, cell, book)),
-    ),
+    Field("again", None, partial(row_of, AGAIN_FIELDS), lambda cell, book: Again(**taken(AGAIN_FIELDS, cell, book))),
 )
 VERDICT_FIELDS = Fields(
     STATUS,

@@ -16,7 +16,7 @@ from tracker.celery.sending import send
 from tracker.compose import status_of
 from tracker.context import enclosing_run
 from tracker.errors import OperationCancelled, StoreUnavailable
-from tracker.history.batches import FAILED, all_children, give_up
+from tracker.history.batches import FAILED, all_children, give_up, task_of_child
 from tracker.model import Again, Error, Parts, Status
 from tracker.outcome import message_of
 from tracker.step_tracker import StepTracker
@@ -73,7 +73,7 @@ def _to_be_sent(store: Store, batch: str, again: Again) -> Iterator[Parts]:
         if queue is None or not queue.whole:
             continue
         status = status_of(queue, run, child.verdict)
-        task = f"{again.task}.{queue.index}"
+        task = task_of_child(again, queue.index)
         if status in FAILED and (queue.again is None or queue.again.task != task):
             queue = replace(queue, again=replace(again, task=task, run=run.run if run is not None else ""))
             (answer,) = store.append([QueueAgain(child.id, status, queue)])
