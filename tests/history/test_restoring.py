@@ -92,7 +92,7 @@ def test_a_child_brings_its_batch_back_which_is_settled_anew(
     store: Store, recorder: Recorder, history: History, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """With all its counts, although the other children stay in the archive; also in several calls."""
-    monkeypatch.setattr(restoring, "AT_ONCE", 3)
+    monkeypatch.setattr(restoring, "PAGE", 3)
     ids = batch_of(store, size)
     store.append(done("b"))
     for number, id in enumerate(ids):

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from tracker.archive import Archive, Place
 from tracker.compose import status_of
 from tracker.model import Parts, Status
-from tracker.record import Record
 from tracker.store import Back, Below, Kept, Store
 
-AT_ONCE = 100
-"""Operations looked at, or children in one call of the store, which does nothing else meanwhile."""
+PAGE = 100
+"""Operations looked at together, and children whose places are brought in one call of the store."""
+
+AT_ONCE = 20
+"""Operations brought back in one call of the store, which does nothing else meanwhile."""
 
 
 class Restoring:
@@ -26,43 +28,46 @@ class Restoring:
 
     def bring_back(self, ids: Sequence[str]) -> None:
         """Have operations in Redis with what their steps kept: as they are there, or else as the archive has them."""
-        for start in range(0, len(ids), AT_ONCE):
-            some = ids[start : start + AT_ONCE]
-            for id, parts in zip(some, self._store.heads(some), strict=True):
-                parent = _parent(parts or self._archive.operation(id))
-                if parent and self._store.status(parent) is None:
-                    self._bring(parent)
-                if parts is None:
-                    self._bring(id)
-                    self._bring_results(id)
+        for start in range(0, len(ids), PAGE):
+            some = ids[start : start + PAGE]
+            here = [parts for parts in self._store.heads(some) if parts is not None]
+            away = self._away(some)
+            self._bring(self._away(sorted({_parent(parts) for parts in [*here, *away]} - {""})))
+            self._bring(away)
+            self._bring_results([parts.id for parts in away])
 
-    def _bring(self, id: str) -> None:
-        record = self._archive.runs(id)
-        if record is None:
-            return
-        for some in self._children(record):
-            self._store.append([Below(id, [(child.id, _position(child), _status(child)) for child in some])])
-        self._store.append([Back(record.parts, record.parts.attempt)])
+    def _away(self, ids: Sequence[str]) -> list[Parts]:
+        """Those of the operations that only the archive has."""
+        found = zip(ids, self._store.heads(ids), strict=True)
+        return list(self._archive.whole([id for id, parts in found if parts is None]).values())
 
-    def _children(self, record: Record) -> Iterator[list[Parts]]:
+    def _bring(self, away: Sequence[Parts]) -> None:
+        """Operations, each after the places of its children."""
+        for parts in away:
+            for some in self._children(parts):
+                children = [(child.id, _position(child), _status(child)) for child in some]
+                self._store.append([Below(parts.id, children)])
+        for start in range(0, len(away), AT_ONCE):
+            self._store.append([Back(parts, parts.attempt) for parts in away[start : start + AT_ONCE]])
+
+    def _children(self, parts: Parts) -> Iterator[list[Parts]]:
         after: Place | None = None
-        while record.parts.children.total:
-            found = self._archive.children(record.parts.id, after=after, limit=AT_ONCE)
+        while parts.children.total:
+            found = self._archive.children(parts.id, after=after, limit=PAGE)
             yield found
-            if len(found) < AT_ONCE:
+            if len(found) < PAGE:
                 return
             after = (_position(found[-1]), found[-1].id)
 
-    def _bring_results(self, id: str) -> None:
+    def _bring_results(self, ids: Sequence[str]) -> None:
         """Redis forgets them some days after their operation has left."""
-        kept = {} if self._store.results(id) else self._archive.results(id)
-        for key, result in kept.items():
-            self._store.append([Kept(id, {key: result})])
+        for id, kept in self._archive.kept(ids).items():
+            if not self._store.results(id):
+                for key, result in kept.items():
+                    self._store.append([Kept(id, {key: result})])
 
 
-def _parent(parts: Parts | None) -> str:
-    if parts is None:
-        return ""
+def _parent(parts: Parts) -> str:
     return parts.queue.parent if parts.queue else parts.run.parent if parts.run else ""
 
 
