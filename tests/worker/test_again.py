@@ -249,7 +249,7 @@ def test_a_cancelled_batch_is_resumed_and_cancelled_again(system: System, repeat
 
 def test_a_batch_whose_second_dispatch_dies_leaves_no_child_queued(system: System, repeating: Repeating) -> None:
     """What was sent runs to its end, what was queued and not sent is lost; and the batch is resumed once more."""
-    size = 3_000
+    size = 800
     busy = keep_busy(system)
     batch = system.queueing.batch("test.well", [{"text": "x"}] * size, {})
     assert system.store.cancel(batch, "ada")
