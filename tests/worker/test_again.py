@@ -263,7 +263,8 @@ def test_a_batch_whose_second_dispatch_dies_leaves_no_child_queued(system: Syste
     wait_for(lambda: not (left := system.history.operation(batch).children).queued + left.running, 60)
     counts = system.history.operation(batch).children
     assert counts.total == counts.ended == size
-    assert repeating.resume(batch, "ada").children == counts.failed > 0
+    # The message of one that counts as lost may have got out all the same.
+    assert 0 < repeating.resume(batch, "ada").children <= counts.failed
     wait_for(lambda: system.history.operation(batch).ended, 90)
     found = system.history.operation(batch)
     assert (found.status, found.children.complete) == (Status.COMPLETE, size)
