@@ -10,7 +10,9 @@
     ├── EventsGone               the feed no longer holds what was asked for
     ├── UnknownJob               no worker has ever published a job of that name
     ├── NoWorker                 the job is known, but no live worker runs it
-    └── InvalidArguments         the arguments do not fit the job's schema
+    ├── InvalidArguments         the arguments do not fit the job's schema
+    ├── CannotRunAgain           an operation cannot be resumed or rerun, at least not now
+    └── AlreadyEnded             there is nothing left to cancel
     OperationCancelled           raised inside a cancelled operation (a BaseException)
 
 This module imports nothing.
@@ -75,6 +77,14 @@ class InvalidArguments(TrackerError):
     def __init__(self, message: str, pointer: str = "") -> None:
         super().__init__(message)
         self.pointer = pointer
+
+
+class CannotRunAgain(TrackerError):
+    """The operation cannot be resumed or rerun, at least not now; the message says why. Nothing was changed."""
+
+
+class AlreadyEnded(TrackerError):
+    """The operation has ended, and nothing below it is open: there is nothing left to cancel."""
 
 
 class OperationCancelled(BaseException):

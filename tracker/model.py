@@ -143,8 +143,25 @@ class LogLine(Value, frozen=True):
     attempt: int = 0
 
 
+class Again(Value, frozen=True):
+    """Somebody wants an operation to run once more: who, when (UTC seconds), after which run (empty: it never ran).
+
+    ``task`` is the id of Celery's message, a new one each time. The new attempt ``resumes``, or starts over.
+    """
+
+    by: str
+    at: float
+    task: str
+    run: str = ""
+    resumes: bool = False
+
+
 class QueuePart(Value, frozen=True):
-    """What the sender of a message says of an operation; written once, when it is queued."""
+    """What the sender of a message says of an operation, when it is queued; once more, with ``again``, for each later
+    attempt that somebody asks for.
+
+    ``whole`` says that ``args`` are what was given, with nothing masked or cut, so that they may be sent once more.
+    """
 
     name: str
     created: float
@@ -156,6 +173,8 @@ class QueuePart(Value, frozen=True):
     index: int = 0
     args: dict[str, Any] | None = None
     labels: dict[str, str] = {}
+    whole: bool = False
+    again: Again | None = None
 
 
 class RunPart(Value, frozen=True):

@@ -20,6 +20,7 @@ from tracker.limits import RESULT_LIMIT
 from tracker.redact import line
 
 if TYPE_CHECKING:
+    from tracker.run import RunWriter
     from tracker.step import Step
 
 Loader = Callable[[str], Mapping[str, bytes]]
@@ -54,6 +55,16 @@ class Results:
         """How often each key came; threads may draw numbers at the same moment."""
         self.trouble = trouble
         """Why nothing could be read; empty if that went well."""
+
+    @classmethod
+    def of_block(cls, adopted: RunWriter | None, resumed: str | None, release: str) -> Results:
+        """Those of a block: it fills the run of a job, which may resume, or resumes an operation by its id, or neither.
+
+        Raises ``TrackerError`` where a block resumes and nothing can be kept; a job runs then.
+        """
+        if adopted is not None and adopted.resumes and _loader() is not None:
+            resumed = adopted.operation
+        return cls.load(resumed, release) if resumed is not None else cls(release)
 
     @classmethod
     def load(cls, operation: str, release: str) -> Results:
@@ -201,6 +212,11 @@ def _json(value: object) -> bytes:
     import json
 
     return json.dumps(value, ensure_ascii=False).encode()
+
+
+def release_of(kept: bytes) -> str:
+    """The release of the code that a kept result is of."""
+    return _opened(kept)[0]
 
 
 def _opened(kept: bytes) -> tuple[str, Any]:

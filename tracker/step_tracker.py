@@ -100,12 +100,15 @@ class StepTracker:
             raise TrackerError(f"{self._named} was entered twice; make a new StepTracker for every run")
         outer = context.enclosing_run()
         release = outer.release if outer is not None else config.release()
-        self._results = Results.load(self.id, release) if self.resume and self.id else Results(release)
-        self._adopted = outer is not None and self.emit_events and self.id is None and outer.claim()
-        run = self._run = self._open = outer if self._adopted and outer is not None else self._new_run(outer, release)
+        adopted = outer if outer is not None and self.emit_events and self.id is None and outer.claim() else None
+        self._adopted = adopted is not None
+        self._results = Results.of_block(adopted, self.id if self.resume else None, release)
+        run = self._run = self._open = adopted or self._new_run(outer, release)
         try:
             context.enter(self, run)
             self._start(run, outer)
+            if self._results.trouble:
+                run.log(self._results.trouble, warning=True)
             return self
         except BaseException as exc:  # An interrupt: nobody else will leave this block.
             self.__exit__(type(exc), exc, None)
@@ -144,8 +147,6 @@ class StepTracker:
 
             run.watcher = attach(run, mode, self.console, outer)
         termination.guard(run)
-        if self._results.trouble:
-            run.log(self._results.trouble, warning=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Flask
 
 from tracker import __version__
+from tracker.celery.again import Repeating
+from tracker.celery.cancelling import Cancelling
 from tracker.celery.queueing import Queueing
 from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import api, health, idempotency, live, pages, problems, security, stream, system
+from web import actions, api, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
 from web.limits import SOCKET_MESSAGE, Limits
 from web.metrics import Metrics
@@ -39,6 +41,7 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
     prefix = app.extensions["tracker"].settings.base_path or None
     for blueprint in (
         api.blueprint,
+        actions.blueprint,
         system.blueprint,
         health.blueprint,
         live.blueprint,
@@ -56,12 +59,15 @@ def _site(settings: Settings, limits: Limits) -> Site:
         )
     store = Store.of(settings)
     history, seats = History.of(settings, store), Seats(limits.sockets)
+    queueing = Queueing(settings, store)
     return Site(
         settings=settings,
         limits=limits,
         store=store,
         history=history,
-        queueing=Queueing(settings, store),
+        queueing=queueing,
+        repeating=Repeating(store, history, queueing),
+        cancelling=Cancelling(settings, store, history),
         hub=Hub(store, history.live),
         seats=seats,
         metrics=Metrics(history, seats),

@@ -12,8 +12,10 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from tracker.errors import (
+    AlreadyEnded,
     ArchiveUnavailable,
     BrokerUnavailable,
+    CannotRunAgain,
     EventsGone,
     InvalidArguments,
     NotEnded,
@@ -88,6 +90,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "cross-site": (403, "Refused"),
     "not-found": (404, "No such operation"),
     "no-worker": (409, "No worker runs this job"),
+    "already-ended": (409, "It has ended already"),
+    "cannot-run-again": (409, "It cannot run again"),
     "not-ended": (409, "The operation has not ended"),
     "idempotency-in-progress": (409, "The first request with this key is still being answered"),
     "events-gone": (410, "These events are gone"),
@@ -111,6 +115,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
 KINDS: dict[type[TrackerError], str] = {
     NotFound: "not-found",
     NotEnded: "not-ended",
+    AlreadyEnded: "already-ended",
+    CannotRunAgain: "cannot-run-again",
     UnknownJob: "unknown-job",
     NoWorker: "no-worker",
     InvalidArguments: "invalid-arguments",

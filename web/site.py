@@ -7,6 +7,8 @@ from typing import cast
 
 from flask import current_app
 
+from tracker.celery.again import Repeating
+from tracker.celery.cancelling import Cancelling
 from tracker.celery.queueing import Queueing
 from tracker.history import History
 from tracker.settings import Settings
@@ -26,6 +28,8 @@ class Site:
     store: Store
     history: History
     queueing: Queueing
+    repeating: Repeating
+    cancelling: Cancelling
     hub: Hub
     seats: Seats
     """For the WebSockets that may be open at the same time."""

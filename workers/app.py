@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tracker.celery import dispatch
+from tracker.celery import dispatch, dispatch_again
 from tracker.celery.app import make_app
 from tracker.settings import Settings
 from workers.operations import config, files, telemetry
 
-__all__ = ["app", "config", "dispatch", "files", "telemetry"]
+__all__ = ["app", "config", "dispatch", "dispatch_again", "files", "telemetry"]
 
 app = make_app(Settings.from_env())

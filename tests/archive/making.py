@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tracker.compose import compose
 from tracker.model import (
+    Again,
     CancelRequest,
     Children,
     Error,
@@ -120,6 +121,8 @@ queues = st.builds(
     index=st.integers(0, 10_000),
     args=st.none() | st.dictionaries(texts, plain_values, max_size=3),
     labels=labels,
+    whole=st.booleans(),
+    again=st.none() | st.builds(Again, names, times, more_ids, names, st.booleans()),
 )
 verdicts = st.builds(
     Verdict, st.sampled_from(Status), times, names, names, texts, st.none() | errors, st.lists(names, max_size=2)
@@ -158,12 +161,14 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
     first = draw(st.integers(1, 5))
     judged = st.sampled_from([None, LOST])
     attempts = [Attempt(number, head, draw(step_lists()), draw(judged)) for number, head in enumerate(heads, first)]
-    newest = attempts[-1] if attempts else None
+    queue = draw(st.none() | queues if attempts else queues)
+    waits = queue is not None and queue.again is not None and draw(st.booleans())
+    newest = attempts[-1] if attempts and not waits else None
     parts = Parts(
         id=draw(more_ids) if id is None else id,
         rev=draw(counts),
-        attempt=newest.number if newest else 0,
-        queue=draw(queues if newest is None else st.none() | queues),
+        attempt=attempts[-1].number if attempts else 0,
+        queue=queue,
         run=newest.run if newest else None,
         verdict=draw(st.none() | verdicts),
         steps={step.index: step for step in newest.steps} if newest else {},
@@ -171,7 +176,8 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
         cancel=draw(st.none() | requests),
     )
     results = draw(st.dictionaries(texts, st.binary(max_size=20), max_size=2))
-    return Record(parts, attempts[:-1], draw(line_lists([0, *(run.number for run in attempts)])), results)
+    lines = draw(line_lists([0, *(run.number for run in attempts)]))
+    return Record(parts, attempts if waits else attempts[:-1], lines, results)
 
 
 @st.composite

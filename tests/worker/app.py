@@ -10,12 +10,12 @@ from contextlib import suppress
 from hashlib import sha256
 
 from tracker import StepTracker
-from tracker.celery import dispatch, job
+from tracker.celery import dispatch, dispatch_again, job
 from tracker.celery.app import make_app
 from tracker.publish import flush
 from tracker.settings import Settings
 
-__all__ = ["app", "dispatch"]
+__all__ = ["app", "dispatch", "dispatch_again"]
 
 _moment = threading.Event()
 
@@ -180,6 +180,26 @@ def again() -> None:
         tracker.step("One")
         if task.request.retries == 0:
             raise task.retry(countdown=0, max_retries=1)
+
+
+def note(file: str, what: str) -> str:
+    """Writes down that something was done; the answer is what it was."""
+    with open(file, "a") as notes:
+        notes.write(f"{what}\n")
+    return what
+
+
+@job(name="test.resumes")
+def resumes(file: str, fails: int) -> None:
+    """Two steps whose results are kept, and one that fails so often; each notes in a file that it ran."""
+    with StepTracker("Resumes", steps=["Load", "Check", "Write"]) as tracker:
+        for name in ("Load", "Check"):
+            assert tracker.run(name, note, file, name) == name
+        with tracker.step("Write"):
+            note(file, "Write")
+            with open(file) as notes:
+                if notes.read().count("Write") <= fails:
+                    raise ValueError("not yet")
 
 
 @job(name="test.nested")

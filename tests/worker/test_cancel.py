@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 from pathlib import Path
 
 import pytest
 from celery import Celery
 
-from tests.store.making import queued
+from tests.store.making import blob, head, queued
 from tests.support import Clock, wait_for
 from tests.worker.conftest import System
 from tests.worker.test_jobs import ended, waiting_messages
 from tracker.celery.cancelled import ASK_AGAIN_AFTER, Lookout
-from tracker.model import Operation, Status, StepStatus
+from tracker.celery.cancelling import Cancelling
+from tracker.errors import AlreadyEnded, NotFound
+from tracker.model import Operation, Status, StepStatus, Worker
 from tracker.settings import Settings
-from tracker.store import Cancel, Store
+from tracker.store import Cancel, RunBlob, Store
 
 
 def running(system: System, id: str) -> Operation:
@@ -122,9 +126,69 @@ def test_a_job_whose_store_does_not_answer_runs_and_others_do_not_ask_for_a_whil
     lookout = Lookout(Settings.from_env({"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace}))
     client = lookout._store.client
     client.url = "redis://127.0.0.1:1/0"
-    assert not lookout.was_cancelled("a")
+    assert not lookout.is_off("a", "a")
     client.url, client._redis = redis_url, None
-    assert not lookout.was_cancelled("a")
+    assert not lookout.is_off("a", "a")
     clock.time += ASK_AGAIN_AFTER
-    assert lookout.was_cancelled("a")
+    assert lookout.is_off("a", "a")
     store.client.disconnect()
+
+
+@pytest.fixture
+def cancelling(system: System) -> Cancelling:
+    environment = {"TRACKER_REDIS_URL": system.store.client.url, "TRACKER_NAMESPACE": system.store.keys.namespace}
+    return Cancelling(Settings.from_env(environment), system.store, system.history)
+
+
+def test_a_job_that_never_calls_the_tracker_ends_only_by_force(system: System, cancelling: Cancelling) -> None:
+    """Its process is told to end; it is cancelled, by whom is known, and the worker goes on."""
+    id = system.queueing.submit("test.lasts", {}, {})
+    pid = pid_of(running(system, id))
+    cancelling.cancel(id, "ada")
+    assert system.history.operation(id).status is Status.RUNNING
+    cancelling.cancel(id, "bob", terminate=True)
+    found = ended(system, id)
+    assert (found.status, found.cancel and found.cancel.by) == (Status.CANCELLED, "ada")
+    assert pid not in processes(system)
+
+
+def test_a_batch_is_cancelled_by_force_with_those_of_its_children_that_run(
+    system: System, cancelling: Cancelling
+) -> None:
+    """Those that wait never begin."""
+    id = system.queueing.batch("test.lasts", [{}] * 6, {})
+    wait_for(lambda: system.history.operation(id).children.running == 2)
+    cancelling.cancel(id, "ada", terminate=True)
+    found = ended(system, id)
+    assert (found.status, found.children.cancelled) == (Status.CANCELLED, 6)
+
+
+def test_what_has_ended_or_was_never_there_is_refused(system: System, cancelling: Cancelling) -> None:
+    """With what became of it."""
+    id = system.queueing.submit("test.well", {}, {})
+    ended(system, id)
+    with pytest.raises(AlreadyEnded, match=r"has ended already \(complete\)"):
+        cancelling.cancel(id, "ada", terminate=True)
+    with pytest.raises(NotFound):
+        cancelling.cancel("never", "ada")
+
+
+def test_a_broker_that_hangs_holds_up_nobody_for_long(
+    system: System, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The request is stored all the same, and a line says that workers may not have heard."""
+    monkeypatch.setattr("tracker.celery.cancelling.BROKER_WITHIN", 0.2)
+    system.store.append([by_force("forced")])
+    with socket.create_server(("127.0.0.1", 0)) as silent, caplog.at_level(logging.WARNING, "tracker"):
+        environment = {
+            "TRACKER_REDIS_URL": system.store.client.url,
+            "TRACKER_BROKER_URL": f"redis://127.0.0.1:{silent.getsockname()[1]}/0",
+        }
+        Cancelling(Settings.from_env(environment), system.store, system.history).cancel("forced", "ada", terminate=True)
+    assert "the broker does not answer" in caplog.text
+    assert system.history.operation("forced").cancel is not None
+
+
+def by_force(id: str) -> RunBlob:
+    """The first word of a run in some worker."""
+    return blob(id, head("rf", worker=Worker("node-2", 1, "q")))

@@ -75,8 +75,12 @@ class Archive:
 
     def operation(self, id: str) -> Parts | None:
         """One operation with the steps of its newest run, ``None`` if it is not here."""
+        return self.whole([id]).get(id)
+
+    def whole(self, ids: Sequence[str]) -> dict[str, Parts]:
+        """Those of the operations that are here, each with the steps of its newest run."""
         with self._reader() as reader:
-            return next(iter(reader.heads(reader.find([id]), whole=True).values()), None)
+            return {parts.id: parts for parts in reader.heads(reader.find(ids), whole=True).values()}
 
     def runs(self, id: str) -> Record | None:
         """One operation with all its runs, ``None`` if it is not here; without log lines and kept results."""
@@ -115,8 +119,12 @@ class Archive:
 
     def results(self, id: str) -> dict[str, bytes]:
         """What steps of an operation have kept for a later attempt, by key."""
+        return self.kept([id]).get(id, {})
+
+    def kept(self, ids: Sequence[str]) -> dict[str, dict[str, bytes]]:
+        """What steps of those operations have kept that are here and have kept anything, by key."""
         with self._reader() as reader:
-            return {key: value for op in reader.find([id]) for key, value in reader.results(op).items()}
+            return reader.kept(reader.find(ids))
 
     def durations(self, name: str, last: int = stats.KEPT) -> dict[str, StepDurations]:
         """How long the steps of the last successful runs of a name took, by name of the step; of at most 1,000 runs."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tracker.archive.packing import end_of, pack_id, pack_run, pack_time, trimmed, unpack_id, unpack_run, unpack_time
 from tracker.model import (
+    Again,
     CancelRequest,
     Children,
     Error,
@@ -226,6 +228,13 @@ STEP_FIELDS = Fields(
     plain("warning", ""),
     plain("reused", False),
 )
+AGAIN_FIELDS = Fields(
+    text("by"),
+    plain("at"),
+    plain("task", ""),
+    Field("run", "", lambda value, book: pack_run(value), lambda cell, book: unpack_run(cell)),
+    plain("resumes", False),
+)
 QUEUE_FIELDS = Fields(
     plain("created"),
     text("name"),
@@ -236,6 +245,8 @@ QUEUE_FIELDS = Fields(
     plain("batch", False),
     Field("labels", {}, lambda value, book: {book.number_of(k): v for k, v in value.items()}, _take_labels),
     plain("eta"),
+    plain("whole", False),
+    Field("again", None, partial(row_of, AGAIN_FIELDS), lambda cell, book: Again(**taken(AGAIN_FIELDS, cell, book))),
 )
 VERDICT_FIELDS = Fields(
     STATUS,

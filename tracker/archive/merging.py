@@ -41,9 +41,10 @@ def merged(stored: Record, new: Record) -> Record:
     attempts = _numbered(list(chosen.values()))
     numbers = {attempt.run.run: attempt.number for attempt in attempts}
     leader, other = (new, stored) if _leads(new, stored, attempts) else (stored, new)
+    waits = _waits(leader.parts)
     return Record(
-        parts=_parts(leader, other, attempts),
-        earlier=attempts[:-1],
+        parts=_parts(leader, other, attempts, waits),
+        earlier=attempts if waits else attempts[:-1],
         logs=_lines(_renumbered(stored, held, numbers), _renumbered(new, told, numbers)),
         results=_results(leader, other),
     )
@@ -73,8 +74,19 @@ def _numbered(attempts: list[Attempt]) -> list[Attempt]:
     return found
 
 
+def _waits(parts: Parts) -> bool:
+    """Whether an operation was to run again, and none of its runs has begun since."""
+    return parts.run is None and parts.queue is not None and parts.queue.again is not None
+
+
 def _leads(new: Record, stored: Record, attempts: list[Attempt]) -> bool:
-    """Whether ``new`` knows the newer state: it has the newest run, and of two that have it, it is not older."""
+    """Whether ``new`` knows the newer state: it has the newest run, and of two that have it, it is not older.
+
+    A record of which no run has begun since somebody asked for one is newer than all it knows of.
+    """
+    for one, another in ((new, stored), (stored, new)):
+        if _waits(one.parts) and one.parts.rev >= another.parts.rev:
+            return one is new
     newest = attempts[-1].run.run if attempts else ""
     at_newest = [record for record in (stored, new) if record.parts.run and record.parts.run.run == newest]
     if len(at_newest) == 1:
@@ -82,14 +94,14 @@ def _leads(new: Record, stored: Record, attempts: list[Attempt]) -> bool:
     return new.parts.rev >= stored.parts.rev
 
 
-def _parts(leader: Record, other: Record, attempts: list[Attempt]) -> Parts:
+def _parts(leader: Record, other: Record, attempts: list[Attempt], waits: bool) -> Parts:
     first, second = leader.parts, other.parts
-    newest = attempts[-1] if attempts else None
-    same_run = (first.run and first.run.run) == (second.run and second.run.run)
+    newest = attempts[-1] if attempts and not waits else None
+    same_run = not waits and (first.run and first.run.run) == (second.run and second.run.run)
     return Parts(
         id=first.id,
         rev=max(first.rev, second.rev),
-        attempt=newest.number if newest else first.attempt,
+        attempt=attempts[-1].number if attempts else first.attempt,
         queue=first.queue or second.queue,
         run=newest.run if newest else None,
         # What was judged of an earlier run says nothing of this one.
@@ -102,7 +114,9 @@ def _parts(leader: Record, other: Record, attempts: list[Attempt]) -> Parts:
 
 
 def _results(leader: Record, other: Record) -> dict[str, bytes]:
-    """A new run has removed what it does not reuse; of one run, what any record has is kept."""
+    """A new run has removed what it does not reuse; of one run, or before it, what any record has is kept."""
+    if _waits(leader.parts):
+        return other.results | leader.results
     mine, others = leader.parts.run, other.parts.run
     same_run = (mine and mine.run) == (others and others.run)
     return other.results | leader.results if same_run else leader.results

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, null, select
 
 from tracker.archive.codec import Book, Number
-from tracker.archive.packing import pack_id, unpack
+from tracker.archive.packing import pack_id, unpack, unpack_id
 from tracker.archive.rows import OPERATION, Details, take_attempt, take_details, take_logs, take_parts
 from tracker.archive.tables import attempts, extras, operations
 from tracker.archive.texts import Texts, mark_of
@@ -32,6 +32,13 @@ FIND = select(_columns.op).where(
 )
 DETAILS = select(extras.c.op, extras.c.number, extras.c.details).where(
     extras.c.op.in_(_ops), extras.c.details.is_not(None)
+)
+
+
+RESULTS = (
+    select(_columns.key, extras.c.results)
+    .join_from(extras, operations, extras.c.op == _columns.op)
+    .where(extras.c.op.in_(_ops), extras.c.number == OPERATION, extras.c.results.is_not(None))
 )
 
 
@@ -94,7 +101,7 @@ class Reader:
     def _attempts(self, op: int, parts: Parts) -> list[Attempt]:
         details = self._details([op])[op]
         query = select(attempts).where(attempts.c.op == op).order_by(attempts.c.number)
-        parent = (parts.queue.parent if parts.queue else parts.run.parent) if parts.run else ""
+        parent = parts.queue.parent if parts.queue else parts.run.parent if parts.run else ""
         book = Book(text_of=self.text_of, queue=parts.queue, parent=parent)
         return [take_attempt(row.number, row, book, details) for row in self.connection.execute(query)]
 
@@ -106,9 +113,15 @@ class Reader:
 
     def results(self, op: int) -> dict[str, bytes]:
         """What steps of an operation have kept, by key."""
-        query = select(extras.c.results).where(extras.c.op == op, extras.c.number == OPERATION)
-        blob = self.connection.scalar(query)
-        return unpack(blob) if blob is not None else {}
+        return next(iter(self.kept([op]).values()), {})
+
+    def kept(self, ops: Sequence[int]) -> dict[str, dict[str, bytes]]:
+        """What steps of operations have kept, by the operation's id and key; those that have kept anything."""
+        found: dict[str, dict[str, bytes]] = {}
+        for some in chunks(ops):
+            rows = self.connection.execute(RESULTS, {"ops": some})
+            found |= {unpack_id(key): unpack(blob) for key, blob in rows}
+        return found
 
     def record(self, op: int, parts: Parts) -> Record:
         """Everything there is of an operation, whose whole ``parts`` are known."""

@@ -72,12 +72,17 @@ def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Ro
         "score": _score(parts, shown),
         "ended": float(math.ceil(shown.ended)) if shown.ended is not None else None,
         "rev": parts.rev,
-        "attempt": newest.number if newest else parts.attempt,
+        "attempt": newest.number if newest else _after(runs),
         "outside": pack(outside) if outside else None,
     }
     current = shown.step.index if shown.step else None
     attempts = [_attempt_row(op, run, book, current if run is newest else None) for run in runs]
     return Rows(operation, attempts, _extra_rows(op, record, runs))
+
+
+def _after(runs: list[Attempt]) -> int:
+    """The number of the attempt that an operation waited for after its ``runs``: no row has it. Without runs 0."""
+    return runs[-1].number + 1 if runs else 0
 
 
 def _score(parts: Parts, shown: Operation) -> float:
@@ -149,7 +154,7 @@ def take_parts(row: Any, text_of: Callable[[Number], str], details: Mapping[int,
     parts = Parts(
         id=unpack_id(row.key),
         rev=row.rev,
-        attempt=row.attempt,
+        attempt=row.attempt if row.head is not None else max(row.attempt - 1, 0),
         queue=_with_args(queue, about),
         verdict=_with_error(verdict, about),
         children=children,

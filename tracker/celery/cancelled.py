@@ -1,4 +1,7 @@
-"""Whether a job was cancelled while it waited: asked once, as it begins. If nobody answers soon, the work is done."""
+"""Whether a job was cancelled while it waited, or waits for another message: asked once, as it begins.
+
+If nobody answers soon, the work is done.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,10 @@ class Lookout:
         self._store.client.answer_timeout = ANSWER_WITHIN
         self._not_before = 0.0
 
-    def was_cancelled(self, operation: str) -> bool:
-        """Whether ``operation`` must not begin any more."""
-        return self._answer(lambda: self._store.status(operation)) is Status.CANCELLED
+    def is_off(self, operation: str, message: str) -> bool:
+        """Whether ``operation`` must not begin by a message (its id): it was cancelled, or waits for a later one."""
+        status, awaited = self._answer(lambda: self._store.waits(operation)) or (None, "")
+        return status is Status.CANCELLED or awaited not in ("", message)
 
     def asked_by(self, operation: str) -> str | None:
         """Who wants ``operation`` to end, as it runs; ``None`` if nobody does."""

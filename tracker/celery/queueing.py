@@ -47,15 +47,17 @@ class Queueing:
         Under an id that is queued already nothing is sent again. Raises ``UnknownJob``, ``NoWorker``,
         ``InvalidArguments``, ``StoreUnavailable``, ``BrokerUnavailable``.
         """
-        info = self._job(job)
+        info = self.job(job)
         validate(info.schema, args, "/args")
         shown = value(args)
         title = _title(info.name, shown)
-        part = QueuePart(info.name, now(), title=title, queue=info.queue, args=shown, labels=safe_labels(labels))
+        part = QueuePart(
+            info.name, now(), title=title, queue=info.queue, args=shown, labels=safe_labels(labels), whole=shown == args
+        )
         operation = Parts(id or new_id(), queue=part)
         (answer,) = self._store.append([QueueItem(operation.id, part)])
         if answer.kind == "stored":
-            self._send(operation, info.name, args)
+            self.send(operation, info.name, args)
         return operation.id
 
     def batch(
@@ -66,7 +68,7 @@ class Queueing:
         All children are stored, as queued, before the batch's dispatch is sent. Under an id that is queued already
         nothing is stored or sent again. Raises as ``submit``.
         """
-        info = self._job(job)
+        info = self.job(job)
         _check_items(info, items)
         title = line(title or f"{info.name}: {len(items)} operations")
         part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=safe_labels(labels), batch=True)
@@ -74,11 +76,11 @@ class Queueing:
         (answer,) = self._store.append([QueueItem(batch, part)])
         if answer.kind != "stored":
             return batch
-        children = [_child(part, batch, index, value(args)) for index, args in enumerate(items, 1)]
+        children = [_child(part, batch, index, args) for index, args in enumerate(items, 1)]
         self._append([*children, Seal(batch, len(items))])
-        hidden = {child.operation: args for child, args in zip(children, items, strict=True) if child.part.args != args}
+        hidden = {child.operation: args for child, args in zip(children, items, strict=True) if not child.part.whole}
         dispatched = {"batch": batch, "hidden": hidden}
-        self._send(Parts(batch, queue=part), DISPATCH, dispatched, [child.operation for child in children])
+        self.send(Parts(batch, queue=part), DISPATCH, dispatched, [child.operation for child in children])
         return batch
 
     def give_up(self, id: str, why: str) -> bool:
@@ -93,7 +95,8 @@ class Queueing:
         self._append([VerdictItem(child.id, Status.QUEUED, verdict) for child in queued_children(self._store, id)])
         return True
 
-    def _job(self, name: str) -> JobInfo:
+    def job(self, name: str) -> JobInfo:
+        """The job of that name, if it can be queued now; raises ``UnknownJob`` and ``NoWorker``."""
         info = self._jobs.get(name)
         if info is None or not info.workers or elapsed() - self._read > JOBS_HOLD:
             self._jobs, self._read = {info.name: info for info in self._store.jobs()}, elapsed()
@@ -109,11 +112,22 @@ class Queueing:
         for start in range(0, len(items), STORED_AT_ONCE):
             self._store.append(items[start : start + STORED_AT_ONCE])
 
-    def _send(self, operation: Parts, task: str, args: dict[str, Any], children: Sequence[str] = ()) -> None:
+    def send(
+        self,
+        operation: Parts,
+        task: str,
+        args: dict[str, Any],
+        children: Sequence[str] = (),
+        above: Sequence[str] = (),
+    ) -> None:
+        """Hand a stored operation to the broker; if that takes nothing, it and its ``children`` count as cancelled.
+
+        ``above`` are the titles of the operations around it. Raises ``BrokerUnavailable``.
+        """
         from kombu.exceptions import KombuError, OperationalError
 
         try:
-            self._sender.send(operation, task, args)
+            self._sender.send(operation, task, args, above)
         except (KombuError, OperationalError, OSError) as error:
             said = line(f"{type(error).__name__}: {error}")
             self._append([_given_up(id, said) for id in (operation.id, *children)])
@@ -139,11 +153,12 @@ def _title(job: str, shown: dict[str, Any]) -> str:
     return line(" ".join([job, *(str(held) for held in shown.values() if isinstance(held, str | int | float))]))
 
 
-def _child(batch: QueuePart, id: str, index: int, shown: dict[str, Any]) -> QueueItem:
+def _child(batch: QueuePart, id: str, index: int, args: dict[str, Any]) -> QueueItem:
+    shown = value(args)
     title = _title(batch.name, shown)
     part = QueuePart(
         batch.name, batch.created, title=title, queue=batch.queue, parent=id, index=index, args=shown,
-        labels=batch.labels,
+        labels=batch.labels, whole=shown == args,
     )  # fmt: skip
     return QueueItem(f"{id}.{index}", part)
 

@@ -41,21 +41,21 @@ class TrackedRequest(Request):
         if super().revoked():
             return True
         ticket = self.ticket
-        if not ticket.checks or not _was_cancelled(ticket.operation):
+        if not ticket.checks or not _is_off(ticket.operation, str(self.id)):
             return False
         self._announce_revoked(CANCELLED, False, None, False)
         return True
 
     def terminate(self, pool: Any, signal: Any = None) -> None:
         """Somebody has Celery end the process; it can read there by whom, as long as the signal lets it."""
-        _tell(lambda store: store.cancel(self.ticket.operation, "revoke"))
+        self._tell(lambda store: store.cancel(self.ticket.operation, "revoke"))
         super().terminate(pool, signal)
 
     def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
         super()._announce_revoked(reason, terminated, signum, expired)  # type: ignore[misc]  # not in the stubs
         if reason != CANCELLED:
             by = "expiry" if expired else "revoke"
-            _tell(lambda store: reports.revocation(store, self.ticket.operation, by))
+            self._tell(lambda store: reports.revocation(store, self.ticket.operation, by))
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """The task has failed, or its process died."""
@@ -75,26 +75,31 @@ class TrackedRequest(Request):
     def _died(self, error: BaseException) -> None:
         ticket, queue = self.ticket, str(self.delivery_info.get("routing_key") or "")
         part = QueuePart(self.name, ticket.created or now(), ticket.title or self.name, queue, parent=ticket.parent)
-        _tell(lambda store: reports.death(store, ticket.operation, part, error))
+        self._tell(lambda store: reports.death(store, ticket.operation, part, error))
 
     def reject(self, requeue: bool = False) -> None:
         """Said before another worker can take it: the run that is over then is still the newest one."""
         if requeue:
-            _tell(lambda store: reports.went_back(store, self.ticket.operation))
+            self._tell(lambda store: reports.went_back(store, self.ticket.operation))
         super().reject(requeue)
 
     def _retry_worker_lost(self, exc: BaseException, exc_info: Any) -> bool:
         """Celery sends the task again, as it was told to do for processes that die."""
-        _tell(lambda store: reports.went_back(store, self.ticket.operation))
+        self._tell(lambda store: reports.went_back(store, self.ticket.operation))
         return bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
 
+    def _tell(self, say: Callable[[Store], object]) -> None:
+        """Only if the operation runs by this message: what becomes of an earlier one says nothing of it."""
+        operation, message = self.ticket.operation, str(self.id)
+        _tell(lambda store: store.waits(operation)[1] in ("", message) and say(store))
 
-def _was_cancelled(operation: str) -> bool:
+
+def _is_off(operation: str, message: str) -> bool:
     try:
         settings = config.settings()
     except SettingsError:
         return False
-    return bool(settings.redis_url) and lookout(settings).was_cancelled(operation)
+    return bool(settings.redis_url) and lookout(settings).is_off(operation, message)
 
 
 def _tell(say: Callable[[Store], object]) -> None:

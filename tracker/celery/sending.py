@@ -24,9 +24,9 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings, sender=True)
 
-    def send(self, operation: Parts, task: str, args: dict[str, Any]) -> None:
-        """Send an operation's message: ``task`` with ``args`` is its run."""
-        send(self._app, operation, task, args)
+    def send(self, operation: Parts, task: str, args: dict[str, Any], above: Sequence[str] = ()) -> None:
+        """Send an operation's message: ``task`` with ``args`` is its run; ``above`` are the titles around it."""
+        send(self._app, operation, task, args, above)
 
 
 def send(
@@ -37,19 +37,22 @@ def send(
     above: Sequence[str] = (),
     **options: Any,
 ) -> None:
-    """Hand one operation to the broker of ``app``; its id travels in a header, and is the task's id as well.
+    """Hand one operation to the broker of ``app``; its id travels in a header.
 
-    ``above`` are the titles of the operations around it.
+    That is the task's id as well, but of an attempt that somebody asked for: Celery throws away what has an id that was
+    revoked once. ``above`` are the titles of the operations around it.
     """
     queue = operation.queue
     if queue is None:
         return
-    ticket = Ticket(operation.id, queue.parent, queue.title, queue.created, list(above), checks=True)
+    again = queue.again
+    resumes = again is not None and again.resumes
+    ticket = Ticket(operation.id, queue.parent, queue.title, queue.created, list(above), True, resumes)
     app.send_task(
         task,
         kwargs=args,
         kwargsrepr=saferepr(queue.args or {}, REPR_LIMIT),
-        task_id=operation.id,
+        task_id=again.task if again is not None else operation.id,
         queue=queue.queue,
         headers={HEADER: msgspec.to_builtins(ticket)},
         ignore_result=True,

@@ -5,19 +5,24 @@ Web, command line and tests use nothing else to learn of finished operations.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from tracker.archive import Archive, StepDurations, runs_of
 from tracker.compose import as_of, compose
 from tracker.errors import NotFound, TrackerError
 from tracker.history import workers
+from tracker.history.batches import FAILED, all_children
 from tracker.history.erasing import erase
 from tracker.history.measures import Measures, measures
 from tracker.history.reads import Reads
+from tracker.history.restoring import Restoring
 from tracker.history.search import Search
 from tracker.history.summaries import Summary, summary
 from tracker.history.workers import WorkerInfo
-from tracker.model import LogLine, Operation, Status
+from tracker.model import LogLine, Operation, Parts, Status
+from tracker.record import Record
 from tracker.settings import Settings
 from tracker.store import Changes, JobInfo, Page, Store
 
@@ -76,10 +81,29 @@ class History:
 
         The newest is as it is now. Raises ``NotFound``.
         """
-        record = self._reads.runs(id)
-        if record is None:
-            raise self._not_found(id)
+        record = self.record(id)
         return [as_of(record.parts, attempt) for attempt in runs_of(record)]
+
+    def record(self, id: str) -> Record:
+        """The operation with all its runs, as it is kept; without log lines and kept results. Raises ``NotFound``."""
+        found = self._reads.runs(id)
+        if found is None:
+            raise self._not_found(id)
+        return found
+
+    def failed_children(self, id: str) -> Iterator[Parts]:
+        """The children of an operation that have ended otherwise than complete, wherever they are."""
+        for status in FAILED:
+            yield from all_children(self._reads, id, status)
+
+    def results(self, id: str) -> dict[str, bytes]:
+        """What steps of an operation have kept for a later attempt, by key."""
+        return self._reads.results(id)
+
+    def bring_back(self, *ids: str) -> None:
+        """Have operations in Redis again that have left, with what they are below and what their steps kept."""
+        if self._archive is not None and self._archive.exists:
+            Restoring(self._store, self._archive).bring_back(ids)
 
     def logs(self, id: str) -> list[LogLine]:
         """The last log lines of an operation, of all its attempts, oldest first; raises ``NotFound``."""

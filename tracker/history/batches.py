@@ -6,18 +6,27 @@ from collections.abc import Iterator
 
 from tracker.clock import now
 from tracker.compose import compose
-from tracker.model import Error, Parts, Status, Verdict
+from tracker.history.reads import Reads
+from tracker.model import Again, Error, Parts, Status, Verdict
 from tracker.store import Store, VerdictItem
 
 PAGE = 200
 """Children read, or given up, at once."""
 
+FAILED = (Status.ERROR, Status.CANCELLED, Status.LOST)
+"""What has ended otherwise than complete."""
+
 
 def queued_children(store: Store, batch: str) -> Iterator[Parts]:
     """The children of ``batch`` that are queued, in order."""
+    return all_children(store, batch, Status.QUEUED)
+
+
+def all_children(store: Store | Reads, batch: str, status: Status | None = None) -> Iterator[Parts]:
+    """The children of ``batch`` that are there, or those with one status, in order."""
     page: str | None = None
     while True:
-        found = store.children(batch, page=page, limit=PAGE, status="queued")
+        found = store.children(batch, page=page, limit=PAGE, status=status)
         yield from found.items
         page = found.next
         if page is None:
@@ -34,13 +43,29 @@ def give_up(store: Store, batch: str, sent: int, error: Error, by: str = "worker
     """Call those children lost that were never sent, so that none stays queued for ever.
 
     ``sent`` is how many were, as far as is known: one whose message got out all the same is running as
-    soon as a worker takes it.
+    soon as a worker takes it. A child that somebody has queued again by itself is no concern of the batch.
     """
-    verdict = Verdict(Status.LOST, now(), by, error=error)
-    unsent = [child for child in queued_children(store, batch) if child.queue and child.queue.index > sent]
+    verdict, head = Verdict(Status.LOST, now(), by, error=error), store.operation(batch)
+    again = head.queue.again if head is not None and head.queue is not None else None
+    unsent = [child for child in queued_children(store, batch) if _is_due(child, again) and _index(child) > sent]
     items = [VerdictItem(child.id, Status.QUEUED, verdict) for child in unsent]
     for start in range(0, len(items), PAGE):
         store.append(items[start : start + PAGE])
+
+
+def _index(child: Parts) -> int:
+    return child.queue.index if child.queue is not None else 0
+
+
+def _is_due(child: Parts, again: Again | None) -> bool:
+    """Whether a child was to be sent by its batch's dispatch, or by the one that somebody has asked for since."""
+    asked = child.queue.again if child.queue is not None else None
+    return asked is None or (again is not None and asked.task == task_of_child(again, _index(child)))
+
+
+def task_of_child(again: Again, index: int) -> str:
+    """The id of the message of a batch's child that is queued again with its batch."""
+    return f"{again.task}.{index}"
 
 
 def give_up_rest(store: Store, batch: Parts) -> None:

@@ -59,8 +59,11 @@ class Late:
     def _is_newest(self, blob: RunBlob) -> bool:
         """Whether no run of its operation is known that began later, or of which nobody can say."""
         known = self._store.operation(blob.operation) or self._archive.heads([blob.operation]).get(blob.operation)
-        if known is None or known.run is None:
+        if known is None:
             return True
+        if known.run is None:  # One that is to run again waits for a new run, and for none that was before.
+            again = known.queue.again if known.queue is not None else None
+            return again is None or (blob.head is not None and blob.head.started > again.at)
         return blob.head is not None and blob.head.started > known.run.started
 
     def _tell(self, blob: RunBlob) -> None:

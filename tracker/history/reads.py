@@ -58,6 +58,10 @@ class Reads:
         found = {(line.attempt, line.number): line for line in lines}
         return [found[place] for place in sorted(found)]
 
+    def results(self, id: str) -> dict[str, bytes]:
+        """What steps of an operation have kept, by key; Redis keeps that for some days after all else has left."""
+        return self._store.results(id) or self._ask(lambda archive: archive.results(id), dict[str, bytes]())
+
     def operations(
         self,
         *,

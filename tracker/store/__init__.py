@@ -39,6 +39,7 @@ from tracker.store.jobs import JobInfo, Jobs, JobWorker
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.leaving import ArchiveInfo, Leaving
+from tracker.store.returning import Back, Below, Kept, QueueAgain
 from tracker.store.server import ServerFacts, server_facts, slots
 from tracker.store.snapshot import PAGE_PATTERN, Fits, Page, Snapshot
 from tracker.store.trial import trial
@@ -51,6 +52,8 @@ __all__ = [
     "About",
     "Answer",
     "ArchiveInfo",
+    "Back",
+    "Below",
     "Cancel",
     "Change",
     "Changes",
@@ -62,6 +65,7 @@ __all__ = [
     "Item",
     "JobInfo",
     "JobWorker",
+    "Kept",
     "KnownRequest",
     "Lease",
     "LeaseInfo",
@@ -69,6 +73,7 @@ __all__ = [
     "LiveRun",
     "Page",
     "Passed",
+    "QueueAgain",
     "QueueItem",
     "Quiet",
     "Reset",
@@ -166,6 +171,10 @@ class Store:
         One that must not begin any more is ``cancelled`` also for a while after it has left.
         """
         return self._snapshot.status(id)
+
+    def waits(self, id: str) -> tuple[Status | None, str]:
+        """Where an operation stands, and the id of the message it is to run again by; empty if it is not."""
+        return self._snapshot.waits(id)
 
     def operation(self, id: str) -> Parts | None:
         """One operation with its steps, ``None`` if it is not stored."""

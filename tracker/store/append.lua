@@ -31,6 +31,7 @@ local LEASE_LIFE = 86400
 local ONCE_LIFE = 60
 local GONE_LIFE = 3600
 local JUDGED_LIFE = 7 * 86400
+local RETURN_WITHIN = 600 -- Seconds in which an operation has come back for which something was brought before it.
 
 local function push(list, name, value)
   local size = #list
@@ -424,12 +425,20 @@ local function ask(id, key, by, about)
   announce(id, key, field[4] or 0, field[3] or '', 0, 1, false, event)
 end
 
+-- Who wants to end what an operation is below. Not if that had ended when this one was to run again.
+local function asked_above(key, parent)
+  local by = parent ~= '' and asked_by(operation_key(parent))
+  if not by then return by end
+  local excused = redis.call('HGET', key, 'excused')
+  return not (excused and excused == redis.call('HGET', operation_key(parent), 'cancel')) and by
+end
+
 -- Who wanted a run to end before it was known: while its operation waited, unless it resumes, or of what it is below.
 local function asked_before(key, parent, resumes)
   local field = redis.call('HMGET', key, 'cancel_by', 'cancel_run', 'run', 'run_status')
   local waited = not field[3] or field[4] == 'queued'
   if field[1] and waited and not resumes and field[2] == (field[3] or '') then return field[1] end
-  return parent ~= '' and asked_by(operation_key(parent))
+  return asked_above(key, parent)
 end
 
 -- The step of a run tells nothing for unusually long, or has told something again.
@@ -438,16 +447,20 @@ local function note_quiet(id, key, run, attempt, parent, is_quiet)
   announce(id, key, attempt, parent, 0, 1, false, update_event(id, now(), '"quiet":' .. tostring(is_quiet)))
 end
 
+-- The newest run becomes one of the earlier ones, with what was judged of it.
+local function set_aside(key)
+  local old = redis.call('HMGET', key, 'run', 'head', 'run_status', 'verdict', 'verdict_run')
+  local newest = old[1]
+  if not newest then return end
+  redis.call('HSET', key, 'head:' .. newest, old[2] or '', 'status:' .. newest, old[3] or '')
+  if old[5] == newest then redis.call('HSET', key, 'verdict:' .. newest, old[4]) end
+end
+
 -- First sight of a run: it becomes the newest, the one before is kept beside it. Unless it resumes, what steps
 -- of earlier runs have kept is worth nothing any more.
 local function begin(id, key, run, process, resumes)
   if not resumes then redis.call('UNLINK', results_key(id)) end
-  local newest = redis.call('HGET', key, 'run')
-  if newest then
-    local old = redis.call('HMGET', key, 'head', 'run_status', 'verdict', 'verdict_run')
-    redis.call('HSET', key, 'head:' .. newest, old[1] or '', 'status:' .. newest, old[2] or '')
-    if old[4] == newest then redis.call('HSET', key, 'verdict:' .. newest, old[3]) end
-  end
+  set_aside(key)
   local attempt = redis.call('HINCRBY', key, 'attempt', 1)
   redis.call('HSET', key, 'run', run, 'run_status', 'running', 'attempt:' .. run, attempt)
   redis.call('HDEL', key, 'current')
@@ -576,7 +589,7 @@ local function put_run(change)
   if held.quiet then note_quiet(id, key, run, held.attempt, parent, false) end
   announce(id, key, held.attempt, parent, created, count, hole, events)
   local asked = held.asked
-  if turns then asked = asked or (parent ~= '' and asked_by(operation_key(parent))) end
+  if turns then asked = asked or asked_above(key, parent) end
   if turns and asked then ask(id, key, asked, run) end
   if brief ~= '' and tonumber(held.attempt) == 1 and redis.call('ZCARD', children_key(id)) == 0 then
     pass_by(id, key, run, brief)
@@ -601,8 +614,75 @@ local function put_queue(change)
   redis.call('HSETNX', key, 'created', created)
   if batch then redis.call('HSET', key, 'batch', '1') end
   announce(id, key, redis.call('HGET', key, 'attempt') or 0, parent, score, 1, false, events)
-  local asked = parent ~= '' and asked_by(operation_key(parent))
+  local asked = asked_above(key, parent)
   if asked then ask(id, key, asked) end
+  return {'stored', 0}
+end
+
+-- again: operation, status it must have, its newest run then, part, id of the message. It waits as it did before its
+-- first run: that run becomes an earlier one, and what was judged or asked of it means the next one no more.
+-- A batch is not settled until it is sealed anew, when all of its children that run again were queued.
+local function put_again(change)
+  local _, id, expected, run, part, message = unpack(change)
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'status', 'run', 'message', 'attempt', 'parent')
+  if field[3] == message then return {'duplicate', 0} end
+  if field[1] ~= expected or (field[2] or '') ~= run then return {'ignored', 0} end
+  local parent = field[5] or ''
+  set_aside(key)
+  redis.call('HDEL', key, 'run', 'run_status', 'head', 'current', 'quiet', 'verdict', 'verdict_status', 'verdict_run',
+    'verdict_by', 'cancel', 'cancel_by', 'cancel_run', 'cancel_failed', 'sealed', 'failed', 'excused')
+  redis.call('HSET', key, 'queue', part, 'message', message)
+  redis.call('PERSIST', results_key(id))
+  local above = parent ~= '' and redis.call('HMGET', operation_key(parent), 'status', 'cancel') or {}
+  if above[2] and ENDED[above[1]] then redis.call('HSET', key, 'excused', above[2]) end
+  local event = '{"type":"operation.queued","operation":"' .. id .. '","ts":' .. now() .. ',"queue":' .. part .. '}'
+  announce(id, key, field[4] or 0, parent, 0, 1, true, '[' .. event .. ']')
+  local asked = asked_above(key, parent)
+  if asked then ask(id, key, asked) end
+  return {'stored', 0}
+end
+
+-- back: operation that has left, fields and their values, parent, position in its list, version of its children's counts.
+-- It is here once more as it was when it left.
+local function put_back(change)
+  local _, id, fields, parent, score, version = unpack(change)
+  local key = operation_key(id)
+  if redis.call('HEXISTS', key, 'status') == 1 then return {'duplicate', 0} end
+  for place = 1, #fields, 2 do redis.call('HSET', key, fields[place], fields[place + 1]) end
+  if redis.call('ZCARD', children_key(id)) > 0 then
+    redis.call('PERSIST', children_key(id))
+    for _, status in ipairs(STATUSES) do redis.call('PERSIST', children_key(id) .. ':' .. status) end
+    redis.call('HSET', key, 'children_version', version)
+    counts_of(id)
+  end
+  local event = '{"type":"operation.update","operation":"' .. id .. '","ts":' .. now() .. '}'
+  announce(id, key, redis.call('HGET', key, 'attempt') or 0, parent, score, 1, true, '[' .. event .. ']')
+  return {'stored', 0}
+end
+
+-- below: operation that is to come back, and of each of its children id, position and status. Those that are here are
+-- known. If nothing comes of it, they are forgotten.
+local function put_below(change)
+  local _, id, children = unpack(change)
+  if redis.call('HEXISTS', operation_key(id), 'status') == 1 then return {'duplicate', 0} end
+  for place = 1, #children, 3 do
+    local child, status = children[place], children[place + 2]
+    if redis.call('HEXISTS', operation_key(child), 'status') == 0 then
+      redis.call('ZADD', children_key(id), children[place + 1], child)
+      redis.call('SADD', children_key(id) .. ':' .. status, child)
+      redis.call('EXPIRE', children_key(id) .. ':' .. status, RETURN_WITHIN)
+    end
+  end
+  redis.call('EXPIRE', children_key(id), RETURN_WITHIN)
+  return {'stored', 0}
+end
+
+-- kept: operation that is to come back, key and value of results that its steps have kept.
+local function put_kept(change)
+  local _, id, results = unpack(change)
+  write_results(id, results)
+  redis.call('EXPIRE', results_key(id), RETURN_WITHIN)
   return {'stored', 0}
 end
 
@@ -613,7 +693,7 @@ local function put_cancel(change)
   local key = operation_key(id)
   local below = number_of(id, 'queued') + number_of(id, 'running')
   local status, asked = redis.call('HGET', key, 'status'), asked_by(key)
-  if not status or (ENDED[status] and not (asked and below > 0)) then return {'ignored', 0} end
+  if not status or (ENDED[status] and below == 0) then return {'ignored', 0} end
   if asked then return {'duplicate', below} end
   ask(id, key, by)
   return {'stored', below}
@@ -704,7 +784,7 @@ local function put_silence(change)
   if (redis.call('HGET', lease_key(process), 'count') or '') ~= count then return {'ignored', 0} end
   if redis.call('HGET', LIVE_RUNS, run) ~= id .. ' ' .. process then return {'ignored', 0} end
   local field = redis.call('HMGET', key, 'run', 'status', 'silent:' .. run, 'parent', 'attempt')
-  if not field[1] then
+  if not field[2] then
     redis.call('HDEL', LIVE_RUNS, run)
     return {'ignored', 0}
   end
@@ -802,7 +882,7 @@ local function put_trim() return {'stored', trim()} end
 local PUT = {
   run = put_run, queue = put_queue, passed = put_passed, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
   hold = put_hold, lease = put_lease, silence = put_silence, quiet = put_quiet, leave = put_leave, trim = put_trim,
-  earlier = put_earlier, erase = put_erase,
+  earlier = put_earlier, erase = put_erase, again = put_again, back = put_back, below = put_below, kept = put_kept,
 }
 local CHANGES = cmsgpack.unpack(ARGV[5])
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What

@@ -13,9 +13,11 @@ import msgspec
 from tracker.model import Event, EventType, QueuePart, RunPart, StepState, Verdict
 from tracker.redact import line
 from tracker.store.client import Client, NoScript
+from tracker.store.encoding import encode, text
 from tracker.store.keys import Keys
 from tracker.store.leases import About
 from tracker.store.leaving import ArchiveInfo
+from tracker.store.returning import Back, Below, Kept, QueueAgain
 
 LATE_BLOB = msgspec.msgpack.Encoder().encode
 """How a replayed blob waits for the recorder, whole."""
@@ -28,18 +30,8 @@ SCRIPT = files("tracker.store").joinpath("append.lua").read_text(encoding="utf-8
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 """By which Redis knows the script."""
 
-_json = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
-
-
-def _encode(value: Any) -> str:
-    return _json(value).decode()
-
-
-def _text(data: bytes) -> msgspec.Raw:
-    """Bytes as MessagePack's text of any length: scripts in Redis know no other kind."""
-    return msgspec.Raw(b"\xdb" + len(data).to_bytes(4, "big") + data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +62,13 @@ class RunBlob:
     def change(self) -> list[Any]:
         head, events = self.head, self.events
         changed = [self.operation, self.run, self.process, self.rebase, self.resumes, self.replay]
-        changed += [events[0].seq, events[-1].seq, _encode(events)]
-        changed += [_encode(head), head.status] if head else ["", ""]
-        changed += [self.parent, repr(self.created), _encode(self.current) if self.current else ""]
-        steps = [value for step in self.steps for value in (step.index, _encode(step))]
-        lines = [_encode(event.log) for event in events if event.log is not None]
-        results = [value for key, kept in self.results for value in (key, _text(kept))]
-        return ["run", *changed, steps, lines, results, _text(LATE_BLOB(self)) if self.replay else "", self.brief]
+        changed += [events[0].seq, events[-1].seq, encode(events)]
+        changed += [encode(head), head.status] if head else ["", ""]
+        changed += [self.parent, repr(self.created), encode(self.current) if self.current else ""]
+        steps = [value for step in self.steps for value in (step.index, encode(step))]
+        lines = [encode(event.log) for event in events if event.log is not None]
+        results = [value for key, kept in self.results for value in (key, text(kept))]
+        return ["run", *changed, steps, lines, results, text(LATE_BLOB(self)) if self.replay else "", self.brief]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +83,7 @@ class QueueItem:
         event = Event(EventType.OPERATION_QUEUED, self.operation, part.created, queue=part)
         score = repr(float(part.index)) if part.index else repr(part.created)
         flags = [part.parent, repr(part.created), part.batch, score]
-        return ["queue", self.operation, _encode(part), *flags, _encode([event])]
+        return ["queue", self.operation, encode(part), *flags, encode([event])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +114,7 @@ class VerdictItem:
         verdict = self.verdict
         event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
         flags = [verdict.run, self.expected, verdict.status]
-        return ["verdict", self.operation, *flags, _encode(verdict), _encode([event])]
+        return ["verdict", self.operation, *flags, encode(verdict), encode([event])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +128,7 @@ class Cancel:
     by: str
 
     def change(self) -> list[Any]:
-        return ["cancel", self.operation, _encode(line(self.by))]
+        return ["cancel", self.operation, encode(line(self.by))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +154,7 @@ class Hold:
     archive: ArchiveInfo | None = None
 
     def change(self) -> list[Any]:
-        return ["hold", self.token, int(self.seconds * 1000), _encode(self.archive) if self.archive else ""]
+        return ["hold", self.token, int(self.seconds * 1000), encode(self.archive) if self.archive else ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +171,7 @@ class Lease:
 
     def change(self) -> list[Any]:
         runs = " ".join(f"{run} {seq}" for run, seq in self.runs.items())
-        return ["lease", self.process, runs, _encode(self.about)]
+        return ["lease", self.process, runs, encode(self.about)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +191,7 @@ class Silence:
         event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
         count = "" if self.count is None else str(self.count)
         about = [self.process, count, verdict.run, self.operation, verdict.status]
-        return ["silence", *about, _encode(verdict), _encode([event])]
+        return ["silence", *about, encode(verdict), encode([event])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +257,8 @@ class Trim:
 
 
 Told = RunBlob | QueueItem | Passed | VerdictItem | Cancel | Seal
-Item = Told | Hold | Lease | Silence | Quiet | Earlier | Leave | Erase | Trim
+Wanted = QueueAgain | Back | Below | Kept
+Item = Told | Wanted | Hold | Lease | Silence | Quiet | Earlier | Leave | Erase | Trim
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,12 @@ class Snapshot:
             return Status(status.decode())
         return Status.CANCELLED if is_barred else None
 
+    def waits(self, id: str) -> tuple[Status | None, str]:
+        """Where an operation stands, and the id of the message it is to run again by."""
+        with self._client.answering() as redis:
+            status, message = redis.hmget(self._keys.operation(id), "status", "message")
+        return Status(status.decode()) if status else None, _text(message)
+
     def open_children(self, id: str) -> list[str]:
         """The children of an operation that are queued or running."""
         keys = [self._keys.children(id, status) for status in (Status.QUEUED, Status.RUNNING)]

@@ -1,4 +1,4 @@
-/** Reads over HTTP; the page itself never writes. */
+/** What the page asks of its server over HTTP. */
 
 /** @typedef {import('./types').Operation} Operation */
 
@@ -63,4 +63,18 @@ export async function attemptsOf(id) {
  */
 export async function childrenWith(id, status) {
   return (await get(`/operations/${encodeURIComponent(id)}/children?limit=200&status=${status}`))?.items ?? [];
+}
+
+/**
+ * Have something done to an operation; the operation as it is then. Rejects with the reason for people.
+ * @param {string} id
+ * @param {'cancel' | 'resume' | 'rerun'} verb
+ * @returns {Promise<Operation & { expected?: { summary: string } }>}
+ */
+export async function act(id, verb) {
+  const path = `${BASE}/api/v1/operations/${encodeURIComponent(id)}/${verb}`;
+  const response = await fetch(path, { method: 'POST', headers: { accept: 'application/json' } });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.detail || answer.title || `the server answered ${response.status}`);
+  return answer;
 }

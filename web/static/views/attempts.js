@@ -9,7 +9,8 @@ import { Ago, Span } from './time.js';
 /** @typedef {import('../types').Operation} Operation */
 
 /**
- * All attempts once there is more than one; earlier ones hardly change, so they are read again when a run begins or ends.
+ * All attempts once there is more than one, or one that waits; earlier ones hardly change, so they are read again when a
+ * run begins or ends.
  * @param {Operation | undefined} newest
  * @returns {Operation[]}
  */
@@ -17,7 +18,7 @@ export function useAttempts(newest) {
   const attempts = useSignal(/** @type {Operation[]} */ ([]));
   const { id, run, attempt, status } = newest ?? { id: '', run: '', attempt: 0, status: '' };
   useEffect(() => {
-    if (attempt > 1) attemptsOf(id).then((found) => (attempts.value = found), () => {});
+    if (attempt > (run ? 1 : 0)) attemptsOf(id).then((found) => (attempts.value = found), () => {});
   }, [id, run, attempt, status]);
   return attempts.value;
 }

@@ -5,6 +5,7 @@ import { closeFeed, openFeed } from '../feeds.js';
 import { listPath, operationPath, query, route } from '../router.js';
 import { ENDED, percentOf } from '../state.js';
 import { StatusMark } from '../status.js';
+import { Actions } from './actions.js';
 import { Attempts, useAttempts } from './attempts.js';
 import { BatchPanel } from './batch.js';
 import { Children } from './children.js';
@@ -36,7 +37,7 @@ export function OperationPage({ id }) {
       <div class="work"><${Work} key=${shown.run} operation=${shown} steps=${earlier ? (earlier.steps ?? []) : held.steps} /></div>
       <div class="work">
         <${Facts} key=${shown.run} operation=${shown} />
-        ${attempts.length > 1 && html`<${Attempts} newest=${operation} attempts=${attempts} shown=${shown} />`}
+        ${attempts.length > (operation.run ? 1 : 0) && html`<${Attempts} newest=${operation} attempts=${attempts} shown=${shown} />`}
       </div>
     </div>
     ${shown.children.total > 0 && html`<${Children} key=${id} operation=${shown} />`}
@@ -63,12 +64,13 @@ function Title({ operation, newest }) {
       <h1 tabindex="-1" dir="auto">${titleOf(operation)}</h1>
       <span class="badges">
         <span class=${`badge is-${operation.status}`}><${StatusMark} status=${operation.status} /></span>
-        ${newest.attempt > 1 && html`<span class="tag">attempt ${operation.attempt}</span>`}
+        ${newest.attempt > (newest.run ? 1 : 0) && html`<span class="tag">${operation.run ? 'attempt' : 'after attempt'} ${operation.attempt}</span>`}
         ${operation !== newest && html`<a data-inside href=${operationPath(newest.id)}>Show the newest</a>`}
         ${operation.warned > 0 && html`<span class="tag tag-warn">⚠ ${operation.warned === 1 ? '1 warning' : `${operation.warned} warnings`}</span>`}
         ${operation.flags.map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}
         ${operation.cancel && operation.status === 'running' && html`<span class="tag tag-warn">cancel requested</span>`}
       </span>
+      ${operation === newest && html`<${Actions} operation=${operation} />`}
     </div>
   </div>`;
 }

@@ -1,0 +1,94 @@
+"""Cancel, resume and rerun on the page of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.store.making import batch_of, ended, queued, started
+from tests.web.client import Server, serving
+from tests.web.conftest import SCHEMA
+from tracker.model import Status
+from tracker.store import JobInfo, QueueItem, Store
+
+
+@pytest.fixture
+def store(redis_url: str, namespace: str) -> Iterator[Store]:
+    """A store with a worker that runs the job ``copy``."""
+    store = Store(redis_url, namespace)
+    store.publish_jobs("alive", [JobInfo("copy", SCHEMA, f"queue-{namespace}")])
+    yield store
+    store.client.disconnect()
+
+
+@pytest.fixture
+def server(redis_url: str, namespace: str, tmp_path: Path) -> Iterator[Server]:
+    with serving(redis_url, namespace, tmp_path / "server.log") as server:
+        yield server
+
+
+def a_job(id: str, *, whole: bool = True) -> QueueItem:
+    part = msgspec.structs.replace(queued(id, name="copy").part, args={"path": "a"}, whole=whole)
+    return QueueItem(id, part)
+
+
+@pytest.mark.browser
+def test_a_failed_operation_is_resumed_and_cancelled_from_its_page(server: Server, store: Store, page: Page) -> None:
+    """What will be reused is said; cancelling asks once; and each button is there only where it makes sense."""
+    store.append([a_job("a"), started("a"), ended("a", Status.ERROR)])
+    page.goto(f"{server.url}operations/a")
+    buttons = page.locator(".actions button")
+    expect(buttons).to_have_text(["Resume", "Run again"])
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".badge")).to_have_text("queued")
+    expect(page.locator(".said")).to_have_text("nothing can be reused, so every step runs")
+    expect(page.locator(".badges")).to_contain_text("after attempt 1")
+    expect(page.locator(".attempts li .status")).to_have_text(["error"])
+    expect(buttons).to_have_text(["Cancel"])
+    buttons.click()
+    expect(buttons).to_have_text(["Cancel it?"])
+    assert store.status("a") is Status.QUEUED
+    buttons.click()
+    expect(page.locator(".badge")).to_have_text("cancelled")
+    expect(buttons).to_have_text(["Resume", "Run again"])
+    page.get_by_role("button", name="Run again").click()
+    expect(page.locator(".badge")).to_have_text("queued")
+    store.append([started("a", "r2"), ended("a", run="r2")])
+    expect(page.locator(".badge")).to_have_text("complete")
+    expect(buttons).to_have_text(["Run again"])
+
+
+@pytest.mark.browser
+def test_a_refusal_is_told_with_its_reason(server: Server, store: Store, browser: Browser) -> None:
+    """And what nobody here could start again has no button for it. The browser itself complains about a refusal."""
+    store.append([a_job("a", whole=False), started("a"), ended("a", Status.ERROR)])
+    page = browser.new_page()
+    page.goto(f"{server.url}operations/a")
+    with page.expect_response("**/resume") as answered:
+        page.get_by_role("button", name="Resume").click()
+    assert answered.value.status == 409
+    expect(page.locator(".said.failed")).to_contain_text("masked or cut")
+    store.append([started("script", "rs"), ended("script", Status.ERROR, "rs")])
+    page.goto(f"{server.url}operations/script")
+    expect(page.locator(".badge")).to_have_text("error")
+    expect(page.locator(".actions button")).to_have_count(0)
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_batch_that_runs_is_cancelled_with_its_children(server: Server, store: Store, page: Page) -> None:
+    """And shows that it was asked, until all of them have ended."""
+    first, _ = batch_of(store, 2)
+    store.append([started("b", "rb"), started(first, "r1", "b")])
+    page.goto(f"{server.url}operations/b")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel it?").click()
+    expect(page.locator(".badges")).to_contain_text("cancel requested")
+    expect(page.locator(".actions button")).to_have_count(0)
+    store.append([ended(first, Status.CANCELLED, "r1", parent="b")])
+    expect(page.locator(".badge")).to_have_text("cancelled")
+    expect(page.locator(".actions button")).to_have_text(["Resume"])

@@ -1,0 +1,79 @@
+"""What can be done to an operation over HTTP: cancel it, resume it, run it over."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from tracker.celery.expected import Expected, Resumed, told
+from tracker.errors import ArchiveUnavailable, NotFound, StoreUnavailable
+from tracker.model import Operation
+from web.api import ONE
+from web.routes import reply, route
+from web.site import site
+
+blueprint = Blueprint("actions", __name__)
+
+AGAIN = ("cannot-run-again", "no-worker", "unknown-job", "broker-unavailable", *ONE)
+"""What may be in the way of a new attempt."""
+
+
+class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST …/cancel``; with ``terminate`` also the processes that run it are told to end."""
+
+    terminate: bool = False
+
+
+class ResumeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST …/resume``; with ``force`` also under another release."""
+
+    force: bool = False
+
+
+class NoBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A body in which nothing may be."""
+
+
+@route(
+    blueprint, "POST", "/api/v1/operations/<id>/cancel", body=CancelBody, answer=Operation, status=202,
+    headers=("Location",), problems=("already-ended", *ONE),
+)  # fmt: skip
+def cancel(id: str, body: CancelBody) -> Response:
+    """Ask an operation to end, with everything open below it; 202 with the operation."""
+    site().cancelling.cancel(id, _asker(), terminate=body.terminate)
+    return _accepted(id)
+
+
+@route(
+    blueprint, "POST", "/api/v1/operations/<id>/resume", body=ResumeBody, answer=Resumed, status=202,
+    headers=("Location",), problems=AGAIN,
+)  # fmt: skip
+def resume(id: str, body: ResumeBody) -> Response:
+    """Queue a new attempt that reuses what steps have kept; 202 with the operation and what is expected of it."""
+    expected = site().repeating.resume(id, _asker(), force=body.force)
+    return _accepted(id, expected)
+
+
+@route(
+    blueprint, "POST", "/api/v1/operations/<id>/rerun", body=NoBody, answer=Operation, status=202,
+    headers=("Location",), problems=AGAIN,
+)  # fmt: skip
+def rerun(id: str, body: NoBody) -> Response:
+    """Queue a new attempt that starts over; 202 with the operation."""
+    site().repeating.rerun(id, _asker())
+    return _accepted(id)
+
+
+def _asker() -> str:
+    """Who asks, as far as is known."""
+    return f"http {request.remote_addr}" if request.remote_addr else "http"
+
+
+def _accepted(id: str, expected: Expected | None = None) -> Response:
+    """It is done, whatever happens now, so this must not fail."""
+    found: Operation | dict[str, str] = {"id": id}
+    with suppress(NotFound, StoreUnavailable, ArchiveUnavailable):
+        found = told(site().history.operation(id), expected)
+    return reply(found, 202, {"Location": f"{site().settings.base_path}/api/v1/operations/{id}"})
