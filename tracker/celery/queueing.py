@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from tracker.celery.schema import validate
+from tracker.celery.schema import validate, validate_all
 from tracker.clock import now
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
 from tracker.ids import new_id
@@ -126,5 +126,4 @@ def _check_items(info: JobInfo, items: Sequence[dict[str, Any]]) -> None:
         raise InvalidArguments("a batch needs at least one item", "/items")
     if len(items) > BATCH_LIMIT:
         raise InvalidArguments(f"a batch takes at most {BATCH_LIMIT:,} items, not {len(items):,}", "/items")
-    for index, args in enumerate(items):
-        validate(info.schema, args, f"/items/{index}")
+    validate_all(info.schema, ((f"/items/{index}", args) for index, args in enumerate(items)))
