@@ -1,4 +1,4 @@
-"""How soon a large batch is accepted over HTTP, and dispatched, beside a plain loop of ``send_task`` to the same broker.
+"""How soon a large batch is accepted over HTTP and dispatched, beside a plain loop of ``send_task``.
 
 And how long other requests wait while the server accepts it.
 """

@@ -144,7 +144,10 @@ class LogLine(Value, frozen=True):
 
 
 class QueuePart(Value, frozen=True):
-    """What the sender of a message says of an operation; written once, when it is queued."""
+    """What the sender of a message says of an operation; written once, when it is queued.
+
+    ``whole`` says that ``args`` are what was given, with nothing masked or cut, so that they may be sent once more.
+    """
 
     name: str
     created: float
@@ -156,6 +159,7 @@ class QueuePart(Value, frozen=True):
     index: int = 0
     args: dict[str, Any] | None = None
     labels: dict[str, str] = {}
+    whole: bool = False
 
 
 class RunPart(Value, frozen=True):

@@ -50,7 +50,7 @@ def queue_batch() -> Response:
     """Queue one operation with a child for each item; 202, with its address in ``Location``."""
     queries.only()
     body = bodies.read(BatchBody, BATCH_BODY)
-    id = site().queueing.batch(body.job, body.items, body.labels, body.title)
+    id = site().queueing.batch(body.job, body.items, body.labels, body.title, body.on_complete)
     return _accepted(id, body)
 
 

@@ -9,6 +9,7 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from tracker.celery.queueing import OnComplete
 from tracker.limits import LABELS_LIMIT
 from web.limits import TEXT, UNWANTED_BODY
 from web.problems import Problem, invalid_body
@@ -32,6 +33,7 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     items: list[dict[str, Any]]
     labels: dict[str, Any] = {}
     title: ShortText = ""
+    on_complete: OnComplete | None = None
 
 
 Body = TypeVar("Body", OperationBody, BatchBody)

@@ -189,3 +189,10 @@ def nested() -> None:
         outer.step("One")
         with StepTracker("Inner") as inner:
             inner.step("Within")
+
+
+@job(name="test.reports")
+def reports(file: str, batch: str) -> None:
+    """Writes down after which batch it comes."""
+    with open(file, "a") as notes:
+        notes.write(f"{batch}\n")

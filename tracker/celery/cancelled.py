@@ -1,4 +1,4 @@
-"""Whether a job was cancelled while it waited: asked once, as it begins. If nobody answers soon, the work is done."""
+"""Whether a job must not begin any more: asked once, as it is about to. If nobody answers soon, the work is done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracker import clock
 from tracker.errors import StoreUnavailable
 from tracker.model import Status
 from tracker.settings import Settings
-from tracker.store import Store
+from tracker.store import Store, Take
 
 Answer = TypeVar("Answer")
 
@@ -32,6 +32,11 @@ class Lookout:
     def was_cancelled(self, operation: str) -> bool:
         """Whether ``operation`` must not begin any more."""
         return self._answer(lambda: self._store.status(operation)) is Status.CANCELLED
+
+    def may_take(self, operation: str, message: str, worker: str) -> bool:
+        """Whether ``operation`` may begin for this message: it was neither cancelled nor begun for another one."""
+        found = self._answer(lambda: self._store.append([Take(operation, message, worker)]))
+        return found is None or found[0].kind != "ignored"
 
     def asked_by(self, operation: str) -> str | None:
         """Who wants ``operation`` to end, as it runs; ``None`` if nobody does."""

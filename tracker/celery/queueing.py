@@ -8,24 +8,34 @@ may be shown; as they were given, they are in messages only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from tracker.celery.schema import validate, validate_all
 from tracker.clock import now
-from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
+from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, StoreUnavailable, UnknownJob
 from tracker.ids import new_id
 from tracker.limits import BATCH_LIMIT
 from tracker.model import Error, Parts, QueuePart, Status, Verdict
 from tracker.redact import line, safe_labels, value
 from tracker.settings import Settings
-from tracker.store import Item, JobInfo, QueueItem, Seal, Store, VerdictItem
+from tracker.store import Follow, Item, JobInfo, QueueItem, Seal, Sent, Store, VerdictItem
 
 DISPATCH = "tracker.dispatch"
 """Name of the task that sends a batch's children."""
 
 STORED_AT_ONCE = 200
 """Children stored in one call."""
+
+
+class OnComplete(msgspec.Struct, forbid_unknown_fields=True):
+    """The job to queue once a batch has ended; it gets the batch's id as ``batch``, if it takes such an argument."""
+
+    job: str
+    args: dict[str, Any] = {}
 
 
 class Queueing:
@@ -50,30 +60,60 @@ class Queueing:
         self._send(operation, info.name, args)
         return operation.id
 
-    def batch(self, job: str, items: list[dict[str, Any]], labels: dict[str, str], title: str = "") -> str:
+    def batch(
+        self,
+        job: str,
+        items: list[dict[str, Any]],
+        labels: dict[str, str],
+        title: str = "",
+        on_complete: OnComplete | None = None,
+    ) -> str:
         """Queue one operation per item, as children of a batch; returns the batch's id.
 
-        All children are stored, as queued, before the batch's dispatch is sent. Raises as ``submit``.
+        All children are stored, as queued, before the batch's dispatch is sent. Once the batch and all its children
+        have ended, however they did, ``on_complete`` is queued, once. Raises as ``submit``.
         """
         info = self._job(job)
         _check_items(info, items)
+        batch = new_id()
+        follow = self._follow(batch, on_complete, labels) if on_complete is not None else None
         title = line(title or f"{info.name}: {len(items)} operations")
         part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=safe_labels(labels), batch=True)
-        batch = new_id()
-        self._store.append([QueueItem(batch, part)])
-        children = [_child(part, batch, index, value(args)) for index, args in enumerate(items, 1)]
+        self._store.append([QueueItem(batch, part), *([follow] if follow is not None else [])])
+        children = [_child(part, batch, index, args) for index, args in enumerate(items, 1)]
         self._append([*children, Seal(batch, len(items))])
-        hidden = {child.operation: args for child, args in zip(children, items, strict=True) if child.part.args != args}
+        hidden = {child.operation: args for child, args in zip(children, items, strict=True) if not child.part.whole}
         dispatched = {"batch": batch, "hidden": hidden}
         self._send(Parts(batch, queue=part), DISPATCH, dispatched, [child.operation for child in children])
+        self._note_sent(batch)
         return batch
 
-    def _job(self, name: str) -> JobInfo:
+    def _follow(self, batch: str, on_complete: OnComplete, labels: dict[str, str]) -> Follow:
+        """What follows a batch waits in the store, so it cannot have what is not stored."""
+        info = self._job(on_complete.job, "/on_complete/job")
+        takes_batch = "batch" in info.schema.get("properties", {})
+        args = ({"batch": batch} if takes_batch else {}) | on_complete.args
+        validate(info.schema, args, "/on_complete/args")
+        if value(args) != args:
+            message = "what runs after a batch waits in Redis, where no secrets or very long texts are kept"
+            raise InvalidArguments(f"{message}; let the job look them up", "/on_complete/args")
+        labels = safe_labels({"batch": batch, **labels})
+        part = QueuePart(
+            info.name, now(), title=_title(info.name, args), queue=info.queue, args=args, labels=labels, whole=True
+        )
+        return Follow(batch, f"{batch}.after", part)
+
+    def _note_sent(self, batch: str) -> None:
+        """If it cannot be noted, the dispatch itself will show that it was sent."""
+        with suppress(StoreUnavailable):
+            self._store.append([Sent(batch)])
+
+    def _job(self, name: str, pointer: str = "/job") -> JobInfo:
         jobs = {info.name: info for info in self._store.jobs()}
         info = jobs.get(name)
         if info is None:
             known = ", ".join(sorted(jobs)) or "none, as no worker has started yet"
-            raise UnknownJob(f"there is no job {name[:200]!r}; published jobs: {known}")
+            raise UnknownJob(f"there is no job {name[:200]!r}; published jobs: {known}", pointer)
         if not info.workers:
             raise NoWorker(f"no live worker runs {name!r}; start one with `tracker worker`")
         return info
@@ -86,10 +126,11 @@ class Queueing:
         from kombu.exceptions import KombuError, OperationalError
 
         try:
-            self._sender.send(operation, task, args)
+            # A dispatch that dies is sent anew; its first message may come back all the same.
+            self._sender.send(operation, task, args, new_id() if task == DISPATCH else "")
         except (KombuError, OperationalError, OSError) as error:
             said = line(f"{type(error).__name__}: {error}")
-            self._append([_given_up(id, said) for id in (operation.id, *children)])
+            self._append([Follow(operation.id), *(_given_up(id, said) for id in (operation.id, *children))])
             raise BrokerUnavailable(
                 f"the broker did not take the message ({type(error).__name__}); nothing will run, try again"
             ) from error
@@ -112,11 +153,12 @@ def _title(job: str, shown: dict[str, Any]) -> str:
     return line(" ".join([job, *(str(held) for held in shown.values() if isinstance(held, str | int | float))]))
 
 
-def _child(batch: QueuePart, id: str, index: int, shown: dict[str, Any]) -> QueueItem:
+def _child(batch: QueuePart, id: str, index: int, args: dict[str, Any]) -> QueueItem:
+    shown = value(args)
     title = _title(batch.name, shown)
     part = QueuePart(
         batch.name, batch.created, title=title, queue=batch.queue, parent=id, index=index, args=shown,
-        labels=batch.labels,
+        labels=batch.labels, whole=shown == args,
     )  # fmt: skip
     return QueueItem(f"{id}.{index}", part)
 

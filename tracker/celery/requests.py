@@ -29,7 +29,9 @@ CANCELLED = "cancelled"
 
 
 class TrackedRequest(Request):
-    """One message of a tracked task."""
+    """One message of a tracked task. If it ``returned`` to the queue, what becomes of it is for the next run to say."""
+
+    returned = False
 
     @property
     def ticket(self) -> Ticket:
@@ -41,7 +43,7 @@ class TrackedRequest(Request):
         if super().revoked():
             return True
         ticket = self.ticket
-        if not ticket.checks or not _was_cancelled(ticket.operation):
+        if not ticket.checks or _may_begin(ticket, str(self.hostname)):
             return False
         self._announce_revoked(CANCELLED, False, None, False)
         return True
@@ -63,7 +65,7 @@ class TrackedRequest(Request):
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, SystemExit | KeyboardInterrupt):  # Which only a process that has ended can have raised.
             error = WorkerLostError(f"its process ended with {error!r}")
-        if isinstance(error, WorkerLostError | TimeLimitExceeded):
+        if isinstance(error, WorkerLostError | TimeLimitExceeded) and not self.returned:
             self._died(error)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
@@ -80,21 +82,27 @@ class TrackedRequest(Request):
     def reject(self, requeue: bool = False) -> None:
         """Said before another worker can take it: the run that is over then is still the newest one."""
         if requeue:
+            self.returned = True
             _tell(lambda store: reports.went_back(store, self.ticket.operation))
         super().reject(requeue)
 
     def _retry_worker_lost(self, exc: BaseException, exc_info: Any) -> bool:
         """Celery sends the task again, as it was told to do for processes that die."""
         _tell(lambda store: reports.went_back(store, self.ticket.operation))
-        return bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
+        self.returned = bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
+        return self.returned
 
 
-def _was_cancelled(operation: str) -> bool:
+def _may_begin(ticket: Ticket, worker: str) -> bool:
     try:
         settings = config.settings()
     except SettingsError:
-        return False
-    return bool(settings.redis_url) and lookout(settings).was_cancelled(operation)
+        return True
+    if not settings.redis_url:
+        return True
+    if ticket.message:
+        return lookout(settings).may_take(ticket.operation, ticket.message, worker)
+    return not lookout(settings).was_cancelled(ticket.operation)
 
 
 def _tell(say: Callable[[Store], object]) -> None:

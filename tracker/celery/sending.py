@@ -24,9 +24,9 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings, sender=True)
 
-    def send(self, operation: Parts, task: str, args: dict[str, Any]) -> None:
+    def send(self, operation: Parts, task: str, args: dict[str, Any], message: str = "") -> None:
         """Send an operation's message: ``task`` with ``args`` is its run."""
-        send(self._app, operation, task, args)
+        send(self._app, operation, task, args, message=message)
 
 
 def send(
@@ -35,16 +35,18 @@ def send(
     task: str,
     args: dict[str, Any],
     above: Sequence[str] = (),
+    message: str = "",
     **options: Any,
 ) -> None:
     """Hand one operation to the broker of ``app``; its id travels in a header, and is the task's id as well.
 
-    ``above`` are the titles of the operations around it.
+    ``above`` are the titles of the operations around it. With an id of this ``message``, the operation does not begin
+    if another one for it was taken before.
     """
     queue = operation.queue
     if queue is None:
         return
-    ticket = Ticket(operation.id, queue.parent, queue.title, queue.created, list(above), checks=True)
+    ticket = Ticket(operation.id, queue.parent, queue.title, queue.created, list(above), checks=True, message=message)
     app.send_task(
         task,
         kwargs=args,

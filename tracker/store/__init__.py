@@ -37,6 +37,7 @@ from tracker.store.jobs import JobInfo, Jobs
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.leaving import ArchiveInfo, Leaving
+from tracker.store.messages import Follow, Messages, Paid, Sent, Take
 from tracker.store.server import ServerFacts, server_facts, slots
 from tracker.store.snapshot import Page, Snapshot
 from tracker.store.trial import trial
@@ -50,6 +51,7 @@ __all__ = [
     "Cancel",
     "Change",
     "Earlier",
+    "Follow",
     "Hold",
     "Item",
     "JobInfo",
@@ -58,15 +60,18 @@ __all__ = [
     "Leave",
     "LiveRun",
     "Page",
+    "Paid",
     "Passed",
     "QueueItem",
     "Quiet",
     "Reset",
     "RunBlob",
     "Seal",
+    "Sent",
     "ServerFacts",
     "Silence",
     "Store",
+    "Take",
     "Tick",
     "Trim",
     "Upkeep",
@@ -95,6 +100,7 @@ class Store:
         self._leases = Leases(self.client, self.keys)
         self.leaving = Leaving(self.client, self.keys)
         self.brief = Brief(self.client, self.keys)
+        self.messages = Messages(self.client, self.keys)
 
     @classmethod
     def of(cls, settings: Settings) -> Store:
@@ -186,6 +192,10 @@ class Store:
     def withdraw_worker(self, worker: str) -> None:
         """Say that ``worker`` has ended."""
         self._jobs.withdraw(worker)
+
+    def is_alive(self, worker: str) -> bool:
+        """Whether ``worker`` has said lately that it is alive."""
+        return self._jobs.is_alive(worker)
 
     def jobs(self) -> list[JobInfo]:
         """Every published job with the number of live workers that run it."""

@@ -48,6 +48,9 @@ local LIVE_RUNS = PREFIX .. 'live'
 local LEASES = PREFIX .. 'leases'
 local BRIEF = PREFIX .. 'brief'
 local GONE = PREFIX .. 'gone:'
+local UNSENT = PREFIX .. 'unsent'
+local TAKEN = PREFIX .. 'taken'
+local OWED = PREFIX .. 'owed'
 
 local function operation_key(id) return PREFIX .. 'op:' .. id end
 local function children_key(id) return PREFIX .. 'children:' .. id end
@@ -276,6 +279,10 @@ local function settle(id, key, parent, score)
   if before == status then return nil end
   redis.call('HSET', key, 'status', status)
   if not before then enter(id, parent, score) end
+  if before == 'queued' then
+    redis.call('HDEL', TAKEN, id)
+    redis.call('SREM', UNSENT, id)
+  end
   retain(id, key, status, parent)
   if parent == '' then return nil end
   if before then redis.call('SREM', children_key(parent) .. ':' .. before, id) end
@@ -340,11 +347,23 @@ local function settle_batch(id)
   judge_batch(id, key, status, attempt, ',"error":{"type":"BatchError","message":"' .. message .. '"}')
 end
 
+-- What follows a batch is to be sent once the batch and all its children have ended; of that it is told once.
+local function owe_follower(id)
+  local field = redis.call('HMGET', operation_key(id), 'follower', 'follower_part', 'status', 'sealed')
+  if not (field[1] and field[4] and ENDED[field[3]]) or number_of(id, 'queued') + number_of(id, 'running') > 0 then return end
+  redis.call('HDEL', operation_key(id), 'follower', 'follower_part')
+  redis.call('HSET', OWED, field[1], field[2])
+end
+
 local function announce(id, key, attempt, parent, score, count, hole, events)
   local rev, fresh = next_rev(key, count)
   local counts = settle(id, key, parent, score)
   emit(id, rev, fresh, attempt, parent, counts, hole, events)
-  if counts then settle_batch(parent) end
+  owe_follower(id)
+  if counts then
+    settle_batch(parent)
+    owe_follower(parent)
+  end
 end
 
 -- Two runs of an operation that are alive at once are told of: one of them does work that the other does too.
@@ -578,7 +597,10 @@ local function put_queue(change)
   if redis.call('DEL', GONE .. id) == 1 or redis.call('HSETNX', key, 'queue', part) == 0 then return {'duplicate', 0} end
   redis.call('HSETNX', key, 'parent', parent)
   redis.call('HSETNX', key, 'created', created)
-  if batch then redis.call('HSET', key, 'batch', '1') end
+  if batch then
+    redis.call('HSET', key, 'batch', '1')
+    redis.call('SADD', UNSENT, id)
+  end
   announce(id, key, redis.call('HGET', key, 'attempt') or 0, parent, score, 1, false, events)
   local asked = parent ~= '' and asked_by(operation_key(parent))
   if asked then ask(id, key, asked) end
@@ -605,7 +627,8 @@ local function put_verdict(change)
   local field = redis.call('HMGET', key, 'run', 'status', 'parent', 'attempt')
   if (field[1] or '') ~= run or field[2] ~= expected then return {'ignored', 0} end
   write_verdict(key, part, status, run, '')
-  local over = status == 'lost' or status == 'queued'
+  -- Of a batch, that its dispatch is over decides nothing.
+  local over = status == 'lost' or status == 'queued' or status == 'running'
   if over and run ~= '' then finish(id, key, run, '') end
   announce(id, key, field[4] or 0, field[3] or '', 0, 1, false, events)
   return {'stored', tonumber(field[4] or 0)}
@@ -616,6 +639,46 @@ local function put_seal(change)
   local _, id, total = unpack(change)
   redis.call('HSET', operation_key(id), 'sealed', total)
   settle_batch(id)
+  owe_follower(id)
+  return {'stored', 0}
+end
+
+-- take: operation, its message, the worker that holds it and is about to begin. One that is not here runs all the same.
+local function put_take(change)
+  local _, id, message, worker = unpack(change)
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'status', 'taken')
+  if not field[1] then return {'stored', 0} end
+  if field[1] == 'cancelled' or (field[2] or message) ~= message then return {'ignored', 0} end
+  redis.call('HSET', key, 'taken', message)
+  if field[1] == 'queued' then redis.call('HSET', TAKEN, id, worker) end
+  return {'stored', 0}
+end
+
+-- sent: batch, how many of its first children the broker has got.
+local function put_sent(change)
+  local _, id, children = unpack(change)
+  local key = operation_key(id)
+  redis.call('SREM', UNSENT, id)
+  if redis.call('HEXISTS', key, 'status') == 0 then return {'ignored', 0} end
+  if children > tonumber(redis.call('HGET', key, 'sent') or 0) then redis.call('HSET', key, 'sent', children) end
+  return {'stored', 0}
+end
+
+-- follow: batch, the operation that is to be sent once it has ended, and that one's queue part (empty: none is).
+local function put_follow(change)
+  local _, id, follower, part = unpack(change)
+  if follower == '' then
+    redis.call('HDEL', operation_key(id), 'follower', 'follower_part')
+  else
+    redis.call('HSET', operation_key(id), 'follower', follower, 'follower_part', part)
+  end
+  return {'stored', 0}
+end
+
+-- paid: operation whose message the broker has got.
+local function put_paid(change)
+  redis.call('HDEL', OWED, change[2])
   return {'stored', 0}
 end
 
@@ -675,6 +738,16 @@ local function put_lease(change)
   return {'stored', at * 1000000, news_of(runs)}
 end
 
+-- A batch's dispatch is gone: another one is to go on where it stopped. Its message, should it come back, is too late.
+local function send_again(id, key, run, parent, attempt)
+  redis.call('HDEL', key, 'taken')
+  redis.call('HSET', OWED, id, redis.call('HGET', key, 'queue'))
+  local at = now()
+  local part = '{"status":"running","at":' .. at .. ',"by":"recorder","run":"' .. run .. '"}'
+  write_verdict(key, part, 'running', run, 'recorder')
+  announce(id, key, attempt, parent or '', 0, 1, false, verdict_event(id, run, at, part))
+end
+
 -- silence: process, what its lease must still count (empty: it has none), run, operation, status judged, part, events.
 -- Of a run that does not decide its operation, only the loss is noted, beside it: it is alive no more.
 local function put_silence(change)
@@ -694,7 +767,9 @@ local function put_silence(change)
   redis.call('HSET', judged_key(process), run, id)
   redis.call('EXPIRE', judged_key(process), JUDGED_LIFE)
   if word == 'lost' then cease(id, key, run) end
-  if decides then
+  if decides and word == 'lost' and redis.call('HEXISTS', key, 'batch') == 1 then
+    send_again(id, key, run, field[4], field[5])
+  elseif decides then
     write_verdict(key, part, status, run, 'recorder')
     announce(id, key, field[5], field[4] or '', 0, 1, false, events)
   elseif field[1] ~= run then
@@ -759,7 +834,7 @@ local function put_trim() return {'stored', trim()} end
 local PUT = {
   run = put_run, queue = put_queue, passed = put_passed, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
   hold = put_hold, lease = put_lease, silence = put_silence, quiet = put_quiet, leave = put_leave, trim = put_trim,
-  earlier = put_earlier,
+  earlier = put_earlier, take = put_take, sent = put_sent, follow = put_follow, paid = put_paid,
 }
 local CHANGES = cmsgpack.unpack(ARGV[5])
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What

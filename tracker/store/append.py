@@ -16,6 +16,7 @@ from tracker.store.client import Client, NoScript
 from tracker.store.keys import Keys
 from tracker.store.leases import About
 from tracker.store.leaving import ArchiveInfo
+from tracker.store.messages import Follow, Paid, Sent, Take
 
 LATE_BLOB = msgspec.msgpack.Encoder().encode
 """How a replayed blob waits for the recorder, whole."""
@@ -249,7 +250,7 @@ class Trim:
 
 
 Told = RunBlob | QueueItem | Passed | VerdictItem | Cancel | Seal
-Item = Told | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim
+Item = Told | Hold | Lease | Silence | Quiet | Earlier | Leave | Trim | Take | Sent | Follow | Paid
 
 
 @dataclass(frozen=True, slots=True)
