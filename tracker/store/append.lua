@@ -148,6 +148,13 @@ local function status_of(key)
   return run_status
 end
 
+-- While children of one parent are queued one after the other in a call, they are counted with the last of them.
+local more_siblings, uncounted = false, nil
+
+local function is_sibling(change, other)
+  return other ~= nil and change[1] == 'queue' and other[1] == 'queue' and change[4] ~= '' and change[4] == other[4]
+end
+
 -- The counts of a parent's children are the sizes of their per-status sets.
 local function counts_of(parent)
   local key, total, parts = children_key(parent), 0, ''
@@ -273,6 +280,14 @@ local function enter(id, parent, score)
   trim()
 end
 
+-- What follows a batch is to be sent once the batch and all its children have ended; of that it is told once.
+local function owe_follower(id)
+  local field = redis.call('HMGET', operation_key(id), 'follower', 'follower_part', 'status', 'sealed')
+  if not (field[1] and field[4] and ENDED[field[3]]) or number_of(id, 'queued') + number_of(id, 'running') > 0 then return end
+  redis.call('HDEL', operation_key(id), 'follower', 'follower_part')
+  redis.call('HSET', OWED, field[1], field[2])
+end
+
 -- Brings the indexes in line with the parts just written; answers the parent's new counts if they moved.
 local function settle(id, key, parent, score)
   local before, status = redis.call('HGET', key, 'status'), status_of(key)
@@ -284,10 +299,12 @@ local function settle(id, key, parent, score)
     redis.call('SREM', UNSENT, id)
   end
   retain(id, key, status, parent)
+  if ENDED[status] then owe_follower(id) end
   if parent == '' then return nil end
   if before then redis.call('SREM', children_key(parent) .. ':' .. before, id) end
   redis.call('SADD', children_key(parent) .. ':' .. status, id)
-  return counts_of(parent)
+  uncounted = more_siblings and parent or nil
+  return not more_siblings and counts_of(parent) or nil
 end
 
 local function write_verdict(key, part, status, run, by)
@@ -347,19 +364,10 @@ local function settle_batch(id)
   judge_batch(id, key, status, attempt, ',"error":{"type":"BatchError","message":"' .. message .. '"}')
 end
 
--- What follows a batch is to be sent once the batch and all its children have ended; of that it is told once.
-local function owe_follower(id)
-  local field = redis.call('HMGET', operation_key(id), 'follower', 'follower_part', 'status', 'sealed')
-  if not (field[1] and field[4] and ENDED[field[3]]) or number_of(id, 'queued') + number_of(id, 'running') > 0 then return end
-  redis.call('HDEL', operation_key(id), 'follower', 'follower_part')
-  redis.call('HSET', OWED, field[1], field[2])
-end
-
 local function announce(id, key, attempt, parent, score, count, hole, events)
   local rev, fresh = next_rev(key, count)
   local counts = settle(id, key, parent, score)
   emit(id, rev, fresh, attempt, parent, counts, hole, events)
-  owe_follower(id)
   if counts then
     settle_batch(parent)
     owe_follower(parent)
@@ -850,9 +858,11 @@ local answers = {}
 local done, problem = pcall(function()
   for number, change in ipairs(CHANGES) do
     if change[1] ~= 'run' then forget_steady() end
+    more_siblings = is_sibling(change, CHANGES[number + 1])
     answers[number] = PUT[change[1]](change)
   end
 end)
+if uncounted then pcall(counts_of, uncounted) end
 -- What is stored is told, also if a later change of the call could not be.
 local told, trouble = pcall(tell)
 if last_entry then redis.call('SET', PREFIX .. 'feed:last', last_entry) end
