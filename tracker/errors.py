@@ -61,7 +61,14 @@ class EventsGone(TrackerError):
 
 
 class UnknownJob(TrackerError):
-    """No worker has published a job of that name."""
+    """Nobody has published a job of this name.
+
+    ``pointer`` is the JSON pointer (RFC 6901) of its field inside the request body.
+    """
+
+    def __init__(self, message: str, pointer: str = "/job") -> None:
+        super().__init__(message)
+        self.pointer = pointer
 
 
 class NoWorker(TrackerError):

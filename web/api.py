@@ -77,7 +77,9 @@ def queue_operation(body: OperationBody) -> Response:
 def queue_batch(body: BatchBody) -> Response:
     """Queue one operation with a child for each item; 202, with its address in ``Location``."""
     queueing = site().queueing
-    return _accepted(queue_once(lambda id: queueing.batch(body.job, body.items, body.labels, body.title, id)), body)
+    return _accepted(
+        queue_once(lambda id: queueing.batch(body.job, body.items, body.labels, body.title, id, body.on_complete)), body
+    )
 
 
 def _accepted(id: str, body: OperationBody | BatchBody) -> Response:

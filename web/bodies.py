@@ -9,6 +9,7 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from tracker.celery.queueing import OnComplete
 from tracker.limits import BATCH_LIMIT, LABELS_LIMIT
 from web.limits import BATCH_BODY, OPERATION_BODY, OTHER_BODY, TEXT, UNWANTED_BODY
 from web.problems import Problem, invalid_body
@@ -44,6 +45,7 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     items: Items
     labels: Labels = {}
     title: ShortText = ""
+    on_complete: OnComplete | None = None
 
 
 LIMITS: dict[type[msgspec.Struct], int] = {OperationBody: OPERATION_BODY, BatchBody: BATCH_BODY}

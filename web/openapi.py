@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tracker.celery.queueing import OnComplete
 from tracker.history import OperationPage
 from tracker.ids import ID
 from tracker.model import Operation
@@ -70,7 +71,7 @@ def _is_described(kind: Any) -> bool:
 
 def _add_jobs(components: Schema, jobs: Sequence[JobInfo]) -> None:
     """Let the bodies be one of a body for each job; without any, arguments stay open."""
-    for kind, field in ((OperationBody, "args"), (BatchBody, "items")):
+    for kind, field in ((OperationBody, "args"), (BatchBody, "items"), (OnComplete, "args")):
         plain = components[kind.__name__]
         found = {f"{kind.__name__}.{job.name}": job for job in jobs}
         if not found:

@@ -170,9 +170,7 @@ def _tracker_error(error: TrackerError) -> Response:
 
 
 def _faults(error: TrackerError) -> list[Fault]:
-    if isinstance(error, InvalidArguments):
-        return [Fault(str(error), pointer=error.pointer)]
-    return [Fault(str(error), pointer="/job")] if isinstance(error, UnknownJob) else []
+    return [Fault(str(error), pointer=error.pointer)] if isinstance(error, InvalidArguments | UnknownJob) else []
 
 
 def _unexpected(error: Exception) -> Response:

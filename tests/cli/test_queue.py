@@ -58,6 +58,9 @@ def test_a_job_without_a_live_worker_is_refused(tracker: Run, store: Store) -> N
         ["batch", "files.process", "--items-from", "/nowhere"],
         ["batch", "files.process", "{broken"],
         ["batch", "two.required", "x"],
+        ["batch", "files.process", "x", "--on-complete-args", "{}"],
+        ["batch", "files.process", "x", "--on-complete", "two.required", "--on-complete-args", "[1]"],
+        ["batch", "files.process", "x", "--on-complete", "two.unknown"],
     ],
 )
 def test_arguments_that_cannot_be_read_are_usage_errors(tracker: Run, store: Store, arguments: list[str]) -> None:

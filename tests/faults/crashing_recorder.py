@@ -50,9 +50,9 @@ POINTS: dict[str, Point] = {
     "after attempts that came back were numbered": Point(Returned, "turn", "after", 1, "well"),
     "before silent runs are unresponsive": Point(Liveness, "_judge", "before", 1, "well"),
     "after silent runs were unresponsive": Point(Liveness, "_judge", "after", 1, "well"),
-    "when a dispatch is lost, before its children are": Point(liveness, "give_up_rest", "before", 1, "well"),
-    "when a dispatch is lost, and some of its children": Point(VerdictItem, "change", "before", 3, "well"),
-    "when a dispatch is lost, and its children": Point(liveness, "give_up_rest", "after", 1, "well"),
+    "when a dispatch has failed, before its children are lost": Point(archiving, "give_up_rest", "before", 1, "well"),
+    "when a dispatch has failed, and some of its children are lost": Point(VerdictItem, "change", "before", 3, "well"),
+    "when a dispatch has failed, and its children are lost": Point(archiving, "give_up_rest", "after", 1, "well"),
     "at its end": Point(Recorder, "_let_go", "before", 1, "well"),
 }
 

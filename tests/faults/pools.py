@@ -30,7 +30,7 @@ from tests.worker.app import app
 from tracker.celery.worker import run
 from tracker.settings import Settings
 app.conf.update({conf!r})
-sys.exit(run(Settings.from_env(), {concurrency}, {pool!r}, "w@node-1", "tests.worker.app:app"))
+sys.exit(run(Settings.from_env(), {concurrency}, {pool!r}, {name!r}, "tests.worker.app:app"))
 """
 
 
@@ -38,15 +38,16 @@ class Pool:
     """One worker; its events go through the proxy, its messages do not."""
 
     def __init__(self, pool: str, server: BreakableServer, events: str, broker: str, namespace: str, folder: Path,
-                 concurrency: int = 2, **conf: object) -> None:  # fmt: skip
+                 concurrency: int = 2, name: str = "w@node-1", **conf: object) -> None:  # fmt: skip
         common = {"TRACKER_BROKER_URL": broker, "TRACKER_NAMESPACE": namespace}
         self.variables = common | {"TRACKER_REDIS_URL": events, "TRACKER_STATE_DIR": str(folder / "state")}
         self.store = Store(server.url, namespace)
         self.history = History(self.store)
         self.queueing = Queueing(Settings.from_env(common | {"TRACKER_REDIS_URL": server.url}), self.store)
+        self.name = name
         self.spool = folder / "state" / "spool" / namespace
         self.log, self.notes = folder / "log", folder / "notes"
-        code = START.format(pool=pool, conf=conf, concurrency=concurrency)
+        code = START.format(pool=pool, conf=conf, concurrency=concurrency, name=name)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code], env=os.environ | self.variables, cwd=ROOT, stdout=output, stderr=output,
@@ -86,10 +87,14 @@ class Pool:
         self.process.terminate()
         return self.process.wait(60)
 
+    def kill(self) -> None:
+        """Kill all of it, as the end of its machine would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(60)
+
     def close(self) -> None:
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(60)
+            self.kill()
         self.store.client.disconnect()
 
 

@@ -22,7 +22,7 @@ from tests.support import wait_for
 from tracker.archive import Archive
 from tracker.history import History
 from tracker.model import ENDED, Status, StepState, StepStatus
-from tracker.store import RunBlob, Store
+from tracker.store import RunBlob, Sent, Store
 
 DAYS = 10_000
 """For which the archive keeps operations: what is old ended in 1970."""
@@ -48,7 +48,7 @@ STORIES: dict[str, Story] = {
     **{id: Story("complete", []) for id in FAMILIES},
     **{f"{id}.{index}": Story("complete", [WELL]) for id, size in FAMILIES.items() for index in range(1, size + 1)},
     "silent": Story("lost", [("rs", "running", {}, [])]),
-    "batch": Story("lost", [("rd", "running", {1: "running"}, [])]),
+    "batch": Story("error", [("rd", "error", {1: "error"}, [])]),
     "batch.1": Story("complete", [WELL]),
     "batch.2": Story("lost", []),
     "batch.3": Story("lost", []),
@@ -132,8 +132,8 @@ def fill_redis(store: Store) -> None:
         for id in batch_of(store, size, parent):
             store.append(done(id, parent))
     sent, *_ = batch_of(store, 3, "batch")
-    progress = StepState(1, "Queue children", StepStatus.RUNNING, current=1, total=3)
-    store.append([by("gone", blob("batch", head("rd"), steps=[progress])), *done(sent, "batch")])
+    failed = StepState(1, "Queue children", StepStatus.ERROR, current=1, total=3)
+    store.append([Sent("batch", 1), blob("batch", head("rd", Status.ERROR), steps=[failed]), *done(sent, "batch")])
     store.append([by("gone", started("silent", "rs")), by("gone", started("back", "rb"))])
 
 

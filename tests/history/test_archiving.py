@@ -20,7 +20,7 @@ from tracker.history import History, archiving, late
 from tracker.history.recorder import Recorder
 from tracker.model import Error, Event, EventType, LogLine, Operation, Status, StepState, StepStatus
 from tracker.record import Record
-from tracker.store import Leave, RunBlob, Store, leaving
+from tracker.store import Leave, RunBlob, Sent, Store, leaving
 
 
 def done(id: str, parent: str = "", status: Status = Status.COMPLETE, run: str = "r1") -> list[RunBlob]:
@@ -142,9 +142,8 @@ def test_what_a_failed_dispatch_could_not_give_up_is_lost_all_the_same(
 ) -> None:
     """Redis may have been away just then; what had been sent is left alone, however long it waits for a worker."""
     ids = batch_of(store, 3)
-    step = StepState(1, "Queue children", StepStatus.ERROR, current=1, total=3)
     failed = head("rb", Status.ERROR, error=Error("OSError", "the broker is away"))
-    store.append([blob("b", failed, steps=[step])])
+    store.append([blob("b", failed), Sent("b", 1)])
     for _ in range(2):
         recorder.turn()
     children = history.children("b").items

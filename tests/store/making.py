@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tracker.model import Event, QueuePart, RunPart, Status, StepState, StepStatus
-from tracker.store import About, Lease, Leave, QueueItem, RunBlob, Seal, Store
+from tracker.store import About, Lease, Leave, QueueItem, RunBlob, Seal, Sent, Store
 
 NOW = 1_800_000_000.0
 
@@ -65,7 +65,7 @@ def batch_of(store: Store, size: int, batch: str = "b") -> list[str]:
     """Store a sealed batch of queued children; their ids."""
     ids = [f"{batch}.{index}" for index in range(1, size + 1)]
     children = [queued(id, parent=batch, index=index) for index, id in enumerate(ids, 1)]
-    store.append([queued(batch, batch=True), *children, Seal(batch, size)])
+    store.append([queued(batch, batch=True), *children, Seal(batch, size), Sent(batch)])
     return ids
 
 

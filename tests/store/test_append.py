@@ -143,6 +143,18 @@ def test_the_counts_of_a_batch_add_up_at_every_look(store: Store) -> None:
         assert (parts.verdict is None) == (open_ones > 0), f"seed {seed}"
 
 
+def test_children_that_are_queued_in_one_call_are_counted_once_for_all(store: Store) -> None:
+    """Whatever comes between them or behind them; who follows hears no count that is not true by then."""
+    one, two, three, four = (queued(f"b.{index}", parent="b", index=index) for index in (1, 2, 3, 4))
+    for items, total in (([queued("b", batch=True), one, two, one], 2), ([three, queued("x"), four], 4)):
+        store.append(items)
+        batch = store.operation("b")
+        assert batch is not None
+        assert (batch.children.total, batch.children.queued) == (total, total)
+    told = [change.children.total for change in feed(store) if change.children is not None]
+    assert told == [3, 4]
+
+
 def test_a_batch_is_complete_only_if_all_its_children_are(store: Store) -> None:
     """One failure makes it an error that says how many."""
     ids = batch_of(store, 2)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.making import batch_of, blob, by, ended, head, lease, started
+from tests.store.making import batch_of, by, ended, lease, started
 from tests.store.revs import rev_of
 from tests.support import Clock
 from tracker.compose import compose
 from tracker.embedded import Server, ensure_server
 from tracker.history.liveness import AT_ONCE, LOST_AFTER, UNRESPONSIVE_AFTER
 from tracker.history.recorder import EVERY, Recorder
-from tracker.model import Operation, Status, StepState, StepStatus
-from tracker.store import Store
+from tracker.model import Operation, Status
+from tracker.store import Sent, Store, Take
 
 FLAGGED = (Status.RUNNING, ["unresponsive"])
 WELL = (Status.RUNNING, list[str]())
@@ -250,20 +250,26 @@ def test_a_run_that_ends_is_forgotten(store: Store, clock: Clock) -> None:
     assert recorder._liveness._marks == {}
 
 
-def test_the_children_a_lost_dispatch_had_not_sent_are_lost_with_it(store: Store, clock: Clock) -> None:
-    """None stays queued for ever; what was sent goes on, and decides with them once the dispatch lives again."""
+def test_a_lost_dispatch_is_owed_and_its_batch_goes_on(store: Store, clock: Clock) -> None:
+    """Whoever sends what is owed goes on where it stopped, and nothing of the batch is lost."""
     ids = batch_of(store, 3)
-    progress = StepState(1, "Queue children", StepStatus.RUNNING, current=1, total=3)
-    store.append([by("p", blob("b", head("rb"), steps=[progress])), lease("p", "rb")])
+    store.append([Take("b", "m1", "b", "w"), by("p", started("b", "rb")), lease("p", "rb"), Sent("b", 1)])
     recorder = Recorder(store)
     recorder.turn()
     clock.pass_by(LOST_AFTER, recorder.turn)
-    assert [seen(store, id)[0] for id in ["b", *ids]] == [Status.LOST, Status.QUEUED, Status.LOST, Status.LOST]
-    error = operation(store, ids[2]).error
-    assert error is not None
-    assert error.message.startswith("it was not sent to a worker: no sign of life since")
-    store.append([started(ids[0], "r1", parent="b"), ended(ids[0], run="r1", parent="b")])
-    assert operation(store, "b").status is Status.LOST
-    store.append([lease("p", "rb")])
-    batch = operation(store, "b")
-    assert (batch.status, batch.children.complete, batch.children.lost) == (Status.ERROR, 1, 2)
+    assert [seen(store, id)[0] for id in ["b", *ids]] == [Status.RUNNING, *[Status.QUEUED] * 3]
+    assert list(store.live_runs()) == []
+    assert [(id, part.batch) for id, part in store.messages.owed("w").items()] == [("b", True)]
+    second, first = store.append([Take("b", "m2", "b", "w"), Take("b", "m1", "b", "w")])
+    assert (second.kind, first.kind, store.messages.sent("b")) == ("stored", "ignored", 1)
+
+
+def test_a_lost_dispatch_that_lives_after_all_is_well(store: Store, clock: Clock) -> None:
+    """Its process was stopped for a while, and another one may have gone on for it."""
+    batch_of(store, 1)
+    store.append([by("p", started("b", "rb")), lease("p", "rb")])
+    recorder = Recorder(store)
+    recorder.turn()
+    clock.pass_by(LOST_AFTER, recorder.turn)
+    store.append([by("q", started("b", "rc")), lease("q", "rc"), lease("p", "rb")])
+    assert seen(store, "b") == (Status.RUNNING, ["duplicate"])

@@ -103,7 +103,7 @@ BODIES: list[tuple[str, Any, int]] = [
     ("rerun", {"force": True}, 422),
     ("rerun", [], 422),
     ("cancel", b"{", 400),
-    ("cancel", b" " * 5_000, 413),
+    ("cancel", b" " * 20_000, 413),
 ]
 
 

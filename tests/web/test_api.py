@@ -28,6 +28,20 @@ def test_a_queued_operation_is_accepted_with_its_address(server: Server, store: 
     assert messages_in(store) == 1
 
 
+def test_a_batch_says_what_is_to_follow_it(server: Server, store: Store) -> None:
+    """It waits with the batch, and is held against its own job's schema, with a pointer into the body."""
+    body = {"job": "copy", "items": [{"path": "a.txt"}], "on_complete": {"job": "copy", "args": {"path": "b.txt"}}}
+    id = server.post(BATCHES, body).json["id"]
+    assert store.cancel(id, "ada")
+    assert list(store.messages.owed("w")) == [f"{id}.after"]
+    assert store.client.redis.hget(store.keys.owed, f"{id}.after").startswith(b'{"name":"copy"')
+    wrong = [{"job": "copy", "args": {"path": 1}}, {"job": "none"}, {"jobs": "copy"}]
+    answers = [server.post(BATCHES, body | {"on_complete": after}) for after in wrong]
+    assert [answer.status for answer in answers] == [422] * 3
+    pointers = [answer.json["errors"][0]["pointer"] for answer in answers]
+    assert pointers == ["/on_complete/args/path", "/on_complete/job", "/on_complete/jobs"]
+
+
 def test_a_queued_batch_has_a_child_for_each_item(server: Server, store: Store) -> None:
     """One operation that people watch, its children behind it, and one message that sends them."""
     answer = server.post(BATCHES, {"job": "copy", "items": [{"path": "a"}, {"path": "b"}], "title": "Two files"})

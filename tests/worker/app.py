@@ -209,3 +209,27 @@ def nested() -> None:
         outer.step("One")
         with StepTracker("Inner") as inner:
             inner.step("Within")
+
+
+@job(name="test.reports")
+def reports(file: str, batch: str) -> None:
+    """Writes down after which batch it comes."""
+    with open(file, "a") as notes:
+        notes.write(f"{batch}\n")
+
+
+@job(name="test.chances")
+def chances(file: str, fate: str) -> None:
+    """Writes down that it works, and then does what it is told: nothing, fail, be run again twice, or die."""
+    task = app.current_task
+    with StepTracker("Chances", steps=["One"]) as tracker:
+        tracker.step("One")
+        flush()
+        with open(file, "a") as notes:
+            notes.write(f"{task.request.id}\n")
+        if fate == "fails":
+            raise ValueError("as it was told")
+        if fate == "again" and task.request.retries < 2:
+            raise task.retry(countdown=0, max_retries=2)
+        if fate == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -15,6 +15,7 @@ from tests.worker.conftest import System
 from tests.worker.test_jobs import ended, waiting_messages
 from tracker.celery.cancelled import ASK_AGAIN_AFTER, Lookout
 from tracker.celery.cancelling import Cancelling
+from tracker.celery.headers import Ticket
 from tracker.errors import AlreadyEnded, NotFound
 from tracker.model import Operation, Status, StepStatus, Worker
 from tracker.settings import Settings
@@ -126,11 +127,11 @@ def test_a_job_whose_store_does_not_answer_runs_and_others_do_not_ask_for_a_whil
     lookout = Lookout(Settings.from_env({"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace}))
     client = lookout._store.client
     client.url = "redis://127.0.0.1:1/0"
-    assert not lookout.is_off("a", "a")
+    assert lookout.may_begin(Ticket("a"), "a", "w")
     client.url, client._redis = redis_url, None
-    assert not lookout.is_off("a", "a")
+    assert lookout.may_begin(Ticket("a"), "a", "w")
     clock.time += ASK_AGAIN_AFTER
-    assert lookout.is_off("a", "a")
+    assert not lookout.may_begin(Ticket("a"), "a", "w")
     store.client.disconnect()
 
 

@@ -1,6 +1,6 @@
-"""Whether a job was cancelled while it waited, or waits for another message: asked once, as it begins.
+"""Whether a job must not begin any more: it was cancelled while it waited, or another message for it counts.
 
-If nobody answers soon, the work is done.
+Asked once, as it is about to begin. If nobody answers soon, the work is done.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from functools import cache
 from typing import TypeVar
 
 from tracker import clock
+from tracker.celery.headers import Ticket
 from tracker.errors import StoreUnavailable
 from tracker.model import Status
 from tracker.settings import Settings
-from tracker.store import Store
+from tracker.store import Store, Take
 
 Answer = TypeVar("Answer")
 
@@ -32,10 +33,16 @@ class Lookout:
         self._store.client.answer_timeout = ANSWER_WITHIN
         self._not_before = 0.0
 
-    def is_off(self, operation: str, message: str) -> bool:
-        """Whether ``operation`` must not begin by a message (its id): it was cancelled, or waits for a later one."""
-        status, awaited = self._answer(lambda: self._store.waits(operation)) or (None, "")
-        return status is Status.CANCELLED or awaited not in ("", message)
+    def may_begin(self, ticket: Ticket, task: str, worker: str) -> bool:
+        """Whether an operation may begin by a message (Celery's id of it) that ``worker`` holds.
+
+        Not if it was cancelled, waits for a later message, or has begun for another one of those that count as one.
+        """
+        if ticket.message:
+            taken = self._answer(lambda: self._store.append([Take(ticket.operation, ticket.message, task, worker)]))
+            return taken is None or taken[0].kind != "ignored"
+        status, awaited = self._answer(lambda: self._store.waits(ticket.operation)) or (None, "")
+        return status is not Status.CANCELLED and awaited in ("", task)
 
     def asked_by(self, operation: str) -> str | None:
         """Who wants ``operation`` to end, as it runs; ``None`` if nobody does."""

@@ -17,6 +17,7 @@ from tracker.compose import status_of
 from tracker.context import enclosing_run
 from tracker.errors import OperationCancelled, StoreUnavailable
 from tracker.history.batches import FAILED, all_children, give_up, task_of_child
+from tracker.ids import new_id
 from tracker.model import Again, Error, Parts, Status
 from tracker.outcome import message_of
 from tracker.step_tracker import StepTracker
@@ -57,7 +58,7 @@ def _queue_children(app: Celery, store: Store, batch: Parts, again: Again) -> No
             for child in _to_be_sent(store, batch.id, again):
                 if child.queue is None:
                     continue
-                send(app, child, child.queue.name, child.queue.args or {}, [title], producer=producer)
+                send(app, child, child.queue.name, child.queue.args or {}, [title], new_id(), producer=producer)
                 step.advance(child.queue.index - passed)
                 passed = child.queue.index
         except Exception as error:

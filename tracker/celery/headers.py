@@ -15,7 +15,8 @@ class Ticket(msgspec.Struct, omit_defaults=True):
     """What whoever sends a message says of its operation to whoever runs it.
 
     ``above`` are the titles of the operations around it. With ``checks`` it is asked, as it begins, whether somebody
-    has cancelled it meanwhile; a run that ``resumes`` takes what earlier attempts have kept.
+    has cancelled it meanwhile; a run that ``resumes`` takes what earlier attempts have kept. If there may be several
+    messages for one operation, each has an id of its own (``message``), and the operation begins for the first only.
     """
 
     operation: str
@@ -25,6 +26,7 @@ class Ticket(msgspec.Struct, omit_defaults=True):
     above: list[str] = []
     checks: bool = False
     resumes: bool = False
+    message: str = ""
 
 
 def put(headers: dict[str, Any], ticket: Ticket) -> None:

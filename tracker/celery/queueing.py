@@ -8,19 +8,22 @@ may be shown; as they were given, they are in messages only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from tracker.celery.schema import validate
+import msgspec
+
+from tracker.celery.schema import validate, validate_all
 from tracker.clock import elapsed, now
-from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
+from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, StoreUnavailable, UnknownJob
 from tracker.history.batches import queued_children
 from tracker.ids import new_id
 from tracker.limits import BATCH_LIMIT
 from tracker.model import Error, Parts, QueuePart, Status, Verdict
 from tracker.redact import line, safe_labels, value
 from tracker.settings import Settings
-from tracker.store import Item, JobInfo, QueueItem, Seal, Store, VerdictItem
+from tracker.store import Follow, Item, JobInfo, QueueItem, Seal, Sent, Store, VerdictItem
 
 DISPATCH = "tracker.dispatch"
 """Name of the task that sends a batch's children."""
@@ -30,6 +33,13 @@ JOBS_HOLD = 1.0
 
 STORED_AT_ONCE = 200
 """Children stored in one call."""
+
+
+class OnComplete(msgspec.Struct, forbid_unknown_fields=True):
+    """The job to queue once a batch has ended; it gets the batch's id as ``batch``, if it takes such an argument."""
+
+    job: str
+    args: dict[str, Any] = {}
 
 
 class Queueing:
@@ -47,7 +57,7 @@ class Queueing:
         Under an id that is queued already nothing is sent again. Raises ``UnknownJob``, ``NoWorker``,
         ``InvalidArguments``, ``StoreUnavailable``, ``BrokerUnavailable``.
         """
-        info = self.job(job)
+        info = self._recent(job)
         validate(info.schema, args, "/args")
         shown = value(args)
         title = _title(info.name, shown)
@@ -61,19 +71,27 @@ class Queueing:
         return operation.id
 
     def batch(
-        self, job: str, items: list[dict[str, Any]], labels: dict[str, str], title: str = "", id: str = ""
+        self,
+        job: str,
+        items: list[dict[str, Any]],
+        labels: dict[str, str],
+        title: str = "",
+        id: str = "",
+        on_complete: OnComplete | None = None,
     ) -> str:
         """Queue one operation per item, as children of a batch; returns the batch's id, which is ``id`` if given.
 
         All children are stored, as queued, before the batch's dispatch is sent. Under an id that is queued already
-        nothing is stored or sent again. Raises as ``submit``.
+        nothing is stored or sent again. Once the batch and all its children have ended, however they did,
+        ``on_complete`` is queued, once. Raises as ``submit``.
         """
-        info = self.job(job)
+        info = self._recent(job)
         _check_items(info, items)
+        batch = id or new_id()
+        follow = self._follow(batch, on_complete, labels) if on_complete is not None else None
         title = line(title or f"{info.name}: {len(items)} operations")
         part = QueuePart(info.name, now(), title=title, queue=info.queue, labels=safe_labels(labels), batch=True)
-        batch = id or new_id()
-        (answer,) = self._store.append([QueueItem(batch, part)])
+        (answer, *_) = self._store.append([QueueItem(batch, part), *([follow] if follow is not None else [])])
         if answer.kind != "stored":
             return batch
         children = [_child(part, batch, index, args) for index, args in enumerate(items, 1)]
@@ -81,32 +99,61 @@ class Queueing:
         hidden = {child.operation: args for child, args in zip(children, items, strict=True) if not child.part.whole}
         dispatched = {"batch": batch, "hidden": hidden}
         self.send(Parts(batch, queue=part), DISPATCH, dispatched, [child.operation for child in children])
+        self._note_sent(batch)
         return batch
+
+    def _follow(self, batch: str, on_complete: OnComplete, labels: dict[str, str]) -> Follow:
+        """What follows a batch waits in the store, so it cannot have what is not stored."""
+        info = self.job(on_complete.job, "/on_complete/job")
+        takes_batch = "batch" in info.schema.get("properties", {})
+        args = ({"batch": batch} if takes_batch else {}) | on_complete.args
+        validate(info.schema, args, "/on_complete/args")
+        if value(args) != args:
+            message = "what runs after a batch waits in Redis, where no secrets or very long texts are kept"
+            raise InvalidArguments(f"{message}; let the job look them up", "/on_complete/args")
+        labels = safe_labels({"batch": batch, **labels})
+        part = QueuePart(
+            info.name, now(), title=_title(info.name, args), queue=info.queue, args=args, labels=labels, whole=True
+        )
+        return Follow(batch, f"{batch}.after", part)
+
+    def _note_sent(self, batch: str) -> None:
+        """If it cannot be noted, the dispatch itself will show that it was sent."""
+        with suppress(StoreUnavailable):
+            self._store.append([Sent(batch)])
 
     def give_up(self, id: str, why: str) -> bool:
         """Cancel an operation that waits and has not begun, with what is below it; ``False`` if it has.
 
-        A message that is on its way to a worker all the same will find it so, and do nothing.
+        A message that is on its way to a worker all the same will find it so, and do nothing. Nothing follows it.
         """
         verdict = Verdict(Status.CANCELLED, now(), "sender", reason=why)
         (answer,) = self._store.append([VerdictItem(id, Status.QUEUED, verdict)])
         if answer.kind != "stored":
             return False
-        self._append([VerdictItem(child.id, Status.QUEUED, verdict) for child in queued_children(self._store, id)])
+        below = [VerdictItem(child.id, Status.QUEUED, verdict) for child in queued_children(self._store, id)]
+        self._append([Follow(id), *below])
         return True
 
-    def job(self, name: str) -> JobInfo:
-        """The job of that name, if it can be queued now; raises ``UnknownJob`` and ``NoWorker``."""
+    def job(self, name: str, pointer: str = "/job") -> JobInfo:
+        """The job of that name, if it can be queued now; raises ``UnknownJob`` and ``NoWorker``.
+
+        ``pointer`` says where it is named in a request.
+        """
+        self._jobs, self._read = {info.name: info for info in self._store.jobs()}, elapsed()
         info = self._jobs.get(name)
-        if info is None or not info.workers or elapsed() - self._read > JOBS_HOLD:
-            self._jobs, self._read = {info.name: info for info in self._store.jobs()}, elapsed()
-            info = self._jobs.get(name)
         if info is None:
             known = ", ".join(sorted(self._jobs)) or "none, as no worker has started yet"
-            raise UnknownJob(f"there is no job {name[:200]!r}; published jobs: {known}")
+            raise UnknownJob(f"there is no job {name[:200]!r}; published jobs: {known}", pointer)
         if not info.workers:
             raise NoWorker(f"no live worker runs {name!r}; start one with `tracker worker`")
         return info
+
+    def _recent(self, name: str) -> JobInfo:
+        """As ``job``, by what the workers said a moment ago: whoever queues much need not ask each time."""
+        info = self._jobs.get(name)
+        known = info is not None and info.workers and elapsed() - self._read <= JOBS_HOLD
+        return info if info is not None and known else self.job(name)
 
     def _append(self, items: Sequence[Item]) -> None:
         for start in range(0, len(items), STORED_AT_ONCE):
@@ -127,10 +174,11 @@ class Queueing:
         from kombu.exceptions import KombuError, OperationalError
 
         try:
-            self._sender.send(operation, task, args, above)
+            # A dispatch that dies is sent anew; its first message may come back all the same.
+            self._sender.send(operation, task, args, above, new_id() if task == DISPATCH else "")
         except (KombuError, OperationalError, OSError) as error:
             said = line(f"{type(error).__name__}: {error}")
-            self._append([_given_up(id, said) for id in (operation.id, *children)])
+            self._append([Follow(operation.id), *(_given_up(id, said) for id in (operation.id, *children))])
             raise BrokerUnavailable(
                 f"the broker did not take the message ({type(error).__name__}); nothing will run, try again"
             ) from error
@@ -168,5 +216,4 @@ def _check_items(info: JobInfo, items: Sequence[dict[str, Any]]) -> None:
         raise InvalidArguments("a batch needs at least one item", "/items")
     if len(items) > BATCH_LIMIT:
         raise InvalidArguments(f"a batch takes at most {BATCH_LIMIT:,} items, not {len(items):,}", "/items")
-    for index, args in enumerate(items):
-        validate(info.schema, args, f"/items/{index}")
+    validate_all(info.schema, ((f"/items/{index}", args) for index, args in enumerate(items)))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tracker.clock import now
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
-from tracker.history.batches import give_up, sent
+from tracker.history.batches import give_up
 from tracker.model import Error, Parts, QueuePart, Status, Verdict
 from tracker.redact import line
 from tracker.store import QueueItem, Store, VerdictItem
@@ -38,18 +38,19 @@ def death(store: Store, operation: str, queue: QueuePart, error: BaseException) 
     why = Error(type(error).__name__, line(str(error)), _path(parts))
     store.append([VerdictItem(operation, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
     if parts.queue is not None and parts.queue.batch:
-        give_up(store, operation, sent(parts), why)
+        give_up(store, operation, store.messages.sent(operation), why)
 
 
 def went_back(store: Store, operation: str) -> None:
     """The message of ``operation`` went back to the queue: its run, still open, is over.
 
-    Nothing is said of a batch, which its children settle.
+    A batch does not wait meanwhile: its children run, and settle it.
     """
     parts = store.operation(operation)
-    if parts is None or parts.run is None or (parts.queue is not None and parts.queue.batch):
+    if parts is None or parts.run is None:
         return
-    verdict = Verdict(Status.QUEUED, now(), "worker", run=parts.run.run, reason="its process died; it is run again")
+    status = Status.RUNNING if parts.queue is not None and parts.queue.batch else Status.QUEUED
+    verdict = Verdict(status, now(), "worker", run=parts.run.run, reason="its process died; it is run again")
     store.append([VerdictItem(operation, Status.RUNNING, verdict)])
 
 

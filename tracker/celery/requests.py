@@ -29,7 +29,9 @@ CANCELLED = "cancelled"
 
 
 class TrackedRequest(Request):
-    """One message of a tracked task."""
+    """One message of a tracked task. If it ``returned`` to the queue, what becomes of it is for the next run to say."""
+
+    returned = False
 
     @property
     def ticket(self) -> Ticket:
@@ -41,7 +43,7 @@ class TrackedRequest(Request):
         if super().revoked():
             return True
         ticket = self.ticket
-        if not ticket.checks or not _is_off(ticket.operation, str(self.id)):
+        if not ticket.checks or _may_begin(ticket, str(self.id), str(self.hostname)):
             return False
         self._announce_revoked(CANCELLED, False, None, False)
         return True
@@ -63,7 +65,7 @@ class TrackedRequest(Request):
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, SystemExit | KeyboardInterrupt):  # Which only a process that has ended can have raised.
             error = WorkerLostError(f"its process ended with {error!r}")
-        if isinstance(error, WorkerLostError | TimeLimitExceeded):
+        if isinstance(error, WorkerLostError | TimeLimitExceeded) and not self.returned:
             self._died(error)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
@@ -80,13 +82,15 @@ class TrackedRequest(Request):
     def reject(self, requeue: bool = False) -> None:
         """Said before another worker can take it: the run that is over then is still the newest one."""
         if requeue:
+            self.returned = True
             self._tell(lambda store: reports.went_back(store, self.ticket.operation))
         super().reject(requeue)
 
     def _retry_worker_lost(self, exc: BaseException, exc_info: Any) -> bool:
         """Celery sends the task again, as it was told to do for processes that die."""
         self._tell(lambda store: reports.went_back(store, self.ticket.operation))
-        return bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
+        self.returned = bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
+        return self.returned
 
     def _tell(self, say: Callable[[Store], object]) -> None:
         """Only if the operation runs by this message: what becomes of an earlier one says nothing of it."""
@@ -94,12 +98,12 @@ class TrackedRequest(Request):
         _tell(lambda store: store.waits(operation)[1] in ("", message) and say(store))
 
 
-def _is_off(operation: str, message: str) -> bool:
+def _may_begin(ticket: Ticket, task: str, worker: str) -> bool:
     try:
         settings = config.settings()
     except SettingsError:
-        return False
-    return bool(settings.redis_url) and lookout(settings).is_off(operation, message)
+        return True
+    return not settings.redis_url or lookout(settings).may_begin(ticket, task, worker)
 
 
 def _tell(say: Callable[[Store], object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, get_type_hints
 
 import msgspec
@@ -40,12 +40,19 @@ def validate(schema: dict[str, Any], arguments: dict[str, Any], pointer: str) ->
 
     Raises ``InvalidArguments`` naming the first offending field.
     """
+    validate_all(schema, [(pointer, arguments)])
+
+
+def validate_all(schema: dict[str, Any], given: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """As ``validate``, for many arguments, each behind its pointer: what is known of the schema is found out once."""
     from jsonschema import Draft202012Validator
 
-    error = next(iter(Draft202012Validator(schema).iter_errors(arguments)), None)
-    if error is not None:
-        path = [str(part) for part in error.absolute_path] + _named(error)
-        raise InvalidArguments(_bounded(error.message), pointer + "".join(f"/{_escaped(part)}" for part in path))
+    validator = Draft202012Validator(schema)
+    for pointer, arguments in given:
+        error = next(validator.iter_errors(arguments), None)
+        if error is not None:
+            path = [str(part) for part in error.absolute_path] + _named(error)
+            raise InvalidArguments(_bounded(error.message), pointer + "".join(f"/{_escaped(part)}" for part in path))
 
 
 def _named(error: Any) -> list[str]:

@@ -13,6 +13,7 @@ from celery import Celery
 
 from tracker import config
 from tracker.celery.jobs import JobTask
+from tracker.celery.owed import OwedMessages
 from tracker.celery.reports import if_reachable
 from tracker.errors import SettingsError
 from tracker.settings import Settings
@@ -57,8 +58,8 @@ class JobList:
             self._ending.wait(WORKER_LIFE / 3)
 
 
-_lists: list[JobList] = []
-"""That of this process, while it is a worker."""
+_parts: list[JobList | OwedMessages] = []
+"""What this process does beside its work, while it is a worker."""
 
 
 def begin(sender: Any, **_: Any) -> None:
@@ -71,14 +72,15 @@ def begin(sender: Any, **_: Any) -> None:
     if not settings.redis_url:
         log.warning("tracker: nothing leaves this worker: set TRACKER_REDIS_URL, or tracker_redis_url in the app")
     elif any(isinstance(task, JobTask) for task in sender.app.tasks.values()):
-        _lists.append(JobList(sender.app, settings, sender.hostname))
-        _lists[-1].start()
+        _parts.extend(kind(sender.app, settings, sender.hostname) for kind in (JobList, OwedMessages))
+        for part in _parts:
+            part.start()
 
 
 def end(**_: Any) -> None:
     """The worker takes no more work."""
-    while _lists:
-        _lists.pop().stop()
+    while _parts:
+        _parts.pop().stop()
 
 
 def run(

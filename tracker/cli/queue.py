@@ -15,6 +15,7 @@ from tracker.cli.watch import watch_one
 from tracker.errors import UnknownJob
 
 if TYPE_CHECKING:
+    from tracker.celery.queueing import OnComplete
     from tracker.history import History
     from tracker.store import Store
 
@@ -63,6 +64,8 @@ def submit(
 @click.option("--items-from", metavar="FILE", help="One item a line, from a file or - for stdin.")
 @click.option("--arg-name", metavar="NAME", help="The argument an ITEM is; default: the job's only required one.")
 @click.option("--title", default="", help="What people read; default: made from the job and the number of items.")
+@click.option("--on-complete", "after", metavar="JOB", help="A job to queue once all have ended, however they did.")
+@click.option("--on-complete-args", "after_args", metavar="JSON", help="Its arguments as one JSON object.")
 @LABEL
 @WAIT
 @EXIT_STATUS
@@ -74,6 +77,8 @@ def batch(
     items_from: str | None,
     arg_name: str | None,
     title: str,
+    after: str | None,
+    after_args: str | None,
     labels: tuple[str, ...],
     wait: bool,
     exit_status: bool,
@@ -89,11 +94,22 @@ def batch(
     texts = [*items, *(lines_of(items_from) if items_from else [])]
     if not texts:
         raise click.UsageError("a batch needs at least one ITEM; give them as arguments or with --items-from")
+    on_complete = _on_complete(after, after_args)
     store, queueing = _open()
     schema = {} if all(text.lstrip().startswith("{") for text in texts) else _schema(store, job)
     arguments = [item(text, schema, arg_name) for text in texts]
-    id = queueing.batch(job, arguments, pairs(labels, "--label"), title)
+    id = queueing.batch(job, arguments, pairs(labels, "--label"), title, on_complete)
     return _after(store, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
+
+
+def _on_complete(job: str | None, args: str | None) -> OnComplete | None:
+    from tracker.celery.queueing import OnComplete
+
+    if job is None:
+        if args is not None:
+            raise click.UsageError("--on-complete-args needs --on-complete")
+        return None
+    return OnComplete(job, _object(args, "--on-complete-args") if args else {})
 
 
 def item(text: str, schema: dict[str, Any], arg_name: str | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tracker.clock import now
 from tracker.compose import compose
@@ -33,22 +33,22 @@ def all_children(store: Store | Reads, batch: str, status: Status | None = None)
             return
 
 
-def sent(batch: Parts) -> int:
-    """How many children the dispatch had sent, by its last word."""
-    step = batch.steps.get(1)
-    return int(step.current or 0) if step is not None else 0
-
-
 def give_up(store: Store, batch: str, sent: int, error: Error, by: str = "worker") -> None:
     """Call those children lost that were never sent, so that none stays queued for ever.
 
     ``sent`` is how many were, as far as is known: one whose message got out all the same is running as
     soon as a worker takes it. A child that somebody has queued again by itself is no concern of the batch.
     """
-    verdict, head = Verdict(Status.LOST, now(), by, error=error), store.operation(batch)
+    head = store.operation(batch)
     again = head.queue.again if head is not None and head.queue is not None else None
-    unsent = [child for child in queued_children(store, batch) if _is_due(child, again) and _index(child) > sent]
-    items = [VerdictItem(child.id, Status.QUEUED, verdict) for child in unsent]
+    unsent = [child.id for child in queued_children(store, batch) if _is_due(child, again) and _index(child) > sent]
+    lose(store, unsent, error, by)
+
+
+def lose(store: Store, children: Sequence[str], error: Error, by: str = "worker") -> None:
+    """Call those of ``children`` lost that are queued."""
+    verdict = Verdict(Status.LOST, now(), by, error=error)
+    items = [VerdictItem(child, Status.QUEUED, verdict) for child in children]
     for start in range(0, len(items), PAGE):
         store.append(items[start : start + PAGE])
 
@@ -72,4 +72,4 @@ def give_up_rest(store: Store, batch: Parts) -> None:
     """Call those children lost that an ended dispatch had not sent, for the reason for which it ended."""
     why = compose(batch, steps=False).error
     message = "it was not sent to a worker" + (f": {why.message}" if why is not None else "")
-    give_up(store, batch.id, sent(batch), Error(str(Status.LOST), message), "recorder")
+    give_up(store, batch.id, store.messages.sent(batch.id), Error(str(Status.LOST), message), "recorder")

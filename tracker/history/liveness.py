@@ -12,7 +12,6 @@ import time
 import msgspec
 
 from tracker import clock
-from tracker.history.batches import give_up_rest
 from tracker.history.quiet import QuietRuns
 from tracker.model import Flag, Status, Verdict
 from tracker.store import LeaseInfo, LiveRun, Silence, Store
@@ -90,15 +89,7 @@ class Liveness:
 
     def _judge(self, items: list[Silence]) -> None:
         """Every turn anew, as long as it is due: the store knows what it has been told before."""
-        for item, answer in zip(items, self._store.append(items), strict=True):
-            if answer.kind == "stored" and item.verdict.status is Status.LOST:
-                self._give_up_children(item.operation, item.verdict)
-
-    def _give_up_children(self, id: str, verdict: Verdict) -> None:
-        """With a batch's dispatch, what it had not sent is lost as well."""
-        parts = self._store.operation(id)
-        if parts is not None and parts.queue is not None and parts.queue.batch and parts.verdict == verdict:
-            give_up_rest(self._store, parts)
+        self._store.append(items)
 
 
 def _told(runs: list[LiveRun], leases: dict[str, LeaseInfo], heard: set[str]) -> dict[LiveRun, int]:

@@ -15,6 +15,7 @@ from tracker.errors import ArchiveUnavailable, StoreUnavailable, TrackerError
 from tracker.history.archiving import Archiving
 from tracker.history.liveness import Liveness
 from tracker.history.quiet import QuietRuns
+from tracker.history.stuck import Stuck
 from tracker.ids import new_run
 from tracker.process import host
 from tracker.settings import Settings
@@ -49,6 +50,7 @@ class Recorder:
         self._archive = archive
         self._archiving = Archiving(store, archive, days) if archive is not None else None
         self._liveness = Liveness(store, SILENCE, QuietRuns(store, archive) if archive is not None else None)
+        self._stuck = Stuck(store)
         self._tell = tell
         self._told: bool | None = None
         self._token = new_run()
@@ -79,10 +81,12 @@ class Recorder:
             self._note(answer.kind == "stored")
             if self.active:
                 self._liveness.turn()
+                self._stuck.turn()
                 self._trim()
                 return self._archive_due()
         except StoreUnavailable as error:
             self._liveness.forget()
+            self._stuck.forget()
             self.active, self._told = False, None
             self._complain(error)
         return False

@@ -39,6 +39,7 @@ from tracker.store.jobs import JobInfo, Jobs, JobWorker
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
 from tracker.store.leaving import ArchiveInfo, Leaving
+from tracker.store.messages import Follow, Messages, Paid, Sent, Take
 from tracker.store.returning import Back, Below, Kept, QueueAgain
 from tracker.store.server import ServerFacts, server_facts, slots
 from tracker.store.snapshot import PAGE_PATTERN, Fits, Page, Snapshot
@@ -60,6 +61,7 @@ __all__ = [
     "Claim",
     "Earlier",
     "Erase",
+    "Follow",
     "Hold",
     "InProgress",
     "Item",
@@ -72,6 +74,7 @@ __all__ = [
     "Leave",
     "LiveRun",
     "Page",
+    "Paid",
     "Passed",
     "QueueAgain",
     "QueueItem",
@@ -79,9 +82,11 @@ __all__ = [
     "Reset",
     "RunBlob",
     "Seal",
+    "Sent",
     "ServerFacts",
     "Silence",
     "Store",
+    "Take",
     "Tick",
     "Trim",
     "Upkeep",
@@ -111,6 +116,7 @@ class Store:
         self.leaving = Leaving(self.client, self.keys)
         self.brief = Brief(self.client, self.keys)
         self.answers = Answers(self.client, self.keys)
+        self.messages = Messages(self.client, self.keys)
 
     @classmethod
     def of(cls, settings: Settings) -> Store:
@@ -223,6 +229,10 @@ class Store:
     def workers(self) -> list[JobWorker]:
         """Every worker that waits for jobs, with its last sign of life."""
         return self._jobs.workers()
+
+    def is_alive(self, worker: str) -> bool:
+        """Whether ``worker`` has said lately that it is alive."""
+        return self._jobs.is_alive(worker)
 
     def jobs(self) -> list[JobInfo]:
         """Every published job with the number of live workers that run it."""

@@ -50,6 +50,9 @@ local LIVE_RUNS = PREFIX .. 'live'
 local LEASES = PREFIX .. 'leases'
 local BRIEF = PREFIX .. 'brief'
 local GONE = PREFIX .. 'gone:'
+local UNSENT = PREFIX .. 'unsent'
+local TAKEN = PREFIX .. 'taken'
+local OWED = PREFIX .. 'owed'
 
 local function operation_key(id) return PREFIX .. 'op:' .. id end
 local function children_key(id) return PREFIX .. 'children:' .. id end
@@ -146,6 +149,13 @@ local function status_of(key)
   local open = run_status == 'running' or (run_status == 'queued' and verdict == 'cancelled')
   if open and verdict and about == run then return verdict end
   return run_status
+end
+
+-- While children of one parent are queued one after the other in a call, they are counted with the last of them.
+local more_siblings, uncounted = false, nil
+
+local function is_sibling(change, other)
+  return other ~= nil and change[1] == 'queue' and other[1] == 'queue' and change[4] ~= '' and change[4] == other[4]
 end
 
 -- The counts of a parent's children are the sizes of their per-status sets.
@@ -281,17 +291,31 @@ local function enter(id, parent, score)
   trim()
 end
 
+-- What follows a batch is to be sent once the batch and all its children have ended; of that it is told once.
+local function owe_follower(id)
+  local field = redis.call('HMGET', operation_key(id), 'follower', 'follower_part', 'status', 'sealed')
+  if not (field[1] and field[4] and ENDED[field[3]]) or number_of(id, 'queued') + number_of(id, 'running') > 0 then return end
+  redis.call('HDEL', operation_key(id), 'follower', 'follower_part')
+  redis.call('HSET', OWED, field[1], field[2])
+end
+
 -- Brings the indexes in line with the parts just written; answers the parent's new counts if they moved.
 local function settle(id, key, parent, score)
   local before, status = redis.call('HGET', key, 'status'), status_of(key)
   if before == status then return nil end
   redis.call('HSET', key, 'status', status)
   if not before then enter(id, parent, score) end
+  if before == 'queued' then
+    redis.call('HDEL', TAKEN, id)
+    redis.call('SREM', UNSENT, id)
+  end
   retain(id, key, status, parent)
+  if ENDED[status] then owe_follower(id) end
   if parent == '' then return nil end
   if before then redis.call('SREM', children_key(parent) .. ':' .. before, id) end
   redis.call('SADD', children_key(parent) .. ':' .. status, id)
-  return counts_of(parent)
+  uncounted = more_siblings and parent or nil
+  return not more_siblings and counts_of(parent) or nil
 end
 
 local function write_verdict(key, part, status, run, by)
@@ -355,7 +379,10 @@ local function announce(id, key, attempt, parent, score, count, hole, events)
   local rev, fresh = next_rev(key, count)
   local counts = settle(id, key, parent, score)
   emit(id, rev, fresh, attempt, parent, counts, hole, events)
-  if counts then settle_batch(parent) end
+  if counts then
+    settle_batch(parent)
+    owe_follower(parent)
+  end
 end
 
 -- Two runs of an operation that are alive at once are told of: one of them does work that the other does too.
@@ -612,7 +639,10 @@ local function put_queue(change)
   if redis.call('DEL', GONE .. id) == 1 or redis.call('HSETNX', key, 'queue', part) == 0 then return {'duplicate', 0} end
   redis.call('HSETNX', key, 'parent', parent)
   redis.call('HSETNX', key, 'created', created)
-  if batch then redis.call('HSET', key, 'batch', '1') end
+  if batch then
+    redis.call('HSET', key, 'batch', '1')
+    redis.call('SADD', UNSENT, id)
+  end
   announce(id, key, redis.call('HGET', key, 'attempt') or 0, parent, score, 1, false, events)
   local asked = asked_above(key, parent)
   if asked then ask(id, key, asked) end
@@ -631,7 +661,9 @@ local function put_again(change)
   local parent = field[5] or ''
   set_aside(key)
   redis.call('HDEL', key, 'run', 'run_status', 'head', 'current', 'quiet', 'verdict', 'verdict_status', 'verdict_run',
-    'verdict_by', 'cancel', 'cancel_by', 'cancel_run', 'cancel_failed', 'sealed', 'failed', 'excused')
+    'verdict_by', 'cancel', 'cancel_by', 'cancel_run', 'cancel_failed', 'sealed', 'failed', 'excused', 'taken', 'sent')
+  redis.call('HDEL', TAKEN, id)
+  redis.call('UNLINK', barred_key(id))
   redis.call('HSET', key, 'queue', part, 'message', message)
   redis.call('PERSIST', results_key(id))
   local above = parent ~= '' and redis.call('HMGET', operation_key(parent), 'status', 'cancel') or {}
@@ -706,7 +738,8 @@ local function put_verdict(change)
   local field = redis.call('HMGET', key, 'run', 'status', 'parent', 'attempt')
   if (field[1] or '') ~= run or field[2] ~= expected then return {'ignored', 0} end
   write_verdict(key, part, status, run, '')
-  local over = status == 'lost' or status == 'queued'
+  -- Of a batch, that its dispatch is over decides nothing.
+  local over = status == 'lost' or status == 'queued' or status == 'running'
   if over and run ~= '' then finish(id, key, run, '') end
   announce(id, key, field[4] or 0, field[3] or '', 0, 1, false, events)
   return {'stored', tonumber(field[4] or 0)}
@@ -717,6 +750,48 @@ local function put_seal(change)
   local _, id, total = unpack(change)
   redis.call('HSET', operation_key(id), 'sealed', total)
   settle_batch(id)
+  owe_follower(id)
+  return {'stored', 0}
+end
+
+-- take: operation, its message, Celery's id of that, the worker that holds it and is about to begin. One that is not here
+--       runs all the same, unless it must not come back.
+local function put_take(change)
+  local _, id, message, task, worker = unpack(change)
+  local key = operation_key(id)
+  local field = redis.call('HMGET', key, 'status', 'taken', 'message')
+  if not field[1] then return {redis.call('EXISTS', barred_key(id)) == 1 and 'ignored' or 'stored', 0} end
+  local is_other = (field[2] or message) ~= message or (field[3] or task) ~= task
+  if field[1] == 'cancelled' or is_other then return {'ignored', 0} end
+  redis.call('HSET', key, 'taken', message)
+  if field[1] == 'queued' then redis.call('HSET', TAKEN, id, worker) end
+  return {'stored', 0}
+end
+
+-- sent: batch, how many of its first children the broker has got.
+local function put_sent(change)
+  local _, id, children = unpack(change)
+  local key = operation_key(id)
+  redis.call('SREM', UNSENT, id)
+  if redis.call('HEXISTS', key, 'status') == 0 then return {'ignored', 0} end
+  if children > tonumber(redis.call('HGET', key, 'sent') or 0) then redis.call('HSET', key, 'sent', children) end
+  return {'stored', 0}
+end
+
+-- follow: batch, the operation that is to be sent once it has ended, and that one's queue part (empty: none is).
+local function put_follow(change)
+  local _, id, follower, part = unpack(change)
+  if follower == '' then
+    redis.call('HDEL', operation_key(id), 'follower', 'follower_part')
+  else
+    redis.call('HSET', operation_key(id), 'follower', follower, 'follower_part', part)
+  end
+  return {'stored', 0}
+end
+
+-- paid: operation whose message the broker has got.
+local function put_paid(change)
+  redis.call('HDEL', OWED, change[2])
   return {'stored', 0}
 end
 
@@ -776,6 +851,16 @@ local function put_lease(change)
   return {'stored', at * 1000000, news_of(runs)}
 end
 
+-- A batch's dispatch is gone: another one is to go on where it stopped. Its message, should it come back, is too late.
+local function send_again(id, key, run, parent, attempt)
+  redis.call('HDEL', key, 'taken')
+  redis.call('HSET', OWED, id, redis.call('HGET', key, 'queue'))
+  local at = now()
+  local part = '{"status":"running","at":' .. at .. ',"by":"recorder","run":"' .. run .. '"}'
+  write_verdict(key, part, 'running', run, 'recorder')
+  announce(id, key, attempt, parent or '', 0, 1, false, verdict_event(id, run, at, part))
+end
+
 -- silence: process, what its lease must still count (empty: it has none), run, operation, status judged, part, events.
 -- Of a run that does not decide its operation, only the loss is noted, beside it: it is alive no more.
 local function put_silence(change)
@@ -795,7 +880,9 @@ local function put_silence(change)
   redis.call('HSET', judged_key(process), run, id)
   redis.call('EXPIRE', judged_key(process), JUDGED_LIFE)
   if word == 'lost' then cease(id, key, run) end
-  if decides then
+  if decides and word == 'lost' and redis.call('HEXISTS', key, 'batch') == 1 then
+    send_again(id, key, run, field[4], field[5])
+  elseif decides then
     write_verdict(key, part, status, run, 'recorder')
     announce(id, key, field[5], field[4] or '', 0, 1, false, events)
   elseif field[1] ~= run then
@@ -883,6 +970,7 @@ local PUT = {
   run = put_run, queue = put_queue, passed = put_passed, verdict = put_verdict, seal = put_seal, cancel = put_cancel,
   hold = put_hold, lease = put_lease, silence = put_silence, quiet = put_quiet, leave = put_leave, trim = put_trim,
   earlier = put_earlier, erase = put_erase, again = put_again, back = put_back, below = put_below, kept = put_kept,
+  take = put_take, sent = put_sent, follow = put_follow, paid = put_paid,
 }
 local CHANGES = cmsgpack.unpack(ARGV[5])
 -- A full Redis takes nothing new: not half of a call either, of which it would only look at the first write. What
@@ -898,9 +986,11 @@ local answers = {}
 local done, problem = pcall(function()
   for number, change in ipairs(CHANGES) do
     if change[1] ~= 'run' then forget_steady() end
+    more_siblings = is_sibling(change, CHANGES[number + 1])
     answers[number] = PUT[change[1]](change)
   end
 end)
+if uncounted then pcall(counts_of, uncounted) end
 -- What is stored is told, also if a later change of the call could not be.
 local told, trouble = pcall(tell)
 if last_entry then redis.call('SET', PREFIX .. 'feed:last', last_entry) end

@@ -17,6 +17,7 @@ from tracker.store.encoding import encode, text
 from tracker.store.keys import Keys
 from tracker.store.leases import About
 from tracker.store.leaving import ArchiveInfo
+from tracker.store.messages import Follow, Paid, Sent, Take
 from tracker.store.returning import Back, Below, Kept, QueueAgain
 
 LATE_BLOB = msgspec.msgpack.Encoder().encode
@@ -258,7 +259,8 @@ class Trim:
 
 Told = RunBlob | QueueItem | Passed | VerdictItem | Cancel | Seal
 Wanted = QueueAgain | Back | Below | Kept
-Item = Told | Wanted | Hold | Lease | Silence | Quiet | Earlier | Leave | Erase | Trim
+Message = Take | Sent | Follow | Paid
+Item = Told | Wanted | Message | Hold | Lease | Silence | Quiet | Earlier | Leave | Erase | Trim
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ class Jobs:
             pipe.sadd(self._keys.workers, worker)
             pipe.execute()
 
+    def is_alive(self, worker: str) -> bool:
+        """Whether the last word of ``worker`` counts."""
+        with self._client.answering() as redis:
+            return bool(redis.exists(self._keys.worker_jobs(worker)))
+
     def withdraw(self, worker: str) -> None:
         """``worker`` ends; its jobs stay known, with one live worker less."""
         with self._client.answering() as redis:

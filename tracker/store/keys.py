@@ -60,6 +60,26 @@ class Keys:
         return self.prefix + "bytes"
 
     @property
+    def unsent(self) -> str:
+        """Set of the batches that wait, of which it is not known that the broker has their dispatch."""
+        return self.prefix + "unsent"
+
+    @property
+    def taken(self) -> str:
+        """Hash of the operations that a worker has taken and not begun, with its name."""
+        return self.prefix + "taken"
+
+    @property
+    def owed(self) -> str:
+        """Hash of the operations whose message still has to be sent, with their queue part."""
+        return self.prefix + "owed"
+
+    @property
+    def owed_sender(self) -> str:
+        """Name of the worker that sends them; it expires when that says no more."""
+        return self.prefix + "owed:sender"
+
+    @property
     def trimmed(self) -> str:
         """How many ended operations were removed because they were too old, or took too much."""
         return self.prefix + "trimmed"

@@ -95,8 +95,13 @@ class Snapshot:
     def waits(self, id: str) -> tuple[Status | None, str]:
         """Where an operation stands, and the id of the message it is to run again by."""
         with self._client.answering() as redis:
-            status, message = redis.hmget(self._keys.operation(id), "status", "message")
-        return Status(status.decode()) if status else None, _text(message)
+            pipe = redis.pipeline(transaction=False)
+            pipe.hmget(self._keys.operation(id), "status", "message")
+            pipe.exists(self._keys.barred(id))
+            (status, message), is_barred = pipe.execute()
+        if status:
+            return Status(status.decode()), _text(message)
+        return Status.CANCELLED if is_barred else None, ""
 
     def open_children(self, id: str) -> list[str]:
         """The children of an operation that are queued or running."""

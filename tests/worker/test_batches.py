@@ -1,0 +1,133 @@
+"""Batches on a real prefork worker: dispatched although processes die, and followed by what is to come after them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.store.making import NOW, by, lease, started
+from tests.support import wait_for
+from tests.worker.conftest import System
+from tests.worker.test_jobs import ended, waiting_messages
+from tracker.celery.queueing import OnComplete, Queueing
+from tracker.errors import BrokerUnavailable, InvalidArguments, UnknownJob
+from tracker.model import Operation, QueuePart, Status, Verdict
+from tracker.settings import Settings
+from tracker.store import QueueItem, Seal, Sent, Silence
+
+
+def noted(file: Path) -> Counter[str]:
+    """How often each operation has done its work."""
+    return Counter(file.read_text().split() if file.exists() else [])
+
+
+def follower(system: System, batch: str) -> Operation:
+    """What came after the batch, once it has ended."""
+    wait_for(lambda: system.store.operation(f"{batch}.after"))
+    return ended(system, f"{batch}.after")
+
+
+def test_a_dispatch_that_is_killed_goes_on_where_it_stopped(system: System, tmp_path: Path) -> None:
+    """Every child runs, and runs once, also those that were being sent just then."""
+    file = tmp_path / "notes"
+    id = system.queueing.batch("test.notes", [{"file": str(file), "steps": 1}] * 1_000, {})
+    wait_for(lambda: 0 < system.store.messages.sent(id) < 1_000)
+    dispatching = system.history.operation(id)
+    assert dispatching.worker is not None
+    os.kill(dispatching.worker.pid, signal.SIGKILL)
+    batch = ended(system, id)
+    # The other process was busy with children, or has itself taken the dispatch over.
+    assert (batch.status, batch.attempt, batch.children.complete) == (Status.COMPLETE, 2, 1_000)
+    assert noted(file) == Counter({f"{id}.{index}": 1 for index in range(1, 1_001)})
+    wait_for(lambda: waiting_messages(system) == 0)
+    assert {run.operation for run in system.store.live_runs()} == set()
+    assert system.store.messages.taken() == {}
+
+
+def test_a_dispatch_whose_worker_has_vanished_is_sent_anew(system: System, tmp_path: Path) -> None:
+    """Children that were sent are not sent again; of one whose arguments only its message knew, that is said."""
+    file = tmp_path / "notes"
+    args = {"file": str(file), "steps": 1}
+    batch = QueuePart("test.notes", NOW, title="A batch", queue=f"tracker.{system.store.keys.namespace}", batch=True)
+    parts = [
+        QueuePart("test.notes", NOW, queue=batch.queue, parent="vanished", index=index, args=args, whole=index != 2)
+        for index in (1, 2, 3)
+    ]
+    children = [QueueItem(f"vanished.{part.index}", part) for part in parts]
+    system.store.append([QueueItem("vanished", batch), *children, Seal("vanished", 3), Sent("vanished", 1)])
+    system.store.append([by("gone", started("vanished", "rd")), lease("gone", "rd")])
+    verdict = Verdict(Status.LOST, NOW, "recorder", run="rd")
+    system.store.append([Silence("gone", 1, "vanished", verdict)])
+    last = ended(system, "vanished.3")
+    withheld = ended(system, "vanished.2")
+    assert (last.status, withheld.status) == (Status.COMPLETE, Status.LOST)
+    assert withheld.error is not None
+    assert "its arguments are not stored" in withheld.error.message
+    assert (system.history.operation("vanished.1").status, noted(file)) == (Status.QUEUED, {"vanished.3": 1})
+    wait_for(lambda: system.store.messages.owed("test") == {})
+
+
+@pytest.mark.parametrize(
+    ("items", "outcome"),
+    [([{"where": "nowhere"}] * 3, Status.COMPLETE), ([{"where": "nowhere"}, {"where": "before"}], Status.ERROR)],
+)
+def test_what_follows_a_batch_is_queued_once_however_the_batch_ended(
+    system: System, tmp_path: Path, items: list[dict[str, str]], outcome: Status
+) -> None:
+    """It is an operation of its own, that says to which batch it belongs and does not count in it."""
+    after = OnComplete("test.reports", {"file": str(tmp_path / "notes")})
+    id = system.queueing.batch("test.fails", items, {"tenant": "acme"}, on_complete=after)
+    found = follower(system, id)
+    batch = system.history.operation(id)
+    assert (batch.status, batch.children.total) == (outcome, len(items))
+    assert (found.status, found.parent, found.labels) == (Status.COMPLETE, "", {"batch": id, "tenant": "acme"})
+    assert found.created >= (batch.ended or 0)
+    assert noted(tmp_path / "notes") == {id: 1}
+    assert system.store.messages.owed("test") == {}
+
+
+def test_a_cancelled_batch_is_followed_as_well(system: System, tmp_path: Path) -> None:
+    """Once its last child has ended, and not before."""
+    after = OnComplete("test.reports", {"file": str(tmp_path / "notes")})
+    id = system.queueing.batch("test.busy", [{}] * 4, {}, on_complete=after)
+    wait_for(lambda: system.history.operation(id).children.running)
+    assert not system.store.operation(f"{id}.after")
+    assert system.store.cancel(id, "ada")
+    found = follower(system, id)
+    batch = system.history.operation(id)
+    assert (batch.status, batch.children.cancelled, found.status) == (Status.CANCELLED, 4, Status.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("after", "error", "pointer"),
+    [
+        (OnComplete("test.nothing"), UnknownJob, "/on_complete/job"),
+        (OnComplete("test.reports", {"file": 3}), InvalidArguments, "/on_complete/args/file"),
+        (OnComplete("test.reports", {"file": "x", "batch": 3}), InvalidArguments, "/on_complete/args/batch"),
+        (OnComplete("test.signs_in", {"user": "a", "password": "hunter2!"}), InvalidArguments, "/on_complete/args"),
+    ],
+)
+def test_what_cannot_follow_is_refused_and_nothing_is_queued(
+    system: System, after: OnComplete, error: type[UnknownJob | InvalidArguments], pointer: str
+) -> None:
+    """Also what would have to keep a secret in Redis until then."""
+    before = system.store.client.redis.xlen(system.store.keys.feed)
+    with pytest.raises(error) as refused:
+        system.queueing.batch("test.well", [{}], {}, on_complete=after)
+    assert refused.value.pointer == pointer
+    assert system.store.client.redis.xlen(system.store.keys.feed) == before
+
+
+def test_nothing_follows_a_batch_that_the_broker_did_not_take(system: System) -> None:
+    """Its sender was told that nothing will run."""
+    environment = {"TRACKER_REDIS_URL": system.store.client.url, "TRACKER_BROKER_URL": "redis://127.0.0.1:1/0"}
+    queueing = Queueing(Settings.from_env(environment), system.store)
+    with pytest.raises(BrokerUnavailable):
+        queueing.batch("test.well", [{}], {}, on_complete=OnComplete("test.well"))
+    batch = system.history.operations(name="test.well", limit=1).items[0]
+    assert (batch.status, batch.children.cancelled) == (Status.CANCELLED, 1)
+    assert system.store.messages.owed("test") == {}
