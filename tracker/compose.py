@@ -14,6 +14,7 @@ from tracker.model import (
     Event,
     Flag,
     Operation,
+    Pace,
     Parts,
     QueuePart,
     RunPart,
@@ -22,6 +23,9 @@ from tracker.model import (
     Verdict,
 )
 from tracker.record import Attempt
+
+ENOUGH = 2.0
+"""Seconds after which a rate means something."""
 
 
 def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
@@ -81,6 +85,20 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         args=queue.args if queue else None,
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
     )
+
+
+def pace_of(operation: Operation, now: float) -> Pace | None:
+    """How fast the children of a running operation end, by all of them since it began; ``None`` while that says little.
+
+    >>> children = Children(total=40, running=20, complete=20)
+    >>> pace_of(Operation("a", "a", "A", Status.RUNNING, 100.0, children=children), 110.0)
+    Pace(per_second=2.0, left=10.0)
+    """
+    ended, passed = operation.children.ended, now - (operation.started or operation.created)
+    if operation.status is not Status.RUNNING or not ended or passed < ENOUGH:
+        return None
+    rate = ended / passed
+    return Pace(rate, (operation.children.total - ended) / rate)
 
 
 def as_of(parts: Parts, attempt: Attempt) -> Operation:

@@ -226,11 +226,10 @@ class CancelRequest(Value, frozen=True):
 class Event(Wire):
     """One change, carrying the full new state of what it is about.
 
-    (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared
-    steps that have not begun, told with the event that declares them. ``log`` is a log line; a warning also
-    carries the state of its step and of the run. ``dropped`` counts log lines left out before a ``gap``.
-    ``duplicate`` says whether two runs of the operation are alive at once, ``quiet`` whether its step tells nothing for
-    unusually long, where that has changed; ``cancel`` that somebody wants the operation to end.
+    (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared steps that
+    have not begun, told with the event that declares them. ``log`` is a log line; a warning also carries the state of
+    its step and of the run. ``dropped`` counts log lines left out before a ``gap``. ``duplicate`` says whether two runs
+    are alive at once, ``quiet`` whether the step tells nothing for unusually long; ``cancel`` that it is to end.
     """
 
     type: str
@@ -301,11 +300,15 @@ class CurrentStep(Value, frozen=True, omit_defaults=False):
     unit: str = ""
 
 
-class Operation(Wire, omit_defaults=False):
-    """An operation as people see it: the one shape of HTTP, ``--json``, live views and the archive.
+class Pace(Value, frozen=True, omit_defaults=False):
+    """How fast children end, ``per_second``, and how many seconds are ``left`` at that rate, if that can be said."""
 
-    ``steps`` is filled in the single view only, ``None`` in lists.
-    """
+    per_second: float
+    left: float | None = None
+
+
+class Operation(Wire, omit_defaults=False):
+    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists."""
 
     id: str
     name: str
@@ -330,6 +333,7 @@ class Operation(Wire, omit_defaults=False):
     children: Children = Children()
     args: dict[str, Any] | None = None
     steps: list[StepState] | None = None
+    pace: Pace | None = None
 
 
 class LiveEvent(Wire, omit_defaults=False):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 import redis
 from redis.crc import key_slot
@@ -26,24 +27,33 @@ from tracker.compose import compose
 from tracker.errors import StoreUnavailable
 from tracker.history import archiving
 from tracker.history.recorder import Recorder
-from tracker.model import Event, LogLine, RunPart, Status, Verdict
+from tracker.model import Again, Event, LogLine, Parts, RunPart, Status, Verdict
 from tracker.publish import Publisher
 from tracker.store import (
     Answer,
+    Back,
+    Below,
     Cancel,
     Earlier,
     Erase,
     Hold,
     Item,
+    Kept,
     Leave,
+    Paid,
+    Passed,
+    QueueAgain,
     Quiet,
     RunBlob,
     Seal,
+    Sent,
     Silence,
     Store,
+    Take,
     Trim,
     VerdictItem,
 )
+from tracker.store import Follow as Following
 
 EVENTS = 1_000
 """As many as an operation's log keeps, so that one line too many pushes out the first."""
@@ -346,8 +356,25 @@ def touch_everything(store: Store) -> None:
     store.append([started("left"), ended("left")])
     store.append([leave(store, "left"), started("erased", parent="b"), ended("erased", parent="b"), Erase("erased")])
     store.append([replace(started("erased"), created=1.0)])
+    store.append([queued("again"), Cancel("again", "ada"), Take("again", "m", "again", "w")])
+    part = msgspec.structs.replace(queued("again").part, again=Again("ada", NOW, "task"))
+    store.append([QueueAgain("again", Status.CANCELLED, part), Take("again", "m", "task", "w"), Sent("again", 1)])
+    store.append([Following("again", "after", part), Following("again"), Paid("after"), Passed("token", 1, {"job": 1})])
+    store.append([Below("away", [("child", 1.0, Status.COMPLETE)]), Kept("away", {"key": b"value"})])
+    store.append([Back(Parts("away", queue=part), 1)])
     used = (whole("x", 1), queued("x"), Seal("x", 1), Hold("x", 1), Trim(), lease("x"), silence, Leave("x", 1, 0))
-    kinds = {type(item) for item in used} | {VerdictItem, Earlier, Quiet, Cancel, Erase}
+    kinds = {type(item) for item in used} | {
+        VerdictItem,
+        Earlier,
+        Quiet,
+        Cancel,
+        Erase,
+        Passed,
+        QueueAgain,
+        Back,
+        Below,
+    }
+    kinds |= {Below, Kept, Take, Sent, Following, Paid}
     assert kinds == set(get_args(Item)), "a new kind of item belongs in here, too"
 
 

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.compose import apply, compose
+from tracker.compose import apply, compose, pace_of
 from tracker.ids import new_id, new_run
 from tracker.model import (
     ENDED,
@@ -17,6 +17,7 @@ from tracker.model import (
     Event,
     Flag,
     Operation,
+    Pace,
     Parts,
     QueuePart,
     RunPart,
@@ -135,6 +136,15 @@ def test_the_json_form_of_an_operation_has_every_field() -> None:
     form = msgspec.to_builtins(compose(Parts("a", run=run())))
     assert set(form) == set(Operation.__struct_fields__)
     assert set(form["children"]) == set(Children.__struct_fields__)
+
+
+def test_the_pace_of_children_is_said_once_it_means_something() -> None:
+    """While they run, and when some have ended; never before, and never afterwards."""
+    running = Operation("a", "a", "A", Status.RUNNING, 100.0, children=Children(40, running=20, complete=15, error=5))
+    assert pace_of(running, 110.0) == Pace(2.0, 10.0)
+    assert pace_of(running, 101.0) is None
+    assert pace_of(msgspec.structs.replace(running, children=Children(40, running=40)), 110.0) is None
+    assert pace_of(msgspec.structs.replace(running, status=Status.COMPLETE), 110.0) is None
 
 
 def test_a_step_s_json_form_always_has_its_status() -> None:

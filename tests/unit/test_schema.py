@@ -26,6 +26,16 @@ def test_a_signature_gives_types_bounds_and_defaults() -> None:
     assert SCHEMA["additionalProperties"] is False
 
 
+def test_secrets_are_marked() -> None:
+    """Forms hide what is typed into them, and nobody shows what was given."""
+
+    def signs_in(user: str, api_key: str, password: str = "") -> None: ...
+
+    properties = schema_of(signs_in)["properties"]
+    marked = {"type": "string", "writeOnly": True, "format": "password"}
+    assert properties == {"user": {"type": "string"}, "api_key": marked, "password": marked | {"default": ""}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "pointer"),
     [

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
-from celery import Celery, signals
-from celery.app.task import Task
-from celery.signals import before_task_publish, task_postrun, task_prerun
+from celery import Celery
 
-from tracker import config, publish
-from tracker.celery import executed, sent, tracking, worker
+from tracker import config
+from tracker.celery import dispatch, dispatch_again, tracking
 from tracker.celery.conf import variables
-from tracker.celery.executed import heeding
-from tracker.celery.latent import lookout
-from tracker.celery.requests import REQUEST
+from tracker.celery.listening import listen
 from tracker.celery.tracking import Tracking
+
+BATCHES = (dispatch, dispatch_again)
+"""Tasks that send the children of batches; any app with jobs has them."""
 
 
 def install(
@@ -44,38 +42,3 @@ def install(
     tracking.use(app, Tracking(tracking.patterns(include), tracking.patterns(exclude), keep_short, keep_args))
     config.read_app(partial(variables, app))
     listen()
-
-
-def listen() -> None:
-    """Hear of what is sent and executed here; often is as good as once."""
-    for signal, receiver in RECEIVERS.items():
-        signal.connect(receiver, weak=False, dispatch_uid=f"tracker.{receiver.__module__}.{receiver.__name__}")
-
-
-def _prepare(sender: Any, **_: Any) -> None:
-    """A worker is about to start: it has to hold the messages of tracked tasks so that it can say what becomes of them.
-
-    Tasks that bring a class of their own for that keep it. What is changed is not the tasks' code, but what Celery
-    calls; ``signals`` cannot keep an exception from leaving a task.
-    """
-    for task in sender.app.tasks.values():
-        if tracking.of_task(task) is not None:
-            task.Request = REQUEST if task.Request == Task.Request else task.Request
-            task.run = heeding(task)
-
-
-def _settle(**_: Any) -> None:
-    lookout.look()
-    publish.settle()
-
-
-RECEIVERS: dict[Any, Callable[..., None]] = {
-    before_task_publish: sent.note,
-    task_prerun: executed.begin,
-    task_postrun: executed.end,
-    signals.worker_init: _prepare,
-    signals.worker_ready: worker.begin,
-    signals.worker_shutting_down: worker.end,
-    signals.worker_process_shutdown: _settle,
-    signals.worker_shutdown: _settle,
-}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
 from tracker.errors import InvalidArguments, TrackerError
+from tracker.secret_names import names_secret
+
+SECRET = msgspec.Meta(extra_json_schema={"writeOnly": True, "format": "password"})
+"""What the schema says of an argument that is never shown: forms hide what is typed."""
 
 
 def schema_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -30,9 +34,10 @@ def _field(function: Callable[..., Any], parameter: inspect.Parameter, hints: di
         raise TrackerError(f"job {function.__name__}: {parameter} cannot be given by name; use plain parameters")
     if parameter.name not in hints:
         raise TrackerError(f"job {function.__name__}: parameter {parameter.name!r} needs a type hint")
-    if parameter.default is parameter.empty:
-        return (parameter.name, hints[parameter.name])
-    return (parameter.name, hints[parameter.name], parameter.default)
+    hint = hints[parameter.name]
+    if names_secret(parameter.name):
+        hint = Annotated[hint, SECRET]
+    return (parameter.name, hint) if parameter.default is parameter.empty else (parameter.name, hint, parameter.default)
 
 
 def validate(schema: dict[str, Any], arguments: dict[str, Any], pointer: str) -> None:

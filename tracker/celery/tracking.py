@@ -53,7 +53,7 @@ class TrackedTask(Task):  # type: ignore[type-arg]  # generic for type checkers 
     @classmethod
     def on_bound(cls, app: Celery) -> None:
         """Celery's hook: the task has found its app."""
-        from tracker.celery.install import listen
+        from tracker.celery.listening import listen
 
         _opted.add(str(cls.name))
         listen()

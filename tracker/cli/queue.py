@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LABEL = click.option("--label", "labels", multiple=True, metavar="K=V", help="A label; may be given several times.")
 WAIT = click.option("--wait", is_flag=True, help="Watch it until it has ended.")
-EXIT_STATUS = click.option("--exit-status", is_flag=True, help="With --wait: exit with its outcome, 0, 1, 3 or 4.")
+EXIT_STATUS = click.option("--exit-status", is_flag=True, help="With --wait: exit with 0, 1, 3 or 4.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print the id only.")
 
 
@@ -62,9 +62,9 @@ def submit(
 @click.argument("job")
 @click.argument("items", nargs=-1, metavar="ITEM…")
 @click.option("--items-from", metavar="FILE", help="One item a line, from a file or - for stdin.")
-@click.option("--arg-name", metavar="NAME", help="The argument an ITEM is; default: the job's only required one.")
-@click.option("--title", default="", help="What people read; default: made from the job and the number of items.")
-@click.option("--on-complete", "after", metavar="JOB", help="A job to queue once all have ended, however they did.")
+@click.option("--arg-name", metavar="NAME", help="The argument that an ITEM is.")
+@click.option("--title", default="", help="What people read.")
+@click.option("--on-complete", "after", metavar="JOB", help="A job to queue once all has ended.")
 @click.option("--on-complete-args", "after_args", metavar="JSON", help="Its arguments as one JSON object.")
 @LABEL
 @WAIT
@@ -87,7 +87,7 @@ def batch(
 ) -> int:
     """Queue one operation of a JOB for each ITEM.
 
-    An ITEM that is a JSON object holds the arguments, any other is the value of one argument.
+    An ITEM is a JSON object of arguments, or else the value of one argument.
 
     Example:  tracker batch files.process *.txt --wait
     """
@@ -98,7 +98,7 @@ def batch(
     store, queueing = _open()
     schema = {} if all(text.lstrip().startswith("{") for text in texts) else _schema(store, job)
     arguments = [item(text, schema, arg_name) for text in texts]
-    id = queueing.batch(job, arguments, pairs(labels, "--label"), title, on_complete)
+    id = queueing.batch(job, arguments, pairs(labels, "--label"), title, on_complete=on_complete)
     return _after(store, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
 
 

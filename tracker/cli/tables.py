@@ -10,6 +10,7 @@ from typing import Any
 from tracker.cli.output import Output
 from tracker.clock import now
 from tracker.model import ENDED, Operation, Status, StepState, StepStatus
+from tracker.render.pace import pace_lines
 from tracker.render.symbols import NOT_RUN
 from tracker.render.texts import seconds
 from tracker.render.transitions import attempt_line, counts_line, error_lines, operation_line, step_line, title_of
@@ -73,7 +74,7 @@ def print_operation(
     for line in facts(operation, attempts):
         console.print(Text(line, "dim"), overflow="ellipsis", no_wrap=True)
     console.print(render_operation(cleaned(operation), now(), symbols=output.symbols()))
-    for line in _children(operation, failed):
+    for line in [*pace_lines(operation, now()), *_children(operation, failed)]:
         console.print(Text(line))
 
 
@@ -84,7 +85,15 @@ def plain_operation(operation: Operation, attempts: Sequence[Operation], failed:
     # Where an operation was when somebody ended it, its steps say.
     error = operation.error if operation.status is not Status.CANCELLED else None
     trace = clean_lines(error.traceback) if error else []
-    return [operation_line(operation), *facts(operation, attempts), *steps, *trace, *_children(operation, failed)]
+    pace = pace_lines(operation, now())
+    return [
+        operation_line(operation),
+        *facts(operation, attempts),
+        *steps,
+        *pace,
+        *trace,
+        *_children(operation, failed),
+    ]
 
 
 def _step(operation: Operation, step: StepState, total: int | None) -> str:

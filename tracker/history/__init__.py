@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import msgspec
 
 from tracker.archive import Archive, StepDurations, runs_of
-from tracker.compose import as_of, compose
+from tracker.clock import now
+from tracker.compose import as_of, compose, pace_of
 from tracker.errors import NotFound, TrackerError
 from tracker.history import workers
 from tracker.history.batches import FAILED, all_children
@@ -74,7 +75,9 @@ class History:
         parts = self._reads.operation(id)
         if parts is None:
             raise self._not_found(id)
-        return compose(parts)
+        found = compose(parts)
+        found.pace = pace_of(found, now())
+        return found
 
     def attempts(self, id: str) -> list[Operation]:
         """The operation as it was at each of its attempts, with the steps of that run, oldest first.

@@ -5,12 +5,10 @@ Pure functions of state; says nothing until there is enough to tell from.
 
 from __future__ import annotations
 
+from tracker.compose import ENOUGH
 from tracker.model import Operation, Status, StepState, StepStatus
 from tracker.render.texts import number, seconds
 from tracker.render.words import clean
-
-ENOUGH = 2.0
-"""Seconds after which a rate means something."""
 
 FAST = 100
 """A rate from which on decimals say nothing."""
