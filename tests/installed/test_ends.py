@@ -81,6 +81,8 @@ def test_a_cancelled_task_ends_at_its_next_call_and_its_process_goes_on(shop: Sh
     found = shop.ended(id)
     assert (found.status, found.cancel and found.cancel.by) == (Status.CANCELLED, "ada")
     assert {step.status for step in found.steps or []} == {StepStatus.CANCELLED}
+    assert found.error is not None
+    assert (found.error.type, found.error.message) == ("OperationCancelled", "cancelled by ada")
     assert wait_for(lambda: state(shop, id) == "REVOKED")
     os.kill(pid, 0)
 

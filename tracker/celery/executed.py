@@ -176,7 +176,9 @@ def _asked_by(run: RunWriter) -> str | None:
 
 
 def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
-    """Of a process that is told to end, what a script would say; its exit code says nothing to people."""
+    """What people are told: what was meant by Celery's words, and by the exit code of a process that is told to end."""
+    if isinstance(error, Ignore):
+        return error.__cause__ or error
     if isinstance(error, Reject):
         return Error(
             "Reject", line(getattr(error, "reason", None) or "its message was rejected"), [*run.above, run.title]
