@@ -14,7 +14,7 @@ from celery.signals import task_prerun
 
 from tracker import StepTracker
 from tracker.celery import install
-from tracker.publish import flush
+from tracker.publish import flush, publisher
 
 app = Celery("shop", broker=os.environ["SHOP_BROKER"], backend=os.environ.get("SHOP_BACKEND"))
 app.conf.update(
@@ -25,6 +25,8 @@ app.conf.update(
     task_default_queue=os.environ["SHOP_QUEUE"],
     task_store_errors_even_if_ignored=True,
 )
+if "SHOP_FLUSH_EVERY" in os.environ:  # As on a machine that is busy.
+    publisher.FLUSH_EVERY = float(os.environ["SHOP_FLUSH_EVERY"])
 install(app, exclude=["shop.ping", "shop.secret.*"])
 
 _moment = threading.Event()
@@ -93,6 +95,13 @@ def again(self: Any, countdown: float) -> None:
         tracker.step("One")
         if self.request.retries == 0:
             raise self.retry(countdown=countdown, exc=ValueError("not yet"))
+
+
+@app.task(name="shop.at_once", bind=True, max_retries=2)
+def at_once(self: Any) -> None:
+    """Asks twice to be run again without delay, and does nothing else."""
+    if self.request.retries < 2:
+        raise self.retry(countdown=0)
 
 
 @app.task(name="shop.gives_up", bind=True, max_retries=1, autoretry_for=(ValueError,), retry_backoff=False)

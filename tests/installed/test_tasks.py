@@ -139,6 +139,16 @@ def test_a_task_in_place_of_another_is_its_next_attempt(shop: Shop) -> None:
     assert (found.status, found.attempt, found.title, found.parent) == (Status.COMPLETE, 2, "Order 7", "")
 
 
+def test_attempts_that_follow_each_other_at_once_keep_their_order(redis_url: str, tmp_path: Path) -> None:
+    """The next one may be over before what was told of the one that has sent it is stored."""
+    shop = Shop(redis_url, tmp_path, SHOP_FLUSH_EVERY="1")
+    try:
+        ids = [shop.send("shop.at_once") for _ in range(20)]
+        assert [(found.status, found.attempt) for found in map(shop.ended, ids)] == [(Status.COMPLETE, 3)] * 20
+    finally:
+        shop.stop()
+
+
 def test_several_tasks_in_place_of_one_are_its_children(shop: Shop) -> None:
     """It ends when all of them have, with what Celery makes of their results."""
     id = shop.send("shop.replaced_by_group")
