@@ -6,6 +6,7 @@ Holds context variables only; knows nothing of events or displays.
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,14 +22,14 @@ _running_loop: Callable[[], object] | None = None
 """Bound once, as every step asks."""
 
 
-class Latent:
+class Latent(ABC):
     """What becomes a run only if somebody asks for it."""
 
     __slots__ = ()
 
+    @abstractmethod
     def run(self) -> RunWriter:
         """The run, from now on."""
-        raise NotImplementedError
 
 
 current_run: ContextVar[RunWriter | Latent | None] = ContextVar("tracker_current_run", default=None)

@@ -11,10 +11,13 @@ from tracker.celery.expected import Expected, Resumed, told
 from tracker.errors import ArchiveUnavailable, NotFound, StoreUnavailable
 from tracker.model import Operation
 from web.api import ONE
-from web.routes import reply, route
+from web.routes import accepts, reply
 from web.site import site
 
 blueprint = Blueprint("actions", __name__)
+
+OPEN = ("already-ended", *ONE)
+"""What may be in the way of a cancellation."""
 
 AGAIN = ("cannot-run-again", "no-worker", "unknown-job", "broker-unavailable", *ONE)
 """What may be in the way of a new attempt."""
@@ -36,30 +39,27 @@ class NoBody(msgspec.Struct, forbid_unknown_fields=True):
     """A body in which nothing may be."""
 
 
-@route(
-    blueprint, "POST", "/api/v1/operations/<id>/cancel", body=CancelBody, answer=Operation, status=202,
-    headers=("Location",), problems=("already-ended", *ONE),
-)  # fmt: skip
+@accepts(
+    blueprint,
+    path="/api/v1/operations/<id>/cancel",
+    body=CancelBody,
+    answer=Operation,
+    problems=OPEN,
+)
 def cancel(id: str, body: CancelBody) -> Response:
     """Ask an operation to end, with everything open below it; 202 with the operation."""
     site().cancelling.cancel(id, _asker(), terminate=body.terminate)
     return _accepted(id)
 
 
-@route(
-    blueprint, "POST", "/api/v1/operations/<id>/resume", body=ResumeBody, answer=Resumed, status=202,
-    headers=("Location",), problems=AGAIN,
-)  # fmt: skip
+@accepts(blueprint, path="/api/v1/operations/<id>/resume", body=ResumeBody, answer=Resumed, problems=AGAIN)
 def resume(id: str, body: ResumeBody) -> Response:
     """Queue a new attempt that reuses what steps have kept; 202 with the operation and what is expected of it."""
     expected = site().repeating.resume(id, _asker(), force=body.force)
     return _accepted(id, expected)
 
 
-@route(
-    blueprint, "POST", "/api/v1/operations/<id>/rerun", body=NoBody, answer=Operation, status=202,
-    headers=("Location",), problems=AGAIN,
-)  # fmt: skip
+@accepts(blueprint, path="/api/v1/operations/<id>/rerun", body=NoBody, answer=Operation, problems=AGAIN)
 def rerun(id: str, body: NoBody) -> Response:
     """Queue a new attempt that starts over; 202 with the operation."""
     site().repeating.rerun(id, _asker())

@@ -18,7 +18,7 @@ from web.bodies import BatchBody, OperationBody
 from web.idempotency import queue_once
 from web.problems import Problem, invalid_query
 from web.queries import ChildrenQuery, EventsQuery, ListQuery, LogsQuery
-from web.routes import reply, route
+from web.routes import accepts, reply, route
 from web.site import site
 
 blueprint = Blueprint("api", __name__)
@@ -49,31 +49,13 @@ class LogPage(msgspec.Struct):
     next: str | None = None
 
 
-@route(
-    blueprint,
-    "POST",
-    "/api/v1/operations",
-    body=OperationBody,
-    answer=Operation,
-    status=202,
-    headers=("Location",),
-    problems=QUEUEING,
-)
+@accepts(blueprint, path="/api/v1/operations", body=OperationBody, answer=Operation, problems=QUEUEING)
 def queue_operation(body: OperationBody) -> Response:
     """Queue one operation; 202, with its address in ``Location``."""
     return _accepted(queue_once(lambda id: site().queueing.submit(body.job, body.args, body.labels, id)), body)
 
 
-@route(
-    blueprint,
-    "POST",
-    "/api/v1/batches",
-    body=BatchBody,
-    answer=Operation,
-    status=202,
-    headers=("Location",),
-    problems=QUEUEING,
-)
+@accepts(blueprint, path="/api/v1/batches", body=BatchBody, answer=Operation, problems=QUEUEING)
 def queue_batch(body: BatchBody) -> Response:
     """Queue one operation with a child for each item; 202, with its address in ``Location``."""
     queueing = site().queueing

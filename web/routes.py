@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -96,6 +97,10 @@ def route(
         return view
 
     return register
+
+
+accepts = partial(route, method="POST", status=202, headers=("Location",))
+"""Serve a POST after which something waits or runs, found at ``Location``."""
 
 
 def reply(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

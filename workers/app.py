@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tracker.celery import dispatch, dispatch_again
 from tracker.celery.app import make_app
 from tracker.settings import Settings
 from workers.operations import config, files, telemetry
 
-__all__ = ["app", "config", "dispatch", "dispatch_again", "files", "telemetry"]
+__all__ = ["app", "config", "files", "telemetry"]
 
 app = make_app(Settings.from_env())

@@ -227,6 +227,16 @@ def soft() -> None:
         _moment.wait(60)
 
 
+@app.task(name="shop.hard_once", time_limit=1, acks_late=True, acks_on_failure_or_timeout=False)
+def hard_once(file: str) -> None:
+    """Takes longer than its hard limit, the first time."""
+    with StepTracker("Hard once", steps=["One"]) as tracker:
+        tracker.step("One")
+        if not Path(file).exists():
+            Path(file).touch()
+            _moment.wait(60)
+
+
 @app.task(name="shop.hard", time_limit=1)
 def hard() -> None:
     """Takes longer than its hard limit."""

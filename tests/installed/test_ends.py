@@ -74,6 +74,13 @@ def test_a_hard_limit_ends_the_operation_once(shop: Shop) -> None:
     assert wait_for(lambda: state(shop, id) == "FAILURE")
 
 
+def test_a_hard_limit_whose_message_goes_back_is_another_attempt(shop: Shop, tmp_path: Path) -> None:
+    """What became of the first says nothing of the second."""
+    id = shop.send("shop.hard_once", str(tmp_path / "began"))
+    found = shop.once(id, lambda found: found.attempt == 2 and found.status is Status.COMPLETE)
+    assert shop.history.attempts(found.id)[0].status is not Status.LOST
+
+
 def test_a_cancelled_task_ends_at_its_next_call_and_its_process_goes_on(shop: Shop) -> None:
     """Celery's own result says REVOKED."""
     id, pid = busy(shop)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from tracker import StepTracker
-from tracker.celery import dispatch, job
+from tracker.celery import job
 from tracker.celery.app import make_app
 from tracker.settings import Settings
-
-__all__ = ["app", "dispatch"]
 
 app = make_app(Settings.from_env())
 

@@ -10,12 +10,10 @@ from contextlib import suppress
 from hashlib import sha256
 
 from tracker import StepTracker
-from tracker.celery import dispatch, dispatch_again, job
+from tracker.celery import job
 from tracker.celery.app import make_app
 from tracker.publish import flush
 from tracker.settings import Settings
-
-__all__ = ["app", "dispatch", "dispatch_again"]
 
 _moment = threading.Event()
 

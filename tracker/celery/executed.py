@@ -23,7 +23,7 @@ from tracker import clock, config
 from tracker.brief import BRIEF
 from tracker.celery import cancelled, tracking
 from tracker.celery.headers import HEADER, ticket_of
-from tracker.celery.latent import Execution, lookout
+from tracker.celery.latent import Execution, executions
 from tracker.celery.sent import note_following
 from tracker.clock import now
 from tracker.context import Latent, current_run
@@ -58,7 +58,7 @@ def begin(task: Task[Any, Any], **_: Any) -> None:
     current_run.set(execution)
     note_following(request)
     if is_brief:
-        lookout.begin(execution)
+        executions.begin(execution)
     else:
         execution.run()
 
@@ -71,7 +71,7 @@ def end(task: Task[Any, Any], state: str | None, retval: Any, **_: Any) -> None:
         return
     execution, around = held
     current_run.set(around)
-    lookout.end(execution)
+    executions.end(execution)
     if state != states.SUCCESS:
         _ended_badly(task, execution.run(), retval if state is not None else sys.exc_info()[1])
     elif execution.over() is not None or around is not None or not _passes(task, request, execution):
@@ -84,7 +84,7 @@ def _passes(task: Task[Any, Any], request: Any, execution: Execution) -> bool:
     if took >= BRIEF or request.retries or (request.delivery_info or {}).get("redelivered"):
         return False
     if held is None:
-        lookout.passed(task.name)
+        executions.passed(task.name)
         return True
     ticket = ticket_of(held, request.id)
     if ticket.parent:
@@ -94,7 +94,7 @@ def _passes(task: Task[Any, Any], request: Any, execution: Execution) -> bool:
         new_run(), task.name, ticket.title or task.name, created, execution.started, Status.COMPLETE, 0,
         execution.started + took, took, _worker(request), release=config.release(), app=str(task.app.main or ""),
     )  # fmt: skip
-    lookout.passed_as(ticket.operation, part)
+    executions.passed_as(ticket.operation, part)
     return True
 
 

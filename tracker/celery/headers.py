@@ -29,9 +29,9 @@ class Ticket(msgspec.Struct, omit_defaults=True):
     message: str = ""
 
 
-def put(headers: dict[str, Any], ticket: Ticket) -> None:
-    """Write ``ticket`` into a message's headers."""
-    headers[HEADER] = msgspec.to_builtins(ticket)
+def header_of(ticket: Ticket) -> dict[str, Any]:
+    """The header that carries ``ticket``."""
+    return {HEADER: msgspec.to_builtins(ticket)}
 
 
 def ticket_of(held: Any, task_id: str) -> Ticket:

@@ -68,8 +68,8 @@ class Execution(Latent):
         return self._made
 
 
-class Lookout:
-    """Looks after the executions of this process."""
+class Executions:
+    """Those of this process that go on, and what is to be told of those that are over."""
 
     def __init__(self) -> None:
         self._going: dict[int, Execution] = {}
@@ -134,8 +134,8 @@ class Lookout:
             time.sleep(LOOK_EVERY)
 
 
-lookout = Lookout()
-"""That of this process."""
+executions = Executions()
+"""Those of this process."""
 
 
 def _blob(operation: str, part: RunPart) -> RunBlob:

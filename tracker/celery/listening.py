@@ -12,8 +12,10 @@ from celery.signals import before_task_publish, task_postrun, task_prerun
 from tracker import publish
 from tracker.celery import executed, sent, tracking, worker
 from tracker.celery.executed import heeding
-from tracker.celery.latent import lookout
-from tracker.celery.requests import REQUEST
+from tracker.celery.latent import executions
+
+REQUEST = "tracker.celery.requests:TrackedRequest"
+"""Where a worker finds the class; nobody else need load it."""
 
 
 def listen() -> None:
@@ -35,7 +37,7 @@ def _prepare(sender: Any, **_: Any) -> None:
 
 
 def _settle(**_: Any) -> None:
-    lookout.look()
+    executions.look()
     publish.settle()
 
 

@@ -7,13 +7,13 @@ so a worker that dies in between costs a second message, and never a second run.
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Any
 
 import msgspec
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from tracker.celery.background import Background
 from tracker.celery.queueing import DISPATCH
 from tracker.celery.reports import if_reachable
 from tracker.celery.sending import send
@@ -22,7 +22,6 @@ from tracker.ids import new_id
 from tracker.model import Parts, QueuePart
 from tracker.settings import Settings
 from tracker.store import Paid, QueueItem, Store
-from tracker.store.client import ANSWER_TIMEOUT
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -37,18 +36,15 @@ class OwedMessages:
         self._app = app
         self._store = Store.of(settings)
         self._worker = worker
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tracker-owed", daemon=True)
+        self._background = Background("tracker-owed", self._look, EVERY)
 
     def start(self) -> None:
         """Look now, and go on looking in the background."""
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Another worker will go on."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(ANSWER_TIMEOUT)
+        self._background.stop()
 
     def turn(self) -> None:
         """Send all there is; raises ``StoreUnavailable``."""
@@ -64,10 +60,8 @@ class OwedMessages:
         self._store.append([QueueItem(id, part)])
         return Parts(id, queue=part), part.name, part.args or {}
 
-    def _run(self) -> None:
-        while not self._ending.is_set():
-            try:
-                if_reachable(self.turn)
-            except (OperationalError, OSError) as error:
-                log.warning("tracker: the worker could not send what is owed: %s", error)
-            self._ending.wait(EVERY)
+    def _look(self) -> None:
+        try:
+            if_reachable(self.turn)
+        except (OperationalError, OSError) as error:
+            log.warning("tracker: the worker could not send what is owed: %s", error)

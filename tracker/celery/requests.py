@@ -21,9 +21,6 @@ from tracker.errors import SettingsError
 from tracker.model import QueuePart
 from tracker.store import Store
 
-REQUEST = f"{__name__}:TrackedRequest"
-"""Where Celery finds the class."""
-
 CANCELLED = "cancelled"
 """Why a message is thrown away whose operation somebody has cancelled."""
 
@@ -65,7 +62,7 @@ class TrackedRequest(Request):
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, SystemExit | KeyboardInterrupt):  # Which only a process that has ended can have raised.
             error = WorkerLostError(f"its process ended with {error!r}")
-        if isinstance(error, WorkerLostError | TimeLimitExceeded) and not self.returned:
+        if isinstance(error, WorkerLostError | TimeLimitExceeded):
             self._died(error)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
@@ -75,6 +72,8 @@ class TrackedRequest(Request):
             self._died(TimeLimitExceeded(timeout))
 
     def _died(self, error: BaseException) -> None:
+        if self.returned:
+            return
         ticket, queue = self.ticket, str(self.delivery_info.get("routing_key") or "")
         part = QueuePart(self.name, ticket.created or now(), ticket.title or self.name, queue, parent=ticket.parent)
         self._tell(lambda store: reports.death(store, ticket.operation, part, error))

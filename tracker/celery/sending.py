@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from celery import Celery
 from celery.utils.saferepr import saferepr
 
 from tracker.celery.app import make_app
-from tracker.celery.headers import HEADER, Ticket
+from tracker.celery.headers import Ticket, header_of
 from tracker.model import Parts
 from tracker.settings import Settings
 
@@ -43,9 +42,8 @@ def send(
     """Hand one operation to the broker of ``app``; its id travels in a header.
 
     That is the task's id as well, but of an attempt that somebody asked for: Celery throws away what has an id that was
-    revoked once. ``above`` are the titles of the operations around it.
-    With an id of this ``message``, the operation does not begin
-    if another one for it was taken before.
+    revoked once. ``above`` are the titles of the operations around it. With an id of this ``message``, the operation
+    does not begin if another one for it was taken before.
     """
     queue = operation.queue
     if queue is None:
@@ -68,7 +66,7 @@ def send(
         kwargsrepr=saferepr(queue.args or {}, REPR_LIMIT),
         task_id=again.task if again is not None else operation.id,
         queue=queue.queue,
-        headers={HEADER: msgspec.to_builtins(ticket)},
+        headers=header_of(ticket),
         ignore_result=True,
         retry=False,
         **options,

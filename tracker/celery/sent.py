@@ -13,8 +13,8 @@ from typing import Any
 from celery._state import get_current_worker_task
 
 from tracker.bus import event_bus
-from tracker.celery import headers, tracking
-from tracker.celery.headers import HEADER, Ticket, ticket_of
+from tracker.celery import tracking
+from tracker.celery.headers import HEADER, Ticket, header_of, ticket_of
 from tracker.celery.tracking import Tracking
 from tracker.clock import now
 from tracker.context import enclosing_run
@@ -51,14 +51,10 @@ def note(
     if HEADER in headers:  # It was told of before.
         return
     ticket, is_new = _ticket(sender, body, headers, around, request)
-    _write(headers, ticket)
+    headers.update(header_of(ticket))
     if is_new:
         part = _part(sender, ticket, tracked, body, headers, routing_key or "")
         event_bus.note(QueueItem(ticket.operation, part))
-
-
-def _write(message: dict[str, Any], ticket: Ticket) -> None:
-    headers.put(message, ticket)
 
 
 def _request() -> Any:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 from importlib import import_module
 from typing import Any
 
 from celery import Celery
 
 from tracker import config
+from tracker.celery.background import Background
 from tracker.celery.jobs import JobTask
 from tracker.celery.owed import OwedMessages
 from tracker.celery.reports import if_reachable
 from tracker.errors import SettingsError
 from tracker.settings import Settings
 from tracker.store import JobInfo, Store
-from tracker.store.client import ANSWER_TIMEOUT
 from tracker.store.jobs import WORKER_LIFE
 
 APP = "workers.app:app"
@@ -38,24 +37,19 @@ class JobList:
             for task in app.tasks.values()
             if isinstance(task, JobTask)
         ]
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="tracker-jobs", daemon=True)
+        self._background = Background("tracker-jobs", self._renew, WORKER_LIFE / 3)
 
     def start(self) -> None:
         """Publish now, and go on renewing it in the background."""
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Take this worker off the list."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(ANSWER_TIMEOUT)
+        self._background.stop()
         if_reachable(lambda: self._store.withdraw_worker(self._worker))
 
     def _renew(self) -> None:
-        while not self._ending.is_set():
-            if_reachable(lambda: self._store.publish_jobs(self._worker, self._jobs))
-            self._ending.wait(WORKER_LIFE / 3)
+        if_reachable(lambda: self._store.publish_jobs(self._worker, self._jobs))
 
 
 _parts: list[JobList | OwedMessages] = []
