@@ -15,6 +15,13 @@ STATIC = Path(__file__).parent / "static"
 
 A_YEAR = 31_536_000
 
+FRONT_END = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.*"))
+
+MODULES = [name for name in FRONT_END if name.endswith(".js") and name not in ("app.js", "theme.js", "vendor/uplot.js")]
+"""What the page needs at once, told to the browser before it finds out import by import."""
+
+SHEETS = ["style.css", *(name for name in FRONT_END if name.endswith(".css") and name != "style.css")]
+
 MODULE_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 """Types that must not depend on what the machine's own table says: browsers refuse modules of another type."""
 
@@ -22,8 +29,12 @@ blueprint = Blueprint("pages", __name__)
 
 
 @blueprint.get("/")
-def home() -> Response:
-    """The list of operations."""
+@blueprint.get("/history")
+@blueprint.get("/statistics")
+@blueprint.get("/workers")
+@blueprint.get("/queue")
+def page() -> Response:
+    """The shell; which page it shows is decided in the browser."""
     return _shell()
 
 
@@ -37,8 +48,11 @@ def operation(id: str) -> Response:
 
 def _shell() -> Response:
     base = site().settings.base_path
-    page = render_template("index.html", base=base, static=f"/static/{site().assets}", version=site().version)
-    response = make_response(page)
+    static = f"/static/{site().assets}"
+    text = render_template(
+        "index.html", base=base, static=static, version=site().version, modules=MODULES, sheets=SHEETS
+    )
+    response = make_response(text)
     response.headers["Cache-Control"] = "no-cache"
     return response
 

@@ -14,15 +14,53 @@ export const BASE = root.dataset.base ?? '';
  */
 export const isOwn = (version) => version === root.dataset.version || version === root.dataset.assets;
 
+/** Address of what the API has at `path`. @param {string} path */
+export const apiPath = (path) => `${BASE}/api/v1${path}`;
+
 /**
  * A JSON answer, or null for 404. Rejects with a line for people on everything else.
  * @param {string} path
+ * @param {AbortSignal} [signal]
  */
-async function get(path) {
-  const response = await fetch(`${BASE}/api/v1${path}`, { headers: { accept: 'application/json' }, cache: 'no-store' });
+export async function get(path, signal) {
+  const options = { headers: { accept: 'application/json' }, cache: /** @type {const} */ ('no-store'), signal };
+  const response = await fetch(apiPath(path), options).catch(unreachable);
   if (response.status === 404) return null;
-  if (!response.ok) throw new Error(`the server answered ${response.status} to ${path}`);
-  return response.json();
+  return understood(response, path);
+}
+
+/**
+ * Have something queued or changed; the answer. Rejects with the reason for people.
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {Record<string, string>} [headers]
+ */
+export async function post(path, body, headers = {}) {
+  const given = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const options = { method: 'POST', ...given, headers: { accept: 'application/json', ...given.headers, ...headers } };
+  return understood(await fetch(apiPath(path), options).catch(unreachable), path);
+}
+
+/** What a refused request says of itself. */
+export class Refusal extends Error {
+  /** @param {string} text @param {{ pointer?: string, detail: string }[]} errors */
+  constructor(text, errors) {
+    super(text);
+    this.errors = errors;
+  }
+}
+
+/** @param {Response} response @param {string} path */
+async function understood(response, path) {
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  throw new Refusal(answer.detail || answer.title || `the server answered ${response.status} to ${path}`, answer.errors ?? []);
+}
+
+/** @param {unknown} error @returns {never} */
+function unreachable(error) {
+  if (error instanceof DOMException && error.name === 'AbortError') throw error;
+  throw new Error('the server does not answer');
 }
 
 /**
@@ -71,10 +109,4 @@ export async function childrenWith(id, status) {
  * @param {'cancel' | 'resume' | 'rerun'} verb
  * @returns {Promise<Operation & { expected?: { summary: string } }>}
  */
-export async function act(id, verb) {
-  const path = `${BASE}/api/v1/operations/${encodeURIComponent(id)}/${verb}`;
-  const response = await fetch(path, { method: 'POST', headers: { accept: 'application/json' } });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.detail || answer.title || `the server answered ${response.status}`);
-  return answer;
-}
+export const act = (id, verb) => post(`/operations/${encodeURIComponent(id)}/${verb}`);

@@ -2,7 +2,20 @@
 import { signal } from './lib.js';
 import { BASE } from './api.js';
 
-/** @typedef {{ page: 'list' | 'operation' | 'unknown', id: string }} Route */
+/** @typedef {'now' | 'history' | 'statistics' | 'workers' | 'queue' | 'operation' | 'unknown'} PageName */
+/** @typedef {{ page: PageName, id: string }} Route */
+
+/** The pages with an address of their own, as the navigation shows them. @type {[PageName, string, string][]} */
+export const PAGES = [
+  ['now', '', 'Now'],
+  ['history', 'history', 'History'],
+  ['statistics', 'statistics', 'Statistics'],
+  ['workers', 'workers', 'Workers'],
+  ['queue', 'queue', 'Queue work'],
+];
+
+/** Pages that list operations: from one of them people go to an operation, and back to it. */
+const LISTS = new Set(['now', 'history']);
 
 export const route = signal(routeOf(location.pathname));
 /** The query of the page, kept in the URL so that a filtered list or one attempt can be shared. */
@@ -15,7 +28,8 @@ function routeOf(path) {
   const rest = path.startsWith(BASE) ? path.slice(BASE.length) : path;
   const found = /^\/operations\/([^/]+)\/?$/.exec(rest);
   if (found) return { page: 'operation', id: decoded(found[1] ?? '') };
-  return { page: rest === '' || rest === '/' ? 'list' : 'unknown', id: '' };
+  const place = rest.replace(/^\/|\/$/g, '');
+  return { page: PAGES.find(([, path]) => path === place)?.[0] ?? 'unknown', id: '' };
 }
 
 /** @param {string} text */
@@ -27,13 +41,14 @@ function decoded(text) {
   }
 }
 
-/** Query of the list when it was left. */
-let lastQuery = '';
+/** The list last looked at, with its filter. */
+let lastList = `${BASE}/`;
 
-export const homePath = () => `${BASE}/`;
+/** @param {string} path  below the base, without a slash before it */
+export const pagePath = (path) => `${BASE}/${path}`;
 
-/** The list as it was left, with its filter. */
-export const listPath = () => homePath() + lastQuery;
+/** The list last looked at, as it was left. */
+export const listPath = () => lastList;
 
 /** @param {string} id */
 export const operationPath = (id) => `${BASE}/operations/${encodeURIComponent(id)}`;
@@ -43,6 +58,7 @@ export const attemptPath = (id, number) => `${operationPath(id)}?attempt=${numbe
 
 /** @param {string} url */
 export function go(url) {
+  remember();
   history.replaceState({ top: scrollY }, '');
   history.pushState({ top: 0 }, '', url);
   arrive(0);
@@ -58,9 +74,13 @@ export function setQuery(name, value) {
   query.value = next;
 }
 
+/** Before the page is left. */
+function remember() {
+  if (LISTS.has(route.peek().page)) lastList = location.pathname + location.search;
+}
+
 /** @param {number} top */
 function arrive(top) {
-  if (route.peek().page === 'list') lastQuery = query.peek().size ? `?${query.peek()}` : '';
   if (route.peek().page === 'operation') lastSeen.value = route.peek().id;
   route.value = routeOf(location.pathname);
   query.value = new URLSearchParams(location.search);

@@ -5,7 +5,8 @@ import { closeFeed, openFeed } from '../feeds.js';
 import { count } from '../format.js';
 import { failuresFirst, STATUSES } from '../state.js';
 import { Shape, word } from '../status.js';
-import { Headings, Loading } from './list.js';
+import { Headings } from './now.js';
+import { Loading } from './quiet.js';
 import { Row } from './row.js';
 
 /** @typedef {import('../types').Operation} Operation */

@@ -1,9 +1,10 @@
 /** The keyboard: a filter, rows, up, and the sheet that tells of them. */
 import { html } from '../lib.js';
-import { go } from '../router.js';
+import { go, PAGES, pagePath } from '../router.js';
 import { upward } from './operation.js';
 
 const KEYS = [
+  ['1 – 5', 'the pages, from left to right'],
   ['/', 'filter the list'],
   ['j  ↓', 'next row'],
   ['k  ↑', 'row before'],
@@ -44,16 +45,18 @@ const ACTIONS = {
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
-  const typing = event.target instanceof HTMLInputElement;
+  const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLSelectElement;
   if (typing && event.key === 'Escape') leave(event, event.target);
   if (typing || event.ctrlKey || event.metaKey || event.altKey || sheet()?.open) return;
-  ACTIONS[event.key]?.(event);
+  const page = PAGES[Number(event.key) - 1];
+  if (page) go(pagePath(page[1]));
+  else ACTIONS[event.key]?.(event);
 }
 
 /**
  * Left to itself, the browser would empty the field and not say so.
  * @param {KeyboardEvent} event
- * @param {HTMLInputElement} field
+ * @param {HTMLElement} field
  */
 function leave(event, field) {
   event.preventDefault();

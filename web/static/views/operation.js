@@ -11,7 +11,7 @@ import { BatchPanel } from './batch.js';
 import { Children } from './children.js';
 import { ErrorPanel } from './error.js';
 import { Facts } from './facts.js';
-import { Loading } from './list.js';
+import { Loading } from './quiet.js';
 import { Steps } from './steps.js';
 
 /** @typedef {import('../types').Operation} Operation */

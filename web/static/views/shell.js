@@ -5,18 +5,27 @@ import { announcement } from '../announce.js';
 import { clean, clockTime } from '../format.js';
 import { notice, polling, serverVersion } from '../feeds.js';
 import { notices } from '../notices.js';
-import { homePath, route } from '../router.js';
+import { PAGES, pagePath, route } from '../router.js';
 import { failures, heard, phase, silentFor, stale } from '../socket.js';
 import { showKeys } from './keys.js';
-import { ListPage } from './list.js';
+import { HistoryPage } from './history.js';
+import { NowPage } from './now.js';
 import { OperationPage, UnknownPage } from './operation.js';
+import { QueuePage } from './queue.js';
+import { StatisticsPage } from './statistics.js';
+import { ThemeButton } from './theme.js';
+import { WorkersPage } from './workers.js';
+
+/** @type {Record<string, () => unknown>} */
+const VIEWS = { now: NowPage, history: HistoryPage, statistics: StatisticsPage, workers: WorkersPage, queue: QueuePage };
 
 export function Shell() {
   return html`
     <header>
-      <a class="brand" data-inside href=${homePath()}><${Mark} />step tracker</a>
-      <span class="spring"></span>
+      <a class="brand" data-inside href=${pagePath('')}><${Mark} />step tracker</a>
+      <${Navigation} />
       <${Connection} />
+      <${ThemeButton} />
       <button type="button" class="button small" aria-label="Keys" onClick=${showKeys}>?</button>
     </header>
     <${Passing} />
@@ -28,8 +37,14 @@ export function Shell() {
 
 function Page() {
   const { page, id } = route.value;
-  if (page === 'list') return html`<${ListPage} key="list" />`;
-  return page === 'operation' ? html`<${OperationPage} key=${id} id=${id} />` : html`<${UnknownPage} />`;
+  if (page === 'operation') return html`<${OperationPage} key=${id} id=${id} />`;
+  return html`<${VIEWS[page] ?? UnknownPage} key=${page} />`;
+}
+
+function Navigation() {
+  return html`<nav class="pages" aria-label="Pages">${PAGES.map(
+    ([page, path, text]) => html`<a key=${page} data-inside href=${pagePath(path)} aria-current=${route.value.page === page ? 'page' : undefined}>${text}</a>`,
+  )}</nav>`;
 }
 
 function Mark() {

@@ -1,4 +1,4 @@
-/** The live list: top-level operations, newest first, with counts by status and a filter. */
+/** Now, as a live list: top-level operations, newest first, with counts by status and a filter. */
 import { html, useComputed, useEffect, useMemo, useRef } from '../lib.js';
 import { clean, count } from '../format.js';
 import { closeFeed, openFeed } from '../feeds.js';
@@ -6,6 +6,7 @@ import { notices } from '../notices.js';
 import { lastSeen, query, setQuery } from '../router.js';
 import { countByStatus, newestFirst, STATUSES } from '../state.js';
 import { Shape, word } from '../status.js';
+import { Loading } from './quiet.js';
 import { Row } from './row.js';
 
 /** @typedef {import('../types').Operation} Operation */
@@ -13,17 +14,17 @@ import { Row } from './row.js';
 
 const ALWAYS = new Set(['running', 'queued', 'error', 'complete']);
 
-export function ListPage() {
+export function NowPage() {
   const feed = useMemo(() => openFeed('operations'), []);
   useEffect(() => {
-    document.title = 'Operations · step tracker';
+    document.title = 'Now · step tracker';
     const row = document.querySelector(`[data-row="${CSS.escape(lastSeen.peek())}"]`);
     if (row instanceof HTMLElement) row.focus({ preventScroll: true });
     return () => closeFeed('operations');
   }, []);
   return html`<main id="main">
     <div class="head">
-      <h1>Operations</h1>
+      <h1>Now</h1>
       <${Filters} feed=${feed} />
     </div>
     <${Rows} feed=${feed} />
@@ -97,10 +98,6 @@ export function Headings() {
     <span>Status</span><span>Operation</span><span>Step</span><span class="cell-worker">Worker</span>
     <span class="cell-started">Started</span><span class="cell-elapsed">Duration</span>
   </div>`;
-}
-
-export function Loading() {
-  return html`<div class="quiet" role="status"><p>Reading…</p></div>`;
 }
 
 function NoMatch() {
