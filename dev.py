@@ -44,6 +44,13 @@ CHECKS = {
     "mypy": ("mypy",),
 }
 
+FRONT_END = ROOT / "requirements" / "front-end"
+NODE_TOOLS = VENV / "front-end"
+FRONT_END_CHECKS = {
+    "tsc": ("tsc", "--project", "web/static/jsconfig.json"),
+    "biome": ("biome", "lint", "--error-on-warnings", "--config-path=requirements/front-end", "web/static"),
+}
+
 
 def say(line: str) -> None:
     """One line to stderr: stdout belongs to the program that is run."""
@@ -226,7 +233,33 @@ def product(command: str, arguments: Sequence[str]) -> NoReturn:
 def lint() -> list[str]:
     """Run the style and type checks; the names of those that failed."""
     prepare("dev")
-    return [name for name, command in CHECKS.items() if call(name, command)]
+    return [name for name, command in CHECKS.items() if call(name, command)] + lint_front_end()
+
+
+def lint_front_end() -> list[str]:
+    """The same for the modules of the dashboard; their tools come from npm."""
+    npm = shutil.which("npm")
+    if not npm:
+        say("no npm on PATH, so the dashboard's modules go unchecked (with CI=true that is a failure)")
+        return ["npm"] if os.environ.get("CI") == "true" else []
+    install_node_tools(npm)
+    tools = NODE_TOOLS / "node_modules" / ".bin"
+    return [name for name, (tool, *rest) in FRONT_END_CHECKS.items() if run(name, [str(tools / tool), *rest])]
+
+
+def install_node_tools(npm: str) -> None:
+    """Make .venv/front-end hold exactly what the lock file says; a moment when it already does."""
+    lock = (FRONT_END / "package-lock.json").read_text()
+    held = NODE_TOOLS / "package-lock.json"
+    if held.exists() and held.read_text() == lock and (NODE_TOOLS / "node_modules").exists():
+        return
+    shutil.rmtree(str(NODE_TOOLS), ignore_errors=True)
+    NODE_TOOLS.mkdir()
+    shutil.copy(str(FRONT_END / "package.json"), str(NODE_TOOLS))
+    say("installing what checks the dashboard's modules with npm")
+    write_whole(held, lock)
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    run_or_stop([npm, "ci", "--prefix", str(NODE_TOOLS), *quiet], "the tools could not be installed")
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -245,9 +278,14 @@ def report(failed: Sequence[str]) -> int:
 
 
 def call(name: str, command: Sequence[str]) -> int:
-    """Run one tool of .venv in the checkout; Ctrl-C is the tool's to answer."""
+    """Run one Python tool of .venv in the checkout."""
+    return run(name, [str(PYTHON), "-m", *command])
+
+
+def run(name: str, command: Sequence[str]) -> int:
+    """Run a command in the checkout; Ctrl-C is its to answer."""
     say(name)
-    child = subprocess.Popen([str(PYTHON), "-m", *command], cwd=str(ROOT))
+    child = subprocess.Popen(command, cwd=str(ROOT))
     while True:
         try:
             return child.wait()

@@ -68,7 +68,9 @@ function connect() {
   const made = new WebSocket(`${scheme}://${location.host}${BASE}/api/v1/ws`);
   socket = made;
   opened = Date.now();
-  made.onopen = () => topics.forEach((topic) => send({ type: 'subscribe', topic }));
+  made.onopen = () => {
+    for (const topic of topics) send({ type: 'subscribe', topic });
+  };
   made.onmessage = (event) => made === socket && receive(event.data);
   made.onclose = () => made === socket && reconnect();
 }
