@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.store.making import batch_of, ended, queued, started
-from tests.web.client import Server, serving
-from tests.web.conftest import SCHEMA
+from tests.web.client import Server
 from tracker.model import Status
-from tracker.store import JobInfo, QueueItem, Store
-
-
-@pytest.fixture
-def store(redis_url: str, namespace: str) -> Iterator[Store]:
-    """A store with a worker that runs the job ``copy``."""
-    store = Store(redis_url, namespace)
-    store.publish_jobs("alive", [JobInfo("copy", SCHEMA, f"queue-{namespace}")])
-    yield store
-    store.client.disconnect()
-
-
-@pytest.fixture
-def server(redis_url: str, namespace: str, tmp_path: Path) -> Iterator[Server]:
-    with serving(redis_url, namespace, tmp_path / "server.log") as server:
-        yield server
+from tracker.store import QueueItem, Store
 
 
 def a_job(id: str, *, whole: bool = True) -> QueueItem:

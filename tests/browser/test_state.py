@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
-
-STATIC = Path(__file__).resolve().parents[2] / "web" / "static"
 
 PRELUDE = """
 const { reduce, nothing, merge, trim, outcomes } = await import('/state.js');
@@ -31,25 +25,6 @@ const revs = (held) => Object.fromEntries([...held.operations.values()].map((eac
 """
 
 Script = Callable[[str], Any]
-
-
-class QuietFiles(http.server.SimpleHTTPRequestHandler):
-    """Serves the modules and keeps silent about it."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def modules() -> Iterator[str]:
-    """The URL of a plain file server over the static folder."""
-    handler = functools.partial(QuietFiles, directory=str(STATIC))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

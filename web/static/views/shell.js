@@ -11,6 +11,7 @@ import { showKeys } from './keys.js';
 import { HistoryPage } from './history.js';
 import { NowPage } from './now.js';
 import { OperationPage, UnknownPage } from './operation.js';
+import { withCode } from './prose.js';
 import { QueuePage } from './queue.js';
 import { StatisticsPage } from './statistics.js';
 import { ThemeButton } from './theme.js';
@@ -72,8 +73,7 @@ function Standing() {
 
 /** @param {string} text */
 function sentence(text) {
-  const whole = clean(`${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`, 500);
-  return whole.split('`').map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+  return withCode(clean(`${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`, 500));
 }
 
 /** One line over the page while what is shown may not be the latest. */
