@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 
 from tracker.ids import ID
 from web import security, shim, topics
+from web.limits import SOCKET_TOPICS
 from web.live import leave_seat, take_seat
 from web.messages import frame
 from web.outlet import RETURN_AFTER, Outlet
@@ -25,11 +26,13 @@ MEDIA = "text/event-stream"
 CURSOR = re.compile(r'^\{"type":"[a-z]+","topic":"[^"]*","cursor":"([0-9.-]+)"')
 """Where a frame says how far a topic has been told. A heartbeat's cursor may be ahead of what waits to be sent."""
 
-Topic = Annotated[
+TOPIC = f"(operations|(operation|children):{ID.pattern})"
+
+Topics = Annotated[
     str,
     msgspec.Meta(
-        pattern=f"^(operations|(operation|children):{ID.pattern})$",
-        description="what to watch: `operations`, `operation:<id>` or `children:<id>`",
+        pattern=f"^{TOPIC}(,{TOPIC}){{0,{SOCKET_TOPICS - 1}}}$",
+        description="what to watch: `operations`, `operation:<id>`, `children:<id>`, or several with commas between",
     ),
 ]
 
@@ -39,7 +42,7 @@ blueprint = Blueprint("stream", __name__)
 class StreamQuery(Query, frozen=True):
     """What to watch."""
 
-    topic: Topic = "operations"
+    topic: Topics = "operations"
 
 
 @route(
@@ -52,28 +55,32 @@ class StreamQuery(Query, frozen=True):
     problems=("cross-site", "stopping", "busy"),
 )
 def stream(query: StreamQuery) -> Response:
-    """The messages of the live protocol about one topic, as server-sent events.
+    """The messages of the live protocol about some topics, as server-sent events.
 
-    They begin with a snapshot, unless the header ``Last-Event-ID`` says that the client has all there is.
+    Each begins with a snapshot. A single topic has none if the header ``Last-Event-ID`` says that the client has all
+    there is; of several, a cursor tells of one only.
     """
     security.check_site()
-    if not topics.is_topic(query.topic):  # The pattern of a schema may take a line's end as well.
+    wanted = query.topic.split(",")
+    if not all(map(topics.is_topic, wanted)):  # The pattern of a schema may take a line's end as well.
         raise invalid_query("topic", "a topic is operations, operation:<id> or children:<id>")
     parts = site()
     take_seat(parts)
     shim.limit_unread(request.environ, parts.limits.unread)
-    messages = _messages(parts, query.topic, request.headers.get("Last-Event-ID", ""))
+    cursor = request.headers.get("Last-Event-ID", "") if len(wanted) == 1 else ""
+    messages = _messages(parts, wanted, cursor)
     response = Response(messages, mimetype=MEDIA, headers={"X-Accel-Buffering": "no"})
     response.call_on_close(lambda: leave_seat(parts))
     return response
 
 
-def _messages(parts: Site, topic: str, cursor: str) -> Iterator[str]:
+def _messages(parts: Site, wanted: list[str], cursor: str) -> Iterator[str]:
     woken = threading.Event()
     outlet = Outlet(parts, woken.set)
     try:
         yield f"retry: {RETURN_AFTER * 1000:.0f}\n\n{event(frame(outlet.hello()))}"
-        outlet.subscribe(topic, cursor)
+        for topic in wanted:
+            outlet.subscribe(topic, cursor)
         while not outlet.is_over:
             woken.clear()
             yield from map(event, outlet.due())

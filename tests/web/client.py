@@ -79,6 +79,12 @@ class Server:
                 watcher.say(type="subscribe", topic=topic)
             yield watcher
 
+    def tell(self, number: int) -> None:
+        """Send a signal to the process and to the one that serves its requests."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in (self.process.pid, *map(int, children)):
+            os.kill(pid, number)
+
     def stop(self, number: int = signal.SIGTERM) -> float:
         """Send a signal; the seconds until the process had ended."""
         started = time.monotonic()
@@ -150,7 +156,7 @@ def serving(
         url = process.stdout.readline().strip()
         assert url, log.read_text()
         server = Server(process, url, log)
-        wait_for(lambda: server.get("/healthz").status == 200)
+        wait_for(lambda: server.get(f"{urlsplit(url).path}healthz").status == 200)
         yield server
     finally:
         if process.poll() is None:

@@ -78,6 +78,20 @@ def test_a_stream_tells_a_snapshot_and_every_change_after_it(server: Server, sto
         assert reader.until("heartbeat")["cursor"]
 
 
+def test_one_stream_tells_of_several_topics(server: Server, store: Store) -> None:
+    """Each with a snapshot of its own, also for whoever comes back: a cursor tells of one topic only."""
+    store.append([started("op"), started("other", "r2")])
+    with streaming(server, "operation:op,children:op,operation:other") as reader:
+        told = [reader.until("snapshot") for _ in range(3)]
+        assert [message["topic"] for message in told] == ["operation:op", "children:op", "operation:other"]
+        store.append([ended("other", run="r2")])
+        assert reader.until("events")["topic"] == "operation:other"
+        last = reader.last_id
+    with streaming(server, "operation:op,operation:other", **{"Last-Event-ID": last}) as reader:
+        assert {reader.until("snapshot")["topic"] for _ in range(2)} == {"operation:op", "operation:other"}
+    assert server.get(f"{STREAM}?topic=operations,nothing").status == 400
+
+
 def test_whoever_comes_back_with_all_there_is_gets_no_snapshot_and_misses_nothing(server: Server, store: Store) -> None:
     """``Last-Event-ID`` is the cursor; whoever has missed something starts with a snapshot."""
     store.append([started("op")])

@@ -1,6 +1,6 @@
 /**
  * The topics this page shows: their state as signals, one per row, changed at most once per frame.
- * When the socket is blocked, the same topics are read over HTTP every two seconds.
+ * While no connection comes about, the same topics are read over HTTP every two seconds.
  */
 import { batch, signal } from './lib.js';
 import { read } from './api.js';
@@ -141,7 +141,7 @@ function say(text) {
 }
 
 function pollAll() {
-  const blocked = socket.phase.peek() !== 'live' && (socket.failures.peek() >= 2 || socket.stale.peek() || polling.peek());
+  const blocked = socket.phase.peek() !== 'live' && (socket.failures.peek() >= 3 || socket.stale.peek() || polling.peek());
   if (blocked && !document.hidden) for (const feed of open.values()) void poll(feed);
 }
 

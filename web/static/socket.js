@@ -1,9 +1,9 @@
 /**
- * One WebSocket for all topics. It reconnects for ever, subscribes again to everything, and says
- * how it stands; what messages mean is not its business.
+ * The live connection, one for all topics. It comes back for ever, follows everything again from
+ * where it was, and says how it stands; what messages mean is not its business.
  */
 import { signal } from './lib.js';
-import { BASE } from './api.js';
+import { eventStream, webSocket } from './carriers.js';
 
 /** @typedef {import('./types').Message} Message */
 
@@ -11,6 +11,8 @@ const FIRST_DELAY = 0.5;
 const LONGEST_DELAY = 30;
 /** Seconds without a word (heartbeats come every 15 s) after which what is shown may be old. */
 const SILENCE = 40;
+/** Seconds a new connection may take to say its first word. */
+const OPENING = 10;
 
 /** `connecting`, `live` or `reconnecting`. */
 export const phase = signal(/** @type {'connecting' | 'live' | 'reconnecting'} */ ('connecting'));
@@ -23,13 +25,17 @@ export const stale = signal(false);
 /** Seconds since the last message, counted while stale. */
 export const silentFor = signal(0);
 
-/** @type {Set<string>} */
-const topics = new Set();
-/** @type {WebSocket | null} */
-let socket = null;
+/** @type {import('./carriers').Topics} */
+const topics = new Map();
+/** @type {import('./carriers').Carrier | null} */
+let carrier = null;
+/** The way that brought messages last. */
+let proven = webSocket;
+let way = webSocket;
 let timer = 0;
 let wait = 0;
-let opened = Date.now();
+let opened = 0;
+let spoke = false;
 /** @type {(message: Message) => void} */
 let deliver = () => {};
 
@@ -39,40 +45,50 @@ export function start(receiver) {
   connect();
   setInterval(watch, 1000);
   window.addEventListener('online', now);
-  window.addEventListener('pagehide', () => socket?.close());
-  window.addEventListener('pageshow', (event) => event.persisted && now());
-  document.addEventListener('visibilitychange', () => document.hidden || now());
+  window.addEventListener('pagehide', () => carrier?.close());
+  window.addEventListener('pageshow', (event) => event.persisted && connect());
+  document.addEventListener('visibilitychange', () => (document.hidden ? rest() : now()));
 }
 
 /** @param {string} topic */
 export function subscribe(topic) {
-  topics.add(topic);
-  send({ type: 'subscribe', topic });
+  topics.set(topic, '');
+  changed();
 }
 
 /** @param {string} topic */
 export function unsubscribe(topic) {
   topics.delete(topic);
-  send({ type: 'unsubscribe', topic });
+  changed();
 }
 
-/** @param {object} message */
-function send(message) {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+let changing = false;
+
+/** Pages are left and opened in one go, so what changes together is told together. */
+function changed() {
+  if (changing) return;
+  changing = true;
+  queueMicrotask(() => {
+    changing = false;
+    carrier?.follow(topics);
+  });
+}
+
+/** The other way is tried now and then while the one that worked does not: a proxy may let only one of them through. */
+function nextWay() {
+  const other = proven === webSocket ? eventStream : webSocket;
+  return failures.peek() % 3 === 2 ? other : proven;
 }
 
 function connect() {
   clearTimeout(timer);
   timer = 0;
-  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  const made = new WebSocket(`${scheme}://${location.host}${BASE}/api/v1/ws`);
-  socket = made;
+  carrier?.close();
+  way = nextWay();
   opened = Date.now();
-  made.onopen = () => {
-    for (const topic of topics) send({ type: 'subscribe', topic });
-  };
-  made.onmessage = (event) => made === socket && receive(event.data);
-  made.onclose = () => made === socket && reconnect();
+  spoke = false;
+  carrier = way({ said: receive, ended: reconnect });
+  carrier.follow(topics);
 }
 
 /** @param {string} text */
@@ -81,14 +97,17 @@ function receive(text) {
   if (!message) return;
   heard.value = Date.now();
   stale.value = false;
+  spoke = true;
   if (message.type === 'bye') wait = message.retry_after ?? 0;
   else live();
+  if (message.topic && message.cursor && topics.has(message.topic)) topics.set(message.topic, message.cursor);
   deliver(message);
 }
 
 function live() {
   phase.value = 'live';
   failures.value = 0;
+  proven = way;
 }
 
 /** @param {string} text @returns {Message | null} */
@@ -102,7 +121,8 @@ function parsed(text) {
 
 /** Exponential, with jitter, so that many pages do not come back in the same moment. */
 function reconnect() {
-  socket = null;
+  carrier?.close();
+  carrier = null;
   failures.value += 1;
   phase.value = 'reconnecting';
   const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures.value - 1));
@@ -114,19 +134,24 @@ function reconnect() {
 
 /** Waiting for the next try makes no sense when the network or the person has come back. */
 function now() {
-  if (!socket && timer) connect();
+  if (!carrier) connect();
 }
 
-/** A socket that says nothing is dead, whatever the operating system believes of it. */
+/** A browser holds six connections to a server for all of its tabs: those that nobody sees give theirs back. */
+function rest() {
+  if (!carrier || way === webSocket) return;
+  carrier.close();
+  carrier = null;
+}
+
+/** A connection that says nothing is dead, whatever the operating system believes of it. */
 function watch() {
-  const since = Math.max(heard.peek(), opened);
   const silent = (Date.now() - heard.peek()) / 1000;
   if (heard.peek() && silent > SILENCE) {
     stale.value = true;
     silentFor.value = Math.round(silent);
   }
-  if (!socket || Date.now() - since <= SILENCE * 1000) return;
-  const dead = socket;
-  reconnect();
-  dead.close();
+  if (!carrier) return;
+  const patience = spoke ? SILENCE : OPENING;
+  if (Date.now() - (spoke ? heard.peek() : opened) > patience * 1000) reconnect();
 }

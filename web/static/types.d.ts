@@ -78,6 +78,7 @@ export interface LiveEvent {
 export interface Message {
   type: string;
   topic?: string;
+  cursor?: string;
   operations?: Operation[];
   events?: LiveEvent[];
   reason?: string;
