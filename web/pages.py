@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Response, make_response, render_template, send_from_directory
+from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from tracker.ids import ID
@@ -62,9 +64,21 @@ def static(assets: str, name: str) -> Response:
     """A file of the dashboard; its address changes with its content, so it may be kept for long."""
     if assets != site().assets:
         raise NotFound("this file belongs to another version of the dashboard; reload the page")
-    response = send_from_directory(STATIC, name, mimetype=MODULE_TYPES.get(Path(name).suffix))
+    if name not in FRONT_END:
+        raise NotFound
+    packs = request.accept_encodings.quality("gzip") > 0
+    content = _packed(name) if packs else (STATIC / name).read_bytes()
+    response = Response(content, mimetype=MODULE_TYPES.get(Path(name).suffix, "text/plain"))
+    response.headers["Vary"] = "Accept-Encoding"
+    if packs:
+        response.headers["Content-Encoding"] = "gzip"
     response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
     return response
+
+
+@cache
+def _packed(name: str) -> bytes:
+    return gzip.compress((STATIC / name).read_bytes(), mtime=0)
 
 
 def assets_of(version: str) -> str:

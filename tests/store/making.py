@@ -42,11 +42,13 @@ def ended(operation: str, status: Status = Status.COMPLETE, run: str = "r1", seq
     return blob(operation, head(run, status), seq=seq, type="operation.complete", parent=parent)
 
 
-def step_event(operation: str, seq: int, index: int = 1, status: StepStatus = StepStatus.RUNNING) -> RunBlob:
+def step_event(
+    operation: str, seq: int, index: int = 1, status: StepStatus = StepStatus.RUNNING, run: str = "r1"
+) -> RunBlob:
     """A blob with one step's change."""
     step = StepState(index, f"Step {index}", status)
-    event = Event("step.start", operation, NOW, "r1", seq, step=step)
-    return RunBlob(operation, "r1", [event], "", NOW, None, [step], step)
+    event = Event("step.start", operation, NOW, run, seq, step=step)
+    return RunBlob(operation, run, [event], "", NOW, None, [step], step)
 
 
 def whole(operation: str, seq: int, run: str = "r1") -> RunBlob:

@@ -79,7 +79,7 @@ function sentence(text) {
 /** One line over the page while what is shown may not be the latest. */
 function Passing() {
   const text = warning() || notice.value;
-  return html`<div class=${`notice ${text ? 'shown' : ''}`}>${clean(text, 300)}</div>`;
+  return html`<aside class=${`notice ${text ? 'shown' : ''}`} aria-label="Connection">${clean(text, 300)}</aside>`;
 }
 
 function warning() {

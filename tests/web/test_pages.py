@@ -1,0 +1,57 @@
+"""The dashboard's files: small, whole, and from the server's own folder only."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.web.client import ROOT, Server
+
+STATIC = ROOT / "web/static"
+
+MOST = 120 * 1024
+"""Bytes of everything a browser may load, compressed."""
+
+
+@pytest.fixture
+def addresses(server: Server) -> list[str]:
+    """All that the page names."""
+    found = re.findall(r'(?:href|src)="(/static/[^"]+)"', server.get("/").body.decode())
+    assert len(found) > 20
+    return found
+
+
+def test_every_file_comes_compressed_to_whoever_takes_it(server: Server, addresses: list[str]) -> None:
+    """And as it is to everybody else."""
+    for address in addresses:
+        plain = server.get(address)
+        packed = server.get(address, **{"Accept-Encoding": "br, gzip"})
+        assert (plain.status, plain.headers.get("content-encoding")) == (200, None)
+        assert (packed.status, packed.headers["content-encoding"]) == (200, "gzip")
+        assert gzip.decompress(packed.body) == plain.body
+        assert plain.headers["content-type"] == packed.headers["content-type"]
+        assert plain.headers["vary"] == "Accept-Encoding"
+
+
+def test_the_page_names_every_module_and_sheet_there_is(addresses: list[str]) -> None:
+    """So a browser asks for all of them at once; charts alone come when they are needed."""
+    named = {address.split("/", 3)[3] for address in addresses}
+    present = {path.relative_to(STATIC).as_posix() for kind in ("js", "css") for path in STATIC.rglob(f"*.{kind}")}
+    assert present - named == {"vendor/uplot.js"}
+
+
+def test_all_of_the_front_end_is_small() -> None:
+    """Charts included."""
+    loaded = [path for kind in ("js", "css", "svg") for path in STATIC.rglob(f"*.{kind}")]
+    total = sum(len(gzip.compress(path.read_bytes())) for path in loaded)
+    assert total < MOST, f"{total / 1024:.0f} KiB"
+
+
+@pytest.mark.parametrize("name", ["../site.py", "..%2fsite.py", "views", "nothing.js", "vendor/../../site.py"])
+def test_nothing_but_the_dashboards_files_is_served(server: Server, addresses: list[str], name: str) -> None:
+    """Whatever the path looks like."""
+    folder = Path(addresses[0]).parent
+    assert server.get(f"{folder}/{name}").status in (400, 404)
