@@ -9,7 +9,8 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.system import free_address
-from tracker.cli.queue import item, typed
+from tracker.cli.job_options import typed
+from tracker.cli.queue import item
 from tracker.store import JobInfo, Store
 
 PATH_SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
@@ -70,6 +71,63 @@ def test_arguments_that_cannot_be_read_are_usage_errors(tracker: Run, store: Sto
     command = tracker(*arguments)
     assert command.code() == 2
     assert command.err.count("\n") == 1
+    assert store.operations().items == []
+
+
+MANY_KINDS = {
+    "type": "object",
+    "properties": {
+        "tenant": {"type": "string", "description": "Whose it is."},
+        "copies": {"type": "integer", "minimum": 1, "maximum": 9, "default": 1},
+        "dry_run": {"type": "boolean", "default": False},
+        "tags": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}], "default": None},
+        "options": {"type": "object"},
+        "label": {"type": "string"},
+    },
+    "required": ["tenant"],
+}
+
+
+def test_the_arguments_of_a_job_are_options(tracker: Run, store: Store) -> None:
+    """With the types its schema asks for; one that is called as an option of the command goes by --arg."""
+    store.publish_jobs("w1", [JobInfo("prepare", MANY_KINDS, f"queue-{store.keys.namespace}")])
+    words = ["--tenant", "acme", "--copies", "3", "--dry-run", "--tags", "a", "--tags", "b", "--options", '{"x": 1}']
+    command = tracker("submit", "prepare", *words, "--arg", "label=own", "--label", "env=prod", "-q")
+    assert command.code() == 0, command.err
+    operation = store.operation(command.out.strip())
+    assert operation is not None
+    assert operation.queue is not None
+    assert operation.queue.labels == {"env": "prod"}
+    assert operation.queue.args == {
+        "tenant": "acme",
+        "copies": 3,
+        "dry_run": True,
+        "tags": ["a", "b"],
+        "options": {"x": 1},
+        "label": "own",
+    }
+
+
+def test_the_help_of_a_job_tells_its_arguments(tracker: Run, store: Store) -> None:
+    """By name, kind and bounds; without a Redis the help of the command itself."""
+    store.publish_jobs("w1", [JobInfo("prepare", MANY_KINDS, "q")])
+    told = tracker("submit", "prepare", "--help")
+    assert told.code() == 0
+    lines = [" ".join(line.split()) for line in told.lines]
+    assert "--tenant <TEXT> Whose it is; needed" in lines
+    assert "--copies <INTEGER> at least 1, at most 9; otherwise 1" in lines
+    assert any(line.startswith("--dry-run") and "--no-dry-run" in line for line in lines)
+    alone = tracker("submit", "prepare", "--help", TRACKER_REDIS_URL="redis://127.0.0.1:1/0")
+    assert alone.code() == 0
+    assert "--tenant" not in alone.out
+
+
+def test_an_option_that_is_no_argument_of_the_job_is_a_usage_error(tracker: Run, store: Store) -> None:
+    """In one line, and nothing is queued."""
+    store.publish_jobs("w1", [JobInfo("prepare", MANY_KINDS, "q")])
+    command = tracker("submit", "prepare", "--tenant", "acme", "--size", "3")
+    assert command.code() == 2
+    assert "--size" in command.err
     assert store.operations().items == []
 
 

@@ -8,6 +8,7 @@ import msgspec
 import rich_click as click
 
 from tracker.cli import exit_codes
+from tracker.cli.job_options import JobCommand, arguments_in, typed
 from tracker.cli.options import lines_of, output_options, pairs
 from tracker.cli.output import Output
 from tracker.cli.source import open_store, settings
@@ -25,7 +26,7 @@ EXIT_STATUS = click.option("--exit-status", is_flag=True, help="With --wait: exi
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print the id only.")
 
 
-@click.command()
+@click.command(cls=JobCommand)
 @click.argument("job")
 @click.option("--arg", "values", multiple=True, metavar="KEY=VALUE", help="An argument; may be given several times.")
 @click.option("--args", "json_args", metavar="JSON", help="All arguments as one JSON object.")
@@ -43,12 +44,15 @@ def submit(
     exit_status: bool,
     quiet: bool,
     output: Output,
+    **options: Any,
 ) -> int:
     """Queue one operation of a JOB (see `tracker jobs`).
 
-    Example:  tracker submit files.process --arg path=notes.txt --wait --exit-status
+    Its arguments are options: `tracker submit JOB --help` tells them.
+
+    Example:  tracker submit files.process --path notes.txt --wait --exit-status
     """
-    given = _object(json_args, "--args") if json_args else {}
+    given = (_object(json_args, "--args") if json_args else {}) | arguments_in(options)
     named = pairs(values, "--arg")
     store, queueing = _open()
     if named:
@@ -122,21 +126,6 @@ def item(text: str, schema: dict[str, Any], arg_name: str | None) -> dict[str, A
         return _object(text, "the item")
     name = arg_name or _only_required(schema)
     return {name: typed(text, schema.get("properties", {}).get(name, {}))}
-
-
-def typed(text: str, schema: dict[str, Any]) -> Any:
-    """``text`` as the type the job's schema asks for: JSON if it asks for anything but a string.
-
-    >>> typed("3", {"type": "integer"}), typed("3", {"type": "string"})
-    (3, '3')
-    """
-    kinds = {schema.get("type"), *(choice.get("type") for choice in schema.get("anyOf", []))}
-    if "string" in kinds or kinds == {None}:
-        return text
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
 
 
 def _only_required(schema: dict[str, Any]) -> str:
