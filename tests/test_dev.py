@@ -196,6 +196,12 @@ def test_benchmarks_run_all_or_by_name(checkout: Path) -> None:
     assert run(checkout, "bench")[:2] == (3, "ran good\n")
 
 
+def test_tools_keep_the_bytecode_of_what_they_start(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the caller has set: the tests start the program very often."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert dev.run("a tool", [sys.executable, "-c", "import sys; sys.exit(sys.dont_write_bytecode)"]) == 0
+
+
 # ---- the environment -----------------------------------------------------------------------------
 
 

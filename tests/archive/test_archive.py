@@ -221,7 +221,7 @@ def test_equal_times_are_told_apart_by_id_as_the_store_does(tmp_path: Path) -> N
     """However ids are packed, pages of both can be merged without leaving one out."""
     archive = Archive(f"sqlite:///{tmp_path / 'archive.sqlite3'}")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(ordered_ids, st.integers(1, 4))
     def check(places: list[tuple[float, str]], limit: int) -> None:
         archive.write([record(id, run(created=created)) for created, id in places])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.archive.making import records
@@ -13,7 +13,7 @@ from tracker.record import Record
 told = records("a").map(tidied)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(told, told)
 def test_what_is_known_never_shrinks(stored: Record, new: Record) -> None:
     """Outcomes stay, ``rev`` grows, runs have numbers of their own in growing order."""
@@ -29,7 +29,7 @@ def test_what_is_known_never_shrinks(stored: Record, new: Record) -> None:
     assert known.parts.attempt == (numbers[-1] if numbers else stored.parts.attempt)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(told, told)
 def test_hearing_it_again_changes_nothing(stored: Record, new: Record) -> None:
     """A second write of either, after both are known, finds nothing to do."""
@@ -38,7 +38,6 @@ def test_hearing_it_again_changes_nothing(stored: Record, new: Record) -> None:
     assert merged(stored, stored) == stored
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(told, min_size=2, max_size=2), st.randoms())
 def test_every_line_is_kept_once(both: list[Record], chance: object) -> None:
     """By run and number."""

@@ -24,7 +24,7 @@ def test_any_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     """Odd numbers, odd texts, missing parts: parts, runs, lines and results are equal to what went in."""
     url = f"sqlite:///{tmp_path / 'archive.sqlite3'}"
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(st.lists(records(), max_size=4, unique_by=lambda record: record.parts.id))
     def check(told: list[Record]) -> None:
         with closing(Archive(url)) as archive:

@@ -1,12 +1,12 @@
-"""A recorder that kills itself at a named point: ``python -m tests.faults.crashing_recorder FILE POINT``.
-
-It says ``works`` and works, until its standard input ends or the point is reached, which it notes in the file.
-"""
+"""A recorder in a process of its own that kills itself at a named point, which it notes in a file."""
 
 from __future__ import annotations
 
-import select
+import multiprocessing
+import os
 import sys
+import warnings
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.faults.crashing import Point, Trap
@@ -57,6 +57,14 @@ POINTS: dict[str, Point] = {
 }
 
 
+LONGEST = 60.0
+"""Seconds a recorder may take to say or do what is waited for."""
+
+_forks = multiprocessing.get_context("forkserver")
+# Whatever a recorder needs takes a second to load: it is loaded once, in a process of which each recorder is a fork.
+_forks.set_forkserver_preload([__name__])
+
+
 def in_a_hurry() -> None:
     """Small numbers, so that every point is reached soon, and in the middle of something."""
     recorder.EVERY, recorder.SILENCE = 0.05, 1.0
@@ -66,19 +74,48 @@ def in_a_hurry() -> None:
     batches.PAGE = 1
 
 
-def wait(seconds: float) -> bool:
-    """Whether standard input has ended within so many seconds."""
-    return bool(select.select([sys.stdin], [], [], seconds)[0])
-
-
-def main(noted: Path, point: str) -> None:
+def work(noted: Path, point: str, environment: dict[str, str], errors: Path, line: Connection) -> None:
+    """Say ``works`` and work, until the other end of the line is closed or the point is reached."""
+    with errors.open("wb") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    warnings.simplefilter("error")
+    os.environ.update(environment)
+    in_a_hurry()
     if point:
         Trap(POINTS[point], lambda: noted.write_text(point)).armed = True
     settings = Settings.from_env()
-    print("works", flush=True)
-    Recorder.of(settings, Store.of(settings)).run(wait)
+    line.send("works")
+    Recorder.of(settings, Store.of(settings)).run(line.poll)
 
 
-if __name__ == "__main__":
-    in_a_hurry()
-    main(Path(sys.argv[1]), sys.argv[2])
+class CrashingRecorder:
+    """One such process, which works."""
+
+    def __init__(self, noted: Path, point: str, environment: dict[str, str]) -> None:
+        self._errors = noted.with_name(f"errors-{os.urandom(4).hex()}")
+        self._line, line = _forks.Pipe()
+        self._process = _forks.Process(target=work, args=(noted, point, environment, self._errors, line))
+        self._process.start()
+        line.close()
+        assert self._line.poll(LONGEST), self.told()
+        assert self._line.recv() == "works"
+
+    def end(self) -> int | None:
+        """Tell it to end and wait for that; the exit code."""
+        self._line.close()
+        return self.ended()
+
+    def ended(self) -> int | None:
+        """Wait for its end; the exit code."""
+        self._process.join(LONGEST)
+        return self._process.exitcode
+
+    def told(self) -> str:
+        """What it has written to standard error."""
+        return self._errors.read_text()
+
+    def close(self) -> None:
+        """End it, whatever it is at."""
+        self._process.kill()
+        self._process.join(LONGEST)
+        self._line.close()

@@ -14,8 +14,7 @@ import msgspec
 import pytest
 
 from tests.archive.making import record, run
-from tests.faults.crashing_recorder import POINTS
-from tests.faults.programs import Running
+from tests.faults.crashing_recorder import POINTS, CrashingRecorder
 from tests.history.test_archiving import done, replayed
 from tests.store.making import NOW, batch_of, blob, by, ended, head, started, step_event
 from tests.support import wait_for
@@ -76,10 +75,11 @@ class Trial:
         self._state.mkdir(mode=0o700)
 
     @contextmanager
-    def recorder(self, point: str = "") -> Iterator[Running]:
-        arguments = ["-m", "tests.faults.crashing_recorder", str(self.noted), point]
-        variables = {"TRACKER_NAMESPACE": self.store.keys.namespace, "TRACKER_ARCHIVE_DAYS": str(DAYS)}
-        running = Running(arguments, self.store.client.url, self._state, **variables)
+    def recorder(self, point: str = "") -> Iterator[CrashingRecorder]:
+        running = CrashingRecorder(self.noted, point, {
+            "TRACKER_REDIS_URL": self.store.client.url, "TRACKER_STATE_DIR": str(self._state),
+            "TRACKER_NAMESPACE": self.store.keys.namespace, "TRACKER_ARCHIVE_DAYS": str(DAYS),
+        })  # fmt: skip
         try:
             yield running
         finally:
@@ -174,7 +174,6 @@ def counted(archive: Archive) -> Counter[str]:
 def test_a_recorder_that_is_killed(point: str, trial: Trial) -> None:
     """… is followed by one that finishes; a list shows every operation once, also in between."""
     with trial.recorder(point) as killed:
-        killed.says("works")
         assert (killed.end() if point == "at its end" else killed.ended()) == -SIGKILL
     assert trial.noted.read_text() == point
     listed = trial.listed()

@@ -214,5 +214,5 @@ class Tracking(RuleBasedStateMachine):
         return parts.steps
 
 
-Tracking.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Tracking.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestTracking = Tracking.TestCase
