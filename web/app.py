@@ -14,11 +14,12 @@ from tracker.settings import Settings
 from tracker.store import Store
 from web import actions, api, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
-from web.limits import SOCKET_MESSAGE, Limits
+from web.limits import Limits
 from web.metrics import Metrics
 from web.seats import Seats
-from web.shim import DaemonThread
+from web.shim import NoThread
 from web.site import Site
+from web.sockets import Sockets
 
 
 def create_app(settings: Settings | None = None, limits: Limits | None = None) -> Flask:
@@ -28,11 +29,7 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
     """
     app = Flask("web", static_folder=None, template_folder="templates")
     app.extensions["tracker"] = _site(settings or Settings.from_env(), limits or Limits())
-    app.config["SOCK_SERVER_OPTIONS"] = {
-        "ping_interval": 25,
-        "max_message_size": SOCKET_MESSAGE,
-        "thread_class": DaemonThread,
-    }
+    app.config["SOCK_SERVER_OPTIONS"] = {"thread_class": NoThread}
     # No other site is ever allowed in, so there is nothing to tell in advance.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     security.install(app)
@@ -58,7 +55,7 @@ def _site(settings: Settings, limits: Limits) -> Site:
             "TRACKER_REDIS_URL is not set; set it, for example to redis://localhost:6379/0, or start `tracker up`"
         )
     store = Store.of(settings)
-    history, seats = History.of(settings, store), Seats(limits.sockets)
+    history, seats, streams = History.of(settings, store), Seats(limits.sockets), Seats(limits.streams)
     queueing = Queueing(settings, store)
     return Site(
         settings=settings,
@@ -69,8 +66,10 @@ def _site(settings: Settings, limits: Limits) -> Site:
         repeating=Repeating(store, history, queueing),
         cancelling=Cancelling(settings, store, history),
         hub=Hub(store, history.live),
+        sockets=Sockets(seats),
         seats=seats,
-        metrics=Metrics(history, seats),
+        streams=streams,
+        metrics=Metrics(history, seats, streams),
         version=__version__,
         assets=pages.assets_of(__version__),
     )

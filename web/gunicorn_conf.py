@@ -1,20 +1,22 @@
 """How gunicorn serves this application; ``web.server`` uses it, and so may ``gunicorn -c web/gunicorn_conf.py``.
 
-One process: every process follows the store once, and a WebSocket holds a thread, not a process.
+One process: every process follows the store once, and serves its WebSockets with one thread for all.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import resource
 import signal
 import threading
 from types import FrameType
 from typing import Any
 
+from tracker.clock import elapsed
 from tracker.errors import SettingsError
 from tracker.history.recorder import Recorder
-from web.limits import Limits
+from web.limits import DESCRIPTORS, Limits
 
 worker_class = "gthread"
 workers = 1
@@ -30,8 +32,11 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
 
 
+MOST_FILES = 65_536
+"""Files that a process never needs more of, wherever the limit is."""
+
 FAREWELL = 2.0
-"""Longest wait for the WebSockets to end, in seconds."""
+"""Longest wait for live connections to end, in seconds."""
 
 
 def on_starting(server: Any) -> None:
@@ -60,6 +65,7 @@ def refusal(host: str) -> str:
 def post_worker_init(worker: Any) -> None:
     """Follow the store from the start, stand by as recorder, and let go of the WebSockets first when told to stop."""
     site = worker.app.wsgi().extensions["tracker"]
+    site.seats.number = min(site.seats.number, affordable())
     hub = site.hub
     hub.start()
     recorder = Recorder.of(site.settings, site.store)
@@ -75,8 +81,18 @@ def post_worker_init(worker: Any) -> None:
     signal.siginterrupt(signal.SIGTERM, False)
 
 
-def worker_int(worker: Any) -> None:
-    """Ctrl-C ends the worker when this returns: let the WebSockets say goodbye first."""
+def affordable() -> int:
+    """How many WebSockets this process may have open; raises its limit of open files as far as that goes."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(most, MOST_FILES) if most != resource.RLIM_INFINITY else MOST_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    return max(1, most - DESCRIPTORS)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """The process ends when this returns: let live connections say goodbye first."""
     site = worker.app.wsgi().extensions["tracker"]
     site.hub.stopping.set()
-    site.seats.wait_until_empty(FAREWELL)
+    deadline = elapsed() + FAREWELL
+    for seats in (site.seats, site.streams):
+        seats.wait_until_empty(deadline - elapsed())

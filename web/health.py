@@ -49,7 +49,7 @@ def readyz() -> Response:
     hub = site().hub
     hub.start()
     workers = _workers()
-    found = Readiness(workers is not None, hub.following, workers or 0, site().seats.taken)
+    found = Readiness(workers is not None, hub.following, workers or 0, site().watching)
     missing = {name: text for name, text in WANTED.items() if not getattr(found, name)}
     if missing:
         raise not_ready(missing, msgspec.structs.asdict(found))

@@ -1,8 +1,8 @@
-"""The hub: one thread per process follows the store and hands every change to the sockets that watch it.
+"""The hub: one thread per process follows the store and puts every change into the channels of those who watch it.
 
 It never touches a socket. Only its thread advances the view, and every advance is told to all
-subscribers; a new subscriber is registered first and takes its snapshot then, so what it misses in
-between does not exist.
+channels; a new subscriber joins first and gets a snapshot then, so what it misses in between does
+not exist. Snapshots are read by threads of their own, once for all who wait for the same.
 """
 
 from __future__ import annotations
@@ -10,21 +10,33 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
 from tracker.history.reads import Reads
 from tracker.model import ENDED, EventType, LiveEvent
 from tracker.store import Change, Reset, Store, Tick, View
 from web import topics
-from web.mailbox import Mailbox, Note
-from web.messages import Snapshot, frame
+from web.channel import Channel, Note
+from web.mailbox import Mailbox
+from web.messages import Frame, Snapshot
+from web.timeliness import Timeliness
 
 CALM_TYPES = (EventType.STEP_PROGRESS, EventType.STEP_LOG, EventType.OPERATION_UPDATE)
 """Events that may wait a moment to be merged with the next of their kind."""
 
 NO_ANSWER = "Redis did not answer"
+
+LAGGING = "the server cannot keep up with all that happens"
+
+RENEW_EVERY = 1.0
+"""Seconds between two snapshots of a topic while the hub lags behind."""
+
+READERS = 2
+"""Threads that read snapshots."""
 
 log = logging.getLogger("tracker.web")
 
@@ -32,19 +44,23 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Hub:
-    """Subscriptions, and the thread that serves them. ``start`` it in the process that serves requests."""
+    """Subscriptions, and the threads that serve them. ``start`` it in the process that serves requests."""
 
     def __init__(self, store: Store, reads: Reads) -> None:
         self.stopping = threading.Event()
         self.following = False
+        self.lagging = False
+        """Whether more happens than can be told: then there is a snapshot every second instead of events."""
         self.cursor = ""
         self._store = store
         self._reads = reads
         self._view = View(store.operation)
         self._lock = threading.Lock()
-        self._readers: dict[str, set[Mailbox]] = {}
+        self._channels: dict[str, Channel] = {}
         self._thread: threading.Thread | None = None
-        self._generation = 0
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="tracker-snapshots")
+        self._timeliness = Timeliness(store)
+        self._renewed = 0.0
         self._owed = ""
 
     def start(self) -> None:
@@ -55,53 +71,54 @@ class Hub:
                 self._thread.start()
 
     def subscribe(self, box: Mailbox, topic: str, reason: str = "subscribed again", cursor: str = "") -> None:
-        """Put the topic's snapshot and all later events into ``box``; the snapshot may come once Redis answers.
+        """Let ``box`` have the topic's snapshot and all later events; the snapshot may come once Redis answers.
 
         Whoever has seen everything up to a ``cursor`` needs none if nothing has happened since.
         """
-        box.open(topic)
-        with self._lock:
-            self._readers.setdefault(topic, set()).add(box)
         self.start()
+        with self._lock:
+            channel = self._channels.setdefault(topic, Channel(topic, self._want))
+            reader, place = box.open(channel, reason)
         if not self.following:
             self._owed = NO_ANSWER
-        # All that is told from here on is in the box.
-        elif cursor and cursor == self.cursor and not self._owed:
-            box.resume(topic)
+        # All that is told from here on is behind the place.
+        elif cursor and cursor == self.cursor and not self._owed and not self.lagging:
+            channel.resume(reader, place)
         else:
-            self._catch_up(box, topic, reason)
+            channel.ask(reader)
 
     def unsubscribe(self, box: Mailbox, topic: str) -> None:
-        """Put nothing more of the topic into ``box``."""
-        box.close(topic)
+        """Let ``box`` have nothing more of the topic."""
         with self._lock:
-            readers = self._readers.get(topic, set())
-            readers.discard(box)
-            if not readers:
-                self._readers.pop(topic, None)
+            channel = self._channels.get(topic)
+            if channel is not None and not box.close(channel):
+                del self._channels[topic]
 
     def leave(self, box: Mailbox) -> None:
-        """Put nothing more into ``box``."""
+        """Let ``box`` have nothing more."""
         for topic in box.topics:
             self.unsubscribe(box, topic)
 
-    def _catch_up(self, box: Mailbox, topic: str, reason: str) -> None:
-        """Take one reader's snapshot on its own thread; again, if a reset made it old meanwhile."""
-        while not self.stopping.is_set():
-            generation = self._generation
-            try:
-                text = self._snapshot(topic)
-            except StoreUnavailable:
-                self._owed = NO_ANSWER
-                return
-            with self._lock:
-                if generation == self._generation:
-                    box.put_snapshot(topic, text, reason)
-                    return
+    def _want(self, channel: Channel) -> None:
+        self._pool.submit(self._read, channel)
 
-    def _snapshot(self, topic: str) -> str:
-        cursor = self.cursor
-        return frame(Snapshot(topic, cursor, topics.snapshot(self._reads, topic)))
+    def _read(self, channel: Channel) -> None:
+        """Read a topic's snapshot; again, if a reset made it old meanwhile."""
+        try:
+            given = False
+            while not given and not self.stopping.is_set():
+                begun = channel.begin()
+                given = channel.give(self._snapshot(channel.topic), begun)
+        except StoreUnavailable:
+            channel.fail()
+            self._owed = NO_ANSWER
+        except Exception:
+            log.exception("the snapshot of %s could not be made", channel.topic)
+            channel.fail()
+
+    def _snapshot(self, topic: str) -> Frame:
+        cursor, lagging = self.cursor, self.lagging
+        return Frame(Snapshot(topic, cursor, topics.snapshot(self._reads, topic), lagging))
 
     def _run(self) -> None:
         while not self.stopping.is_set():
@@ -131,6 +148,8 @@ class Hub:
             self.cursor = item.cursor
         if self._owed:
             self._reset(self._owed, self.cursor)
+        elif self.lagging or not self._timeliness.is_in_time(item):
+            self._lag(item)
         elif isinstance(item, Change):
             self._change(item)
         else:
@@ -138,21 +157,32 @@ class Hub:
 
     def _reset(self, reason: str, cursor: str) -> None:
         """Start every topic again with a new snapshot."""
-        self._owed = reason
+        self._owed = ""
         self._view.parts.clear()
         self.cursor = cursor
+        self.following = True
+        for channel in self._all():
+            channel.restart(reason)
+
+    def _lag(self, item: Change | Tick) -> None:
+        """Tell of nothing any more, which is the fastest way to catch up, but show everybody how it stands."""
+        if self.lagging and self._timeliness.is_in_time(item):
+            self.lagging = False
+            self._reset("", self.cursor)
+        elif not self.lagging:
+            self.lagging, self._renewed = True, elapsed()
+            self._reset(LAGGING, self.cursor)
+        elif elapsed() - self._renewed >= RENEW_EVERY:
+            self._renewed = elapsed()
+            for channel in self._all():
+                channel.renew()
+
+    def _all(self) -> list[Channel]:
         with self._lock:
-            self._generation += 1
-            self.following = True
-            readers = {topic: tuple(boxes) for topic, boxes in self._readers.items()}
-        for topic, boxes in readers.items():
-            text = self._snapshot(topic)
-            for box in boxes:
-                box.put_snapshot(topic, text, reason, anew=True)
-        self._owed = ""
+            return list(self._channels.values())
 
     def _change(self, change: Change) -> None:
-        if not self._readers:
+        if not self._channels:
             self._view.parts.clear()
             return
         if change.operation in self._view.parts or self._is_watched(*topics.of_change(change)):
@@ -165,7 +195,7 @@ class Hub:
             self._forget_ended(event)
 
     def _is_watched(self, *names: str) -> bool:
-        return any(name in self._readers for name in names)
+        return any(name in self._channels for name in names)
 
     def _ensure_held(self, change: Change) -> None:
         """A parent is held before its child's change is folded, so that its counts are told too."""
@@ -185,7 +215,7 @@ class Hub:
         return self._view.apply_counts(change)
 
     def _publish(self, news: list[LiveEvent], cursor: str) -> None:
-        """Put each event into the mailboxes of those who watch its operation; encoded once for all."""
+        """Put each event into the channels of those who watch its operation; encoded once for all."""
         notes: dict[str, list[Note]] = defaultdict(list)
         for event in news:
             operation = event.operation
@@ -196,12 +226,9 @@ class Hub:
             notes[one].append(Note((operation.id, event.step.index if event.step else 0), raw, urgent))
             notes[many].append(Note((operation.id, 0), raw, urgent and many == topics.ALL))
         for topic, waiting in notes.items():
-            for box in self._readers_of(topic):
-                box.put(topic, waiting, cursor)
-
-    def _readers_of(self, topic: str) -> tuple[Mailbox, ...]:
-        with self._lock:
-            return tuple(self._readers.get(topic, ()))
+            channel = self._channels.get(topic)
+            if channel is not None:
+                channel.put(waiting, cursor)
 
     def _forget_ended(self, event: LiveEvent) -> None:
         """An ended operation seldom changes; should it, it is read again and told whole."""
@@ -209,6 +236,8 @@ class Hub:
             self._view.drop(event.operation.id)
 
     def _prune(self) -> None:
-        """In quiet times, let go of what nobody watches any more."""
-        if not self._readers:
+        """In quiet times, let go of what nobody watches or waits for any more."""
+        if not self._channels:
             self._view.parts.clear()
+        for channel in self._all():
+            channel.prune()

@@ -54,8 +54,15 @@ TOP_LEVEL = 500
 CHILDREN = 200
 """Operations in a snapshot of a topic ``children:<id>``."""
 
-WAITING = 1_000
-"""Events that may wait for one socket and topic; beyond it the topic starts again with a snapshot."""
+WAITING, WAITING_BYTES, WAITING_SECONDS = 1_000, 4 * 1024 * 1024, 10.0
+"""Events of a topic that may wait for a client: how many, how large, how long; one that is further behind starts again
+with a snapshot."""
+
+SEND_BUFFER = 128 * 1024
+"""What the kernel may hold of one WebSocket that is not sent yet, in bytes."""
+
+DESCRIPTORS = 256
+"""Files and connections of a server's process besides its WebSockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,12 @@ class Limits:
     """The bounds that depend on the machine; all times in seconds."""
 
     threads: int = 64
-    """Requests and WebSockets served at the same time; a WebSocket holds its thread."""
-    sockets: int = 48
-    """WebSockets served at the same time; fewer than ``threads``, so that HTTP is always answered."""
+    """Requests and streams served at the same time; a stream holds its thread, a WebSocket none."""
+    streams: int = 48
+    """Streams served at the same time; fewer than ``threads``, so that other requests are always answered."""
+    sockets: int = 2_000
+    """WebSockets served at the same time."""
     heartbeat: float = 15.0
-    """Time between two heartbeats of a WebSocket."""
+    """Time between two heartbeats of a live connection."""
     unread: float = 10.0
-    """How long a WebSocket client may leave what was sent to it unread."""
+    """How long a live client may leave what was sent to it unread."""

@@ -1,31 +1,25 @@
-"""The WebSocket route ``/api/v1/ws``: checks before the upgrade, and the end of every connection."""
+"""The WebSocket route ``/api/v1/ws``: checks before the upgrade, the handshake, and the handing over."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import logging
 from typing import Any
 
 from flask import Blueprint, g, request
 from flask_sock import Sock
-from simple_websocket import ConnectionClosed
-from wsproto.utilities import LocalProtocolError
 
 from web import queries, shim
-from web.messages import FAILED
 from web.problems import RETRY_AFTER, Problem
 from web.queries import Query
-from web.session import Session
+from web.seats import Seats
 from web.site import Site, site
 
-GOODBYE = 1.0
-"""Seconds a client has to answer the closing of its connection."""
+ACKNOWLEDGED = 3
+"""How many times as long as a client may leave things unread it may not answer at all."""
 
 blueprint = Blueprint("live", __name__)
 sock = Sock()
-log = logging.getLogger("tracker.web")
 
 
 @blueprint.before_request
@@ -38,9 +32,9 @@ def guard() -> None:
             "connect with a WebSocket client, version 13",
             headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
         )
-    take_seat(site())
+    take_seat(site(), site().seats)
     g.has_seat = True
-    shim.prepare(request.environ, site().limits.unread)
+    shim.prepare(request.environ)
 
 
 def _is_handshake() -> bool:
@@ -53,25 +47,20 @@ def _is_handshake() -> bool:
     return is_upgrade and len(key) == 16 and headers.get("Sec-WebSocket-Version") == "13"
 
 
-def take_seat(parts: Site) -> None:
-    """Raise ``Problem`` 503 if no more live connections can be served."""
+def take_seat(parts: Site, seats: Seats) -> None:
+    """Raise ``Problem`` 503 if no more live connections of a kind can be served."""
     if parts.hub.stopping.is_set():
         raise Problem("stopping", headers={"Retry-After": RETRY_AFTER})
-    if not parts.seats.take():
-        detail = f"{parts.limits.sockets} live connections are open, which is all this server takes"
+    if not seats.take():
+        detail = f"{seats.number} live connections of this kind are open, which is all this server takes"
         raise Problem("busy", detail, headers={"Retry-After": RETRY_AFTER})
-
-
-def leave_seat(parts: Site) -> None:
-    """Give a seat back."""
-    parts.seats.leave()
 
 
 @blueprint.teardown_request
 def give_seat_back(error: BaseException | None) -> None:
-    """Runs when the connection has ended, however that came."""
+    """Of a connection that did not come about; else the seat is free when the connection ends."""
     if g.pop("has_seat", False):
-        leave_seat(site())
+        site().seats.leave()
 
 
 @blueprint.get("/api/v1/ws")
@@ -82,24 +71,10 @@ def no_upgrade() -> str:
 
 @sock.route("/api/v1/ws", bp=blueprint)  # type: ignore[untyped-decorator]
 def live(ws: Any) -> None:
-    """Serve one WebSocket until it ends. Nothing may be raised from here: it would be sent as HTTP."""
-    code, reason = 0, ""
-    try:
-        code, reason = Session(ws, site()).run()
-    except (ConnectionClosed, LocalProtocolError, OSError):
-        pass
-    except Exception:
-        log.exception("a live connection failed")
-        code, reason = FAILED, "an error in the server"
-    _end(ws, code, reason)
-
-
-def _end(ws: Any, code: int, reason: str) -> None:
-    """Say goodbye if there still is somebody, then make sure that the reading thread ends."""
-    if code:
-        with contextlib.suppress(ConnectionClosed, LocalProtocolError, OSError):
-            ws.close(code, reason)
-            ws.thread.join(GOODBYE)
-    ws.sock.hang_up()
+    """Hand the connection over once the handshake is done; the request ends here."""
+    parts = site()
+    raw = shim.take_away(ws.sock)
     ws.connected = False
-    ws.thread.join(GOODBYE)
+    shim.limit_unread(raw, ACKNOWLEDGED * parts.limits.unread)
+    parts.sockets.adopt(raw, parts)
+    g.pop("has_seat")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import msgspec
 
 from tracker.model import Operation
@@ -9,8 +11,9 @@ from tracker.model import Operation
 PROTOCOL = 1
 """Version of the protocol; a client that knows another major version closes with 4406."""
 
-RESTART, POLICY, TOO_MANY, FAILED = 1012, 1008, 4429, 1011
-"""Close codes: the server restarts, too many mistakes, too many messages, an error in the server."""
+RESTART, POLICY, TOO_LARGE, TOO_MANY, TOO_SLOW, FAILED = 1012, 1008, 1009, 4429, 4408, 1011
+"""Close codes: the server restarts, too many mistakes, too large a message, too many messages, a client that does not
+read, an error in the server."""
 
 
 class Message(msgspec.Struct, tag_field="type", tag=str.lower):
@@ -26,11 +29,15 @@ class Hello(Message):
 
 
 class Snapshot(Message):
-    """The whole truth about a topic: contains everything up to ``cursor``, and may contain later changes."""
+    """The whole truth about a topic: contains everything up to ``cursor``, and may contain later changes.
+
+    After one that is ``lagging`` come no events, but a new one every second, until one is not.
+    """
 
     topic: str
     cursor: str
     operations: list[Operation]
+    lagging: bool = False
 
 
 class Events(Message):
@@ -80,6 +87,23 @@ _encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Ask).decode
 
 
-def frame(message: Message) -> str:
-    """The text frame of a message."""
-    return _encode(message).decode()
+class Frame:
+    """A message as it goes out, made once for all clients that get it.
+
+    ``text`` is its JSON, and ``wire`` the whole frame of a WebSocket.
+    """
+
+    __slots__ = ("text", "wire")
+
+    def __init__(self, message: Message) -> None:
+        self.text = _encode(message)
+        self.wire = _header(len(self.text)) + self.text
+
+
+def _header(size: int) -> bytes:
+    """What goes before a whole text of ``size`` bytes that a server sends (RFC 6455, section 5.2)."""
+    if size < 126:
+        return struct.pack("!BB", 0x81, size)
+    if size < 1 << 16:
+        return struct.pack("!BBH", 0x81, 126, size)
+    return struct.pack("!BBQ", 0x81, 127, size)

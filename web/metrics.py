@@ -57,7 +57,7 @@ class Lately(Generic[Held]):
 class Metrics(Collector):
     """The numbers of one application, in a registry of their own."""
 
-    def __init__(self, history: History, seats: Seats) -> None:
+    def __init__(self, history: History, *seats: Seats) -> None:
         self._seats = seats
         self._live = Lately(history.measures, LIVE)
         self._archived = Lately(history.summaries, ARCHIVED)
@@ -74,7 +74,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Family]:
         """What can be read now; ``tracker_up`` says whether Redis answered."""
-        yield _gauge("live_connections", "live connections that are open", self._seats.taken)
+        yield _gauge("live_connections", "live connections that are open", sum(seats.taken for seats in self._seats))
         try:
             found = self._live.get()
         except StoreUnavailable:

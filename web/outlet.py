@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tracker.clock import elapsed, now
 from web import messages
 from web.mailbox import Mailbox
-from web.messages import Message, frame
-from web.site import Site
+from web.messages import Frame
+
+if TYPE_CHECKING:
+    from web.site import Site
 
 LOOK_UP = 0.25
 """Longest time without a look at whether the server stops, in seconds: a signal handler may not wake threads."""
@@ -24,6 +27,8 @@ RETURN_AFTER = 1.0
 class Outlet:
     """Subscriptions of one client, and the messages they lead to. ``wake`` is called when there may be some."""
 
+    __slots__ = ("_beat", "_hub", "_interval", "_stale", "_version", "box")
+
     def __init__(self, site: Site, wake: Callable[[], None]) -> None:
         self.box = Mailbox(wake)
         self._hub = site.hub
@@ -38,13 +43,13 @@ class Outlet:
         """Whether the server stops."""
         return self._hub.stopping.is_set()
 
-    def hello(self) -> Message:
+    def hello(self) -> Frame:
         """The first message."""
-        return messages.Hello(self._version, now())
+        return Frame(messages.Hello(self._version, now()))
 
-    def bye(self) -> Message:
+    def bye(self) -> Frame:
         """The last message."""
-        return messages.Bye(GOODBYE, RETURN_AFTER)
+        return Frame(messages.Bye(GOODBYE, RETURN_AFTER))
 
     def subscribe(self, topic: str, cursor: str = "") -> None:
         """Begin with a topic, or anew; without a snapshot if by ``cursor`` the client has all there is."""
@@ -54,23 +59,25 @@ class Outlet:
         """End with a topic."""
         self._hub.unsubscribe(self.box, topic)
 
-    def due(self) -> Iterator[str]:
+    def due(self) -> Iterator[Frame]:
         """The frames to send now."""
-        for topic in self.box.overflowed():
-            self._hub.subscribe(self.box, topic, "too much happened at once")
-        yield from self.box.take(elapsed())
+        yield from self.box.take(elapsed())[0]
+        yield from self.signs()
+
+    def signs(self) -> Iterator[Frame]:
+        """Of them those that are due by the time alone."""
         stale = bool(self._hub.cursor) and not self._hub.following
         if stale and not self._stale:
-            yield frame(messages.Error(STALE))
+            yield Frame(messages.Error(STALE))
         self._stale = stale
         if elapsed() >= self._beat:
             yield from self.heartbeat()
 
-    def heartbeat(self) -> Iterator[str]:
+    def heartbeat(self) -> Iterator[Frame]:
         """None while Redis does not answer: clients see from the silence that what they show gets old."""
         self._beat = elapsed() + self._interval
         if self._hub.following:
-            yield frame(messages.Heartbeat(self._hub.cursor, now()))
+            yield Frame(messages.Heartbeat(self._hub.cursor, now()))
 
     def pause(self) -> float:
         """Seconds until something is due, unless ``wake`` is called before."""

@@ -1,4 +1,4 @@
-"""How many WebSockets are open: each takes a seat before its connection is upgraded."""
+"""How many live connections are open: each takes a seat before it begins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ class Seats:
     """A bounded number of seats; never waits for one to become free."""
 
     def __init__(self, number: int) -> None:
-        self._number = number
+        self.number = number
+        """How many there are; may become fewer."""
         self._taken = 0
         self._changed = threading.Condition()
 
@@ -21,7 +22,7 @@ class Seats:
     def take(self) -> bool:
         """Take a seat; ``False`` if there is none."""
         with self._changed:
-            if self._taken >= self._number:
+            if self._taken >= self.number:
                 return False
             self._taken += 1
             return True

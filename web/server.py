@@ -20,7 +20,7 @@ from web import gunicorn_conf
 from web.app import create_app
 from web.limits import Limits
 
-BACKLOG = 128
+BACKLOG = 1024
 
 OPTIONS = (
     "worker_class",
@@ -33,7 +33,7 @@ OPTIONS = (
     "control_socket_disable",
     "worker_tmp_dir",
     "post_worker_init",
-    "worker_int",
+    "worker_exit",
 )
 """What is taken over from ``web.gunicorn_conf``."""
 

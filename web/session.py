@@ -1,84 +1,145 @@
-"""One WebSocket: listens to its client, and sends what its mailbox holds. Only this thread sends messages."""
+"""One WebSocket: what its client asks for, and what it is told. Used by the thread that serves all of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
+from wsproto.utilities import LocalProtocolError
 
 from tracker.clock import elapsed
 from web import messages, topics
+from web.connection import PING, Connection
 from web.limits import SOCKET_BURST, SOCKET_MESSAGES_PER_SECOND, SOCKET_MISTAKES, SOCKET_TOPICS
-from web.messages import Ask, Message
+from web.messages import Ask, Frame
 from web.outlet import GOODBYE, Outlet
-from web.site import Site
 
+if TYPE_CHECKING:
+    from web.site import Site
 
-class Hangup(Exception):
-    """The client leaves no choice but to close the connection."""
+FAREWELL = 1.0
+"""Seconds a client has to answer the closing of its connection."""
 
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
+SILENCE = 25.0
+"""Seconds without a word after which the connection is used, so that nobody on the way takes it for a dead one."""
 
 
 class Session:
-    """Serves one client until it leaves, misbehaves, or the server stops."""
+    """Serves one client until it leaves, misbehaves, or the server stops. Nothing here waits."""
 
-    def __init__(self, ws: Any, site: Site) -> None:
-        self._ws = ws
-        self._outlet = Outlet(site, ws.event.set)
+    __slots__ = (
+        "_allowance",
+        "_counted",
+        "_ends",
+        "_mistakes",
+        "_outlet",
+        "_spoke",
+        "_unread",
+        "connection",
+        "is_blocked",
+        "is_woken",
+    )
+
+    def __init__(self, connection: Connection, site: Site, wake: Callable[[Session], None]) -> None:
+        self.connection = connection
+        self.is_woken = False
+        self.is_blocked = False
+        self._outlet = Outlet(site, lambda: wake(self))
+        self._unread = site.limits.unread
         self._allowance = float(SOCKET_BURST)
         self._counted = elapsed()
+        self._spoke = self._counted
         self._mistakes = 0
+        self._ends = 0.0
 
-    def run(self) -> tuple[int, str]:
-        """Serve; the close code and reason to end with. Raises what the socket raises when the client is gone."""
-        try:
-            self._send(self._outlet.hello())
-            while not self._outlet.is_over:
-                self._turn()
+    def begin(self) -> None:
+        """Say hello."""
+        self._send(self._outlet.hello())
+
+    def tell(self) -> float | None:
+        """Send what is due, unless the client has not taken yet what was sent before.
+
+        When there will be more, on the monotonic clock; ``None`` while there is nothing to wait for but ``wake``.
+        """
+        connection = self.connection
+        if connection.left or connection.closing:
+            return None
+        moment = elapsed()
+        frames, due = self._outlet.box.take(moment)
+        for frame in frames:
+            connection.send(frame.wire)
+        if frames:
+            self._spoke = moment
+        return due
+
+    def tend(self) -> bool:
+        """Look after the connection, some times a second; whether it goes on."""
+        connection, moment = self.connection, elapsed()
+        if connection.closing:
+            return moment < self._ends
+        if self._outlet.is_over:
             self._send(self._outlet.bye())
-            return messages.RESTART, GOODBYE
-        except Hangup as hangup:
-            return hangup.code, hangup.reason
-        finally:
-            self._outlet.leave()
+            self._hang_up(messages.RESTART, GOODBYE)
+        elif connection.stalled is not None and moment - connection.stalled > self._unread:
+            self._hang_up(messages.TOO_SLOW, "too slow", self._unread)
+        elif not connection.left:
+            for frame in self._outlet.signs():
+                self._send(frame)
+            if moment - self._spoke >= SILENCE:
+                self._spoke = moment
+                connection.send(PING)
+        return True
 
-    def _turn(self) -> None:
-        """Clear the event first: what comes in after that wakes the wait at the end."""
-        self._ws.event.clear()
-        self._listen()
-        for text in self._outlet.due():
-            self._ws.send(text)
-        self._ws.event.wait(self._outlet.pause())
-
-    def _send(self, message: Message) -> None:
-        self._ws.send(messages.frame(message))
-
-    def _listen(self) -> None:
-        while (text := self._ws.receive(timeout=0)) is not None:
+    def listen(self) -> None:
+        """Take what the client has sent."""
+        for text in self.connection.receive():
             self._count()
-            self._obey(text)
+            if text is not None and not self.connection.closing:
+                self._obey(text)
+        if self.connection.closing and not self._ends:
+            self._ends = elapsed() + FAREWELL
+
+    def fail(self) -> bool:
+        """End as something is wrong with the server; whether the client can be told."""
+        try:
+            self._hang_up(messages.FAILED, "an error in the server")
+        except (OSError, LocalProtocolError):
+            return False
+        return True
+
+    def end(self) -> None:
+        """Let go of everything; the client is gone."""
+        self._outlet.leave()
+        self.connection.raw.close()
+
+    def _send(self, frame: Frame) -> None:
+        self._spoke = elapsed()
+        self.connection.send(frame.wire)
+
+    def _hang_up(self, code: int, reason: str, farewell: float = FAREWELL) -> None:
+        """What waits goes out first, if the client takes it in time."""
+        self._outlet.leave()
+        self.connection.close(code, reason)
+        self._ends = elapsed() + farewell
 
     def _count(self) -> None:
         moment = elapsed()
         refill = (moment - self._counted) * SOCKET_MESSAGES_PER_SECOND
         self._allowance = min(float(SOCKET_BURST), self._allowance + refill) - 1.0
         self._counted = moment
-        if self._allowance < 0:
-            raise Hangup(messages.TOO_MANY, "too many messages")
+        if self._allowance < 0 and not self.connection.closing:
+            self._hang_up(messages.TOO_MANY, "too many messages")
 
-    def _obey(self, text: str | bytes) -> None:
+    def _obey(self, text: bytes) -> None:
         try:
             ask = messages.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._complain('a message is a JSON object like {"type":"subscribe","topic":"operations"}')
             return
         if ask.type == "ping":
-            for text in self._outlet.heartbeat():
-                self._ws.send(text)
+            for frame in self._outlet.heartbeat():
+                self._send(frame)
         elif ask.type not in ("subscribe", "unsubscribe"):
             self._complain("the type of a message is subscribe, unsubscribe or ping")
         elif not topics.is_topic(ask.topic):
@@ -97,6 +158,6 @@ class Session:
 
     def _complain(self, detail: str) -> None:
         self._mistakes += 1
-        self._send(messages.Error(detail))
+        self._send(Frame(messages.Error(detail)))
         if self._mistakes >= SOCKET_MISTAKES:
-            raise Hangup(messages.POLICY, "too many messages nobody understands")
+            self._hang_up(messages.POLICY, "too many messages nobody understands")

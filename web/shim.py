@@ -1,81 +1,55 @@
-"""Makes the server's raw socket fit for a WebSocket: whole frames, bounded input, one owner.
+"""Between the server's raw socket and a WebSocket: takes the connection away from the request that opened it.
 
-simple-websocket writes from two threads without a lock, never limits what it reads, and closes the
-socket that the server closes as well.
+simple-websocket reads each WebSocket in a thread of its own, writes from two without a lock, and never limits what it
+reads; here it only shakes hands.
 """
 
 from __future__ import annotations
 
-import contextlib
+import os
 import socket
-import threading
 from typing import Any
-
-from tracker.clock import elapsed
-from web.limits import SOCKET_BYTES_PER_SECOND
 
 KEYS = ("gunicorn.socket", "werkzeug.socket")
 """Where servers put the socket into the WSGI environment."""
 
 
-class DaemonThread(threading.Thread):
-    """A thread that does not keep the process alive; one reads for each WebSocket."""
+class NoThread:
+    """In place of the thread in which simple-websocket would read."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{**options, "daemon": True})
+    def __init__(self, **options: Any) -> None:
+        self.name = ""
 
-
-class SharedSocket:
-    """A connected socket that several threads may send on; closing is left to the server."""
-
-    def __init__(self, raw: socket.socket) -> None:
-        self._raw = raw
-        self._sending = threading.Lock()
-        self._second = 0.0
-        self._received = 0
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def send(self, data: bytes) -> int:
-        """Send all of ``data``, and nothing of another thread's in between."""
-        with self._sending:
-            self._raw.sendall(data)
-        return len(data)
-
-    def recv(self, size: int) -> bytes:
-        """Receive; raises ``ConnectionResetError`` when more comes than any honest client sends."""
-        data = self._raw.recv(size)
-        if elapsed() - self._second >= 1.0:
-            self._second, self._received = elapsed(), 0
-        self._received += len(data)
-        if self._received > SOCKET_BYTES_PER_SECOND:
-            raise ConnectionResetError("too much received")
-        return data
-
-    def close(self) -> None:
-        """Leave closing to the server, which counts its connections."""
-
-    def hang_up(self) -> None:
-        """End both directions, so that whoever waits on the socket goes on."""
-        with contextlib.suppress(OSError):
-            self._raw.shutdown(socket.SHUT_RDWR)
+    def start(self) -> None:
+        """Nothing is read here."""
 
 
-def limit_unread(environ: dict[str, Any], unread: float) -> None:
-    """Let the kernel give up on a client that reads nothing, which frees the thread that sends to it."""
-    for raw in (environ[key] for key in KEYS if key in environ):
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread * 1000))
-
-
-def prepare(environ: dict[str, Any], unread: float) -> None:
-    """Put a ``SharedSocket`` where flask-sock finds the socket.
-
-    Compression is not offered: it costs more than it saves here, and small frames could unfold to large ones.
-    """
-    limit_unread(environ, unread)
-    for key in KEYS:
-        if key in environ:
-            environ[key] = SharedSocket(environ[key])
+def prepare(environ: dict[str, Any]) -> None:
+    """Offer no compression: it costs more than it saves here, and small frames could unfold to large ones."""
     environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+
+
+def take_away(raw: socket.socket) -> socket.socket:
+    """The same connection as another socket; in place of the server's is one that nobody uses.
+
+    The server goes on as if the request were answered: it says that it sends no more, and closes what it takes for the
+    connection.
+    """
+    taken = raw.dup()
+    stand_in, other = socket.socketpair()
+    os.dup2(stand_in.fileno(), raw.fileno(), inheritable=False)
+    stand_in.close()
+    other.close()
+    return taken
+
+
+def limit_unread(raw: socket.socket, seconds: float) -> None:
+    """Let the kernel give up on a client that acknowledges nothing, or reads nothing, for so long."""
+    if hasattr(socket, "TCP_USER_TIMEOUT") and raw.family != socket.AF_UNIX:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
+def socket_of(environ: dict[str, Any]) -> socket.socket | None:
+    """The server's socket of a request, where there is one."""
+    found: socket.socket | None = next((environ[key] for key in KEYS if key in environ), None)
+    return found

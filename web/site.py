@@ -17,6 +17,7 @@ from web.hub import Hub
 from web.limits import Limits
 from web.metrics import Metrics
 from web.seats import Seats
+from web.sockets import Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,20 @@ class Site:
     repeating: Repeating
     cancelling: Cancelling
     hub: Hub
+    sockets: Sockets
     seats: Seats
     """For the WebSockets that may be open at the same time."""
+    streams: Seats
+    """For the streams that may be open at the same time."""
     metrics: Metrics
     version: str
     assets: str
     """Path segment of the static files; changes whenever one of them does."""
+
+    @property
+    def watching(self) -> int:
+        """Live connections that are open, of either kind."""
+        return self.seats.taken + self.streams.taken
 
 
 def site() -> Site:

@@ -13,8 +13,7 @@ from flask import Blueprint, Response, request
 from tracker.ids import ID
 from web import security, shim, topics
 from web.limits import SOCKET_TOPICS
-from web.live import leave_seat, take_seat
-from web.messages import frame
+from web.live import take_seat
 from web.outlet import RETURN_AFTER, Outlet
 from web.problems import invalid_query
 from web.queries import Query
@@ -23,7 +22,7 @@ from web.site import Site, site
 
 MEDIA = "text/event-stream"
 
-CURSOR = re.compile(r'^\{"type":"[a-z]+","topic":"[^"]*","cursor":"([0-9.-]+)"')
+CURSOR = re.compile(rb'^\{"type":"[a-z]+","topic":"[^"]*","cursor":"([0-9.-]+)"')
 """Where a frame says how far a topic has been told. A heartbeat's cursor may be ahead of what waits to be sent."""
 
 TOPIC = f"(operations|(operation|children):{ID.pattern})"
@@ -65,36 +64,38 @@ def stream(query: StreamQuery) -> Response:
     if not all(map(topics.is_topic, wanted)):  # The pattern of a schema may take a line's end as well.
         raise invalid_query("topic", "a topic is operations, operation:<id> or children:<id>")
     parts = site()
-    take_seat(parts)
-    shim.limit_unread(request.environ, parts.limits.unread)
+    take_seat(parts, parts.streams)
+    raw = shim.socket_of(request.environ)
+    if raw is not None:
+        shim.limit_unread(raw, parts.limits.unread)
     cursor = request.headers.get("Last-Event-ID", "") if len(wanted) == 1 else ""
     messages = _messages(parts, wanted, cursor)
     response = Response(messages, mimetype=MEDIA, headers={"X-Accel-Buffering": "no"})
-    response.call_on_close(lambda: leave_seat(parts))
+    response.call_on_close(parts.streams.leave)
     return response
 
 
-def _messages(parts: Site, wanted: list[str], cursor: str) -> Iterator[str]:
+def _messages(parts: Site, wanted: list[str], cursor: str) -> Iterator[bytes]:
     woken = threading.Event()
     outlet = Outlet(parts, woken.set)
     try:
-        yield f"retry: {RETURN_AFTER * 1000:.0f}\n\n{event(frame(outlet.hello()))}"
+        yield b"retry: %d\n\n%b" % (RETURN_AFTER * 1000, event(outlet.hello().text))
         for topic in wanted:
             outlet.subscribe(topic, cursor)
         while not outlet.is_over:
             woken.clear()
-            yield from map(event, outlet.due())
+            yield from (event(frame.text) for frame in outlet.due())
             woken.wait(outlet.pause())
-        yield event(frame(outlet.bye()))
+        yield event(outlet.bye().text)
     finally:
         outlet.leave()
 
 
-def event(text: str) -> str:
-    """A frame as a server-sent event; its cursor is the event's id.
+def event(text: bytes) -> bytes:
+    """A message as a server-sent event; its cursor is the event's id.
 
-    >>> event('{"type":"events","topic":"operations","cursor":"1-2","events":[]}')
-    'id: 1-2\\ndata: {"type":"events","topic":"operations","cursor":"1-2","events":[]}\\n\\n'
+    >>> event(b'{"type":"events","topic":"operations","cursor":"1-2","events":[]}')
+    b'id: 1-2\\ndata: {"type":"events","topic":"operations","cursor":"1-2","events":[]}\\n\\n'
     """
     cursor = CURSOR.match(text)
-    return (f"id: {cursor[1]}\n" if cursor else "") + f"data: {text}\n\n"
+    return (b"id: %b\n" % cursor[1] if cursor else b"") + b"data: %b\n\n" % text

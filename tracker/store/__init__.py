@@ -34,7 +34,7 @@ from tracker.store.append import (
 )
 from tracker.store.brief import Brief
 from tracker.store.client import Client
-from tracker.store.follow import CURSOR, Change, Changes, Follower, Reset, Tick, changes_after, feed_last
+from tracker.store.follow import CURSOR, Change, Changes, Follower, Reset, Tick, age_of, changes_after, feed_last
 from tracker.store.jobs import JobInfo, Jobs, JobWorker
 from tracker.store.keys import Keys
 from tracker.store.leases import About, LeaseInfo, Leases, LiveRun
@@ -263,3 +263,7 @@ class Store:
         The first item is ``Reset("start", …)``, given once the follower listens: take the snapshot then.
         """
         return iter(Follower(Client(self.client.url), self.keys, operation, stop))
+
+    def age(self, cursor: str) -> float:
+        """How many seconds ago what is at ``cursor`` was stored, by Redis's clock."""
+        return age_of(self.client, cursor)

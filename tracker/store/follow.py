@@ -233,6 +233,13 @@ def feed_last(redis: Any, keys: Keys) -> str:
     return str(last.decode()) if last else "0-0"
 
 
+def age_of(client: Client, cursor: str) -> float:
+    """How many seconds ago an entry of the feed was stored, by the clock of Redis that numbered it."""
+    with client.answering() as redis:
+        seconds, micros = redis.time()
+    return float(max(0.0, seconds + micros / 1e6 - _numbers(cursor)[0] / 1e3))
+
+
 def changes_after(client: Client, keys: Keys, operation: str, after: str, limit: int) -> Changes:
     """Changes of one operation behind a cursor, at most ``limit`` of them, as far as the feed holds them.
 
@@ -280,7 +287,7 @@ def _later(cursor: str, than: str) -> bool:
 
 def _numbers(cursor: str) -> tuple[int, int]:
     milliseconds, _, number = cursor.partition("-")
-    return int(milliseconds), int(number or 0)
+    return int(milliseconds), int(number.partition(".")[0] or 0)
 
 
 def _confirm(message: dict[str, Any] | None) -> None:
