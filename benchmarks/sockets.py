@@ -1,13 +1,14 @@
 """How soon a step in a worker reaches a thousand watchers of one web process, beside the `websockets` library.
 
-Everything is measured in one run with the same clients, which are one process that reads from raw sockets: the time
-from ``step()`` to the message in each client, deliveries a second of a burst, the memory a socket takes, and what one
-client that reads nothing does to the others. Server, clients and Redis share the machine's cores.
+Both serve the same number of clients, which one process reads from raw sockets, and are measured in turns: the time
+from ``step()`` to the message in each client, the server's CPU for a delivery, and deliveries a second of a burst.
+Besides, the memory a socket takes, and what a client that reads nothing does to the others. The reference only sends
+what it is given: it stores nothing, follows nothing, and knows neither topics nor slow clients. Server, clients and
+Redis share the machine's cores.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import resource
@@ -19,23 +20,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tracker.embedded import ensure_server
 from web.gunicorn_conf import worker_class
 from web.limits import Limits
 
-SOCKETS = int(os.environ.get("BENCH_SOCKETS", "1000"))
-SECONDS = 8
+SOCKETS = 1000
+SECONDS = 5
+RATES = (20, 100)
 ROUNDS = 3
 BURST = 400
-SIZE = 900
-"""Bytes of a message of the reference: about those of an event."""
+SILENCE = 4.0
+"""Seconds without a message after which there will be none."""
 
-STEP = re.compile(rb'"step":\{"index":\d+,"name":"at ([0-9.]+)","status":"running"')
+STEP = re.compile(rb'"name":"at ([0-9.]+)","status":"running"')
+"""A step that begins, and when."""
 
 WORKER = """
 import sys, time
@@ -50,49 +54,54 @@ with StepTracker("Benchmark", display="quiet") as tracker:
 """
 
 REFERENCE = """
-import asyncio, sys
+import asyncio, sys, time
 from websockets.asyncio.server import broadcast, serve
 async def main():
     clients = set()
     async def handler(socket):
         clients.add(socket)
         await socket.wait_closed()
-        clients.discard(socket)
-    async with serve(handler, "127.0.0.1", 0, compression=None, open_timeout=60) as server:
+    async with serve(handler, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
-            count, size = map(int, line.split())
+            rate, count = float(line.split()[0]), int(line.split()[1])
+            begun = time.monotonic() + 0.5
             for number in range(count):
-                broadcast(clients, '{"type":"step.' + "x" * (size - 14))
-                await asyncio.sleep(0)
+                await asyncio.sleep(max(0.0, begun + number / rate - time.monotonic()) if rate else 0)
+                broadcast(clients, '{"name":"at %.6f","status":"running","size":"%s"}' % (time.time(), "x" * 1600))
 asyncio.run(main())
 """
+"""Messages as large as ours: a step that begins comes with the end of the one before."""
 
 
 class Audience:
-    """Clients of a WebSocket server; all are read by ``listen``."""
+    """The clients of one server."""
 
-    def __init__(self, address: tuple[str, int], path: str, ask: str = "") -> None:
+    def __init__(self, pid: int, port: int, path: str = "/", ask: str = "") -> None:
+        self.pid = pid
         self._selector = selectors.DefaultSelector()
-        self._address, self._path, self._ask = address, path, ask
-        self.sockets: list[socket.socket] = []
+        self._port, self._path, self._ask = port, path, ask.encode()
 
-    def join(self, count: int) -> None:
-        for _ in range(count):
-            self.sockets.append(self._connect())
-            self._selector.register(self.sockets[-1], selectors.EVENT_READ)
+    def join(self, count: int) -> list[socket.socket]:
+        """More clients, which are listened to."""
+        found = [self.connect() for _ in range(count)]
+        for client in found:
+            self._selector.register(client, selectors.EVENT_READ)
+        return found
 
-    def stall(self) -> socket.socket:
-        """A client that reads nothing, with the smallest receive buffer there is."""
-        return self._connect(1)
+    def leave(self, clients: list[socket.socket]) -> None:
+        for client in clients:
+            self._selector.unregister(client)
+            client.close()
 
-    def _connect(self, buffer: int = 0) -> socket.socket:
+    def connect(self, buffer: int = 0) -> socket.socket:
+        """A client; with the size of a buffer, one that is not listened to."""
         client = socket.socket()
         if buffer:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        client.connect(self._address)
-        head = f"GET {self._path} HTTP/1.1\r\nHost: {self._address[0]}:{self._address[1]}\r\nConnection: Upgrade\r\n"
+        client.connect(("127.0.0.1", self._port))
+        head = f"GET {self._path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nConnection: Upgrade\r\n"
         head += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         client.sendall(head.encode())
         answer = b""
@@ -100,27 +109,64 @@ class Audience:
             answer += client.recv(1)
         assert b" 101 " in answer, answer
         if self._ask:
-            ask = self._ask.encode()
-            client.sendall(bytes([0x81, 0x80 | len(ask), 0, 0, 0, 0]) + ask)
-        client.setblocking(False)
+            client.sendall(bytes([0x81, 0x80 | len(self._ask), 0, 0, 0, 0]) + self._ask)
         return client
 
-    def listen(self, seconds: float) -> Iterator[bytes]:
-        """What arrives until nothing has for so long."""
-        while ready := self._selector.select(seconds):
+    def listen(self, silence: float = SILENCE) -> Iterator[bytes]:
+        """What arrives, until nothing has for some seconds."""
+        while ready := self._selector.select(silence):
             for key, _ in ready:
                 data = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
                 assert data, "the server has closed a connection"
                 yield data
 
-    def leave(self) -> None:
-        for client in self.sockets:
-            client.close()
+
+class Found(NamedTuple):
+    """Milliseconds of each delivery, in order; CPU microseconds of the server for one; deliveries a second."""
+
+    latencies: list[float]
+    cpu: float
+    rate: float
+
+    def share(self, share: float) -> float:
+        return self.latencies[int(share * (len(self.latencies) - 1))]
+
+
+def heard(audience: Audience, send: Callable[[float, int], object], rate: float, count: int) -> Found:
+    """Let somebody send steps, so many a second or as fast as it can, and listen to how they arrive."""
+    found: list[float] = []
+    begun = ended = 0.0
+    cpu = cpu_of(audience.pid)
+    send(rate, count)
+    for data in audience.listen():
+        now = time.time()
+        if steps := STEP.findall(data):
+            begun, ended = begun or now, now
+            found += [(now - float(at)) * 1000 for at in steps]
+    assert len(found) == SOCKETS * count, f"{len(found)} of {SOCKETS * count} arrived"
+    return Found(sorted(found), (cpu_of(audience.pid) - cpu) / len(found) * 1e6, len(found) / (ended - begun))
+
+
+def cpu_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid: int) -> int:
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+def child_of(pid: int) -> int:
+    """The only child of a process, once it is there."""
+    while not (found := Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        time.sleep(0.1)
+    return int(found[0])
 
 
 @contextmanager
 def program(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python program, ended at the end."""
+    """A Python program, ended afterwards."""
     pipe = subprocess.PIPE
     found = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment
     process = subprocess.Popen([sys.executable, *command], env=found, text=True, stdin=pipe, stdout=pipe)
@@ -128,80 +174,55 @@ def program(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]
         yield process
     finally:
         process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(20)
 
 
-def work(redis_url: str, rate: float, count: int) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"TRACKER_REDIS_URL": redis_url, "PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(rate), str(count)], env=environment)
+@contextmanager
+def ours(redis_url: str, folder: str) -> Iterator[tuple[Audience, subprocess.Popen[str]]]:
+    """The web server with its clients."""
+    settings = {"TRACKER_REDIS_URL": redis_url, "TRACKER_BIND": "127.0.0.1:0", "TRACKER_STATE_DIR": folder}
+    with program("-m", "web", **settings) as web:
+        assert web.stdout is not None
+        port = urlsplit(web.stdout.readline().strip()).port or 0
+        audience = Audience(child_of(web.pid), port, "/api/v1/ws", '{"type":"subscribe","topic":"operations"}')
+        first = audience.join(50)
+        list(audience.listen(2))
+        audience.leave(first)
+        before = resident(audience.pid)
+        audience.join(SOCKETS)
+        list(audience.listen(2))
+        print(f"  memory of a socket {(resident(audience.pid) - before) / SOCKETS / 1000:.1f} kB", flush=True)
+        yield audience, web
 
 
-def latencies(audience: Audience, redis_url: str, rate: float) -> list[float]:
-    """Milliseconds from each ``step()`` until each client has it."""
-    found: list[float] = []
-    process = work(redis_url, rate, int(rate * SECONDS))
-    for data in audience.listen(4):
-        now = time.time()
-        found += [(now - float(at)) * 1000 for at in STEP.findall(data)]
-    process.wait()
-    return sorted(found)
+@contextmanager
+def theirs() -> Iterator[tuple[Audience, Callable[[float, int], object]]]:
+    """The reference with its clients, and how to have it send."""
+    with program("-c", REFERENCE) as reference:
+        assert reference.stdout is not None
+        assert reference.stdin is not None
+        stdin = reference.stdin
+        audience = Audience(reference.pid, int(reference.stdout.readline()))
+        audience.join(SOCKETS)
+
+        def send(rate: float, count: int) -> None:
+            stdin.write(f"{rate} {count}\n")
+            stdin.flush()
+
+        yield audience, send
 
 
-def percentile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def burst(audience: Audience) -> tuple[float, float]:
-    """Events and messages delivered a second, from the first that arrives to the last."""
-    events = messages = 0
-    begun = ended = 0.0
-    for data in audience.listen(5):
-        ended = time.perf_counter()
-        begun = begun or ended
-        events += data.count(b'"type":"step.')
-        messages += data.count(b'"type":"events"')
-    return events / (ended - begun), messages / (ended - begun)
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory a process has."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
-
-
-def child_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
-
-def show_latency(name: str, found: list[float], expected: int) -> float:
-    p50, p99 = percentile(found, 0.5), percentile(found, 0.99)
-    print(f"  {name:<44} p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   {len(found) / expected:6.1%} arrived", flush=True)
-    return p99
-
-
-def measure_ours(audience: Audience, redis_url: str, worker: int) -> float:
-    """Everything but the reference; answers the events delivered a second in bursts."""
-    before = resident(worker)
-    audience.join(SOCKETS)
-    list(audience.listen(2))
-    print(f"  memory of a socket {(resident(worker) - before) / SOCKETS / 1000:38.1f} kB", flush=True)
-    ratios = []
-    for rate in (20, 100):
-        for _ in range(ROUNDS):
-            expected = SOCKETS * rate * SECONDS
-            alone = show_latency(f"{rate} steps/s", latencies(audience, redis_url, rate), expected)
-            stalled = audience.stall()
-            beside = show_latency(
-                f"{rate} steps/s, beside one that reads nothing", latencies(audience, redis_url, rate), expected
-            )
-            stalled.close()
-            ratios.append(beside / alone)
-    print(f"  p99 beside a stalled client, median ratio {statistics.median(ratios):15.2f} ×", flush=True)
-    return 0.0
+def show(name: str, rounds: list[Found], base: list[Found] | None = None) -> None:
+    """Medians of the rounds, and of the ratios to ``base`` within each."""
+    p50, p99, cpu = (
+        statistics.median(f) for f in zip(*((r.share(0.5), r.share(0.99), r.cpu) for r in rounds), strict=True)
+    )
+    line = f"  {name:<44} p50 {p50:8.1f} ms   p99 {p99:8.1f} ms   CPU {cpu:5.1f} µs"
+    if base:
+        pairs = list(zip(rounds, base, strict=True))
+        line += f"   p99 {statistics.median(a.share(0.99) / b.share(0.99) for a, b in pairs):5.2f} ×"
+        line += f"   CPU {statistics.median(a.cpu / b.cpu for a, b in pairs):5.2f} ×"
+    print(line, flush=True)
 
 
 def main() -> None:
@@ -210,38 +231,37 @@ def main() -> None:
     print(f"  {worker_class}, 1 process, {Limits().threads} threads, {SOCKETS} sockets")
     with tempfile.TemporaryDirectory() as folder:
         redis = ensure_server(Path(folder))
-        settings = {"TRACKER_REDIS_URL": redis.url, "TRACKER_BIND": "127.0.0.1:0", "TRACKER_STATE_DIR": folder}
-        with program("-m", "web", **settings) as web, program("-c", REFERENCE) as reference:
-            assert web.stdout and reference.stdout and reference.stdin
-            host, _, port = urlsplit(web.stdout.readline().strip()).netloc.partition(":")
-            ask = json.dumps({"type": "subscribe", "topic": "operations"})
-            warm = Audience((host, int(port)), "/api/v1/ws", ask)
-            warm.join(50)
-            list(warm.listen(1))
-            warm.leave()
-            ours = Audience((host, int(port)), "/api/v1/ws", ask)
-            measure_ours(ours, redis.url, child_of(web.pid))
-            theirs = Audience(("127.0.0.1", int(reference.stdout.readline())), "/")
-            theirs.join(SOCKETS)
-            rates: list[float] = []
-            for _ in range(ROUNDS):
-                process = work(redis.url, 0, BURST)
-                events, messages = burst(ours)
-                process.wait()
-                reference.stdin.write(f"{2 * BURST} {SIZE}\n")
-                reference.stdin.flush()
-                base, _ = burst(theirs)
-                rates.append(events / base)
+        with ours(redis.url, folder) as (audience, web), theirs() as (reference, send):
+            workers: list[subprocess.Popen[bytes]] = []
+
+            def work(rate: float, count: int) -> None:
+                environment = os.environ | {"TRACKER_REDIS_URL": redis.url, "TRACKER_STATE_DIR": folder}
+                command = [sys.executable, "-c", WORKER, str(rate), str(count)]
+                workers.append(subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1]))
+
+            for rate in RATES:
+                alone, beside, base = [], [], []
+                for _ in range(ROUNDS):
+                    alone.append(heard(audience, work, rate, rate * SECONDS))
+                    with audience.connect(1):
+                        beside.append(heard(audience, work, rate, rate * SECONDS))
+                    base.append(heard(reference, send, rate, rate * SECONDS))
+                show(f"{rate} steps/s, websockets", base)
+                show(f"{rate} steps/s", alone, base)
+                show(f"{rate} steps/s, beside one that reads nothing", beside, alone)
+            bursts = [(heard(audience, work, 0, BURST), heard(reference, send, 0, BURST)) for _ in range(ROUNDS)]
+            for one, other in bursts:
                 print(
-                    f"  a burst of {2 * BURST} events {events:12,.0f} deliveries/s in {messages:9,.0f} messages/s"
-                    f"   websockets {base:10,.0f}/s   {events / base:5.2f} ×",
+                    f"  {BURST} steps at once {one.rate:12,.0f} deliveries/s   websockets {other.rate:10,.0f}/s"
+                    f"   {one.rate / other.rate:5.2f} ×",
                     flush=True,
                 )
-            print(f"  deliveries beside websockets' broadcast, median {statistics.median(rates):9.2f} ×")
+            for worker in workers:
+                worker.wait()
             begun = time.perf_counter()
             web.send_signal(signal.SIGTERM)
             web.wait(20)
-            print(f"  ended with {SOCKETS} sockets open after {time.perf_counter() - begun:22.2f} s")
+            print(f"  ended, with {SOCKETS} sockets open, after {time.perf_counter() - begun:.2f} s")
         redis.stop()
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,9 +130,14 @@ class Watcher:
 
 @contextmanager
 def serving(
-    redis_url: str, namespace: str, log: Path, more: dict[str, str] | None = None, **limits: float
+    redis_url: str,
+    namespace: str,
+    log: Path,
+    more: dict[str, str] | None = None,
+    command: Sequence[str] = (sys.executable,),
+    **limits: float,
 ) -> Iterator[Server]:
-    """The real server on a free port, ended afterwards whatever happened."""
+    """The real server on a free port, ended afterwards whatever happened; ``command`` starts a Python."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")} | {
         "TRACKER_REDIS_URL": redis_url,
         "TRACKER_NAMESPACE": namespace,
@@ -140,7 +145,7 @@ def serving(
     }
     environment |= more or {}
     command = [
-        sys.executable,
+        *command,
         "-W",
         "error",
         "-W",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.making import queued, started
+from tests.store.making import ended, queued, started
 from tests.support import wait_for
 from tracker.errors import StoreUnavailable
 from tracker.history import History
@@ -19,13 +19,18 @@ from tracker.model import Parts
 from tracker.store import Change, Reset, Store, Tick
 from web.hub import Hub
 from web.mailbox import Mailbox
+from web.timeliness import IN_TIME, LATE
 
 
 class ScriptedStore(Store):
-    """Says what a test puts into ``script``; before every read of one operation it calls ``before_read``."""
+    """Says what a test puts into ``script``; before every read of one operation it calls ``before_read``.
+
+    Whatever it says, it has waited for ``late`` seconds.
+    """
 
     script: queue.Queue[Reset | Change | Tick | Exception]
     before_read: Callable[[], None]
+    late = 0.0
 
     def follow(
         self, *, operation: str | None = None, stop: threading.Event | None = None
@@ -38,6 +43,9 @@ class ScriptedStore(Store):
             if isinstance(item, Exception):
                 raise item
             yield item
+
+    def age(self, cursor: str) -> float:
+        return self.late
 
     def operation(self, id: str) -> Parts | None:
         self.before_read()
@@ -68,7 +76,7 @@ def following(hub: Hub, store: ScriptedStore) -> None:
 
 
 def taken(box: Mailbox) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in box.take(time.monotonic())]
+    return [json.loads(frame.text) for frame in box.take(time.monotonic())[0]]
 
 
 def received(box: Mailbox, type: str) -> dict[str, Any]:
@@ -187,3 +195,57 @@ def test_nothing_arrives_after_leaving(hub: Hub, scripted: ScriptedStore) -> Non
     scripted.script.put(Change("5-0", "op", 1, 1, "", [], hole=True))
     assert received(stays, "events")["events"][0]["operation"]["id"] == "op"
     assert (taken(box), box.topics) == ([], [])
+
+
+def change(number: int) -> Change:
+    return Change(f"{number}-0", "op", number, 1, "", [], hole=True)
+
+
+def test_a_hub_that_cannot_keep_up_shows_how_it_stands_and_catches_up(hub: Hub, scripted: ScriptedStore) -> None:
+    """A snapshot every second instead of events, marked and announced; afterwards one more, then events again."""
+    scripted.append([started("op")])
+    following(hub, scripted)
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operations")
+    assert received(box, "snapshot")["lagging"] is False
+    scripted.late = LATE + 1
+    # Judged once a second, so it is told of changes until it looks.
+    assert wait_for(lambda: scripted.script.put(change(7)) or hub.lagging)
+    frames = [*wait_for(lambda: taken(box))]
+    assert [frame["type"] for frame in frames if frame["type"] != "events"][:2] == ["reset", "snapshot"]
+    assert frames[-1]["lagging"] is True
+    again: list[dict[str, Any]] = []
+    assert wait_for(lambda: scripted.script.put(change(8)) or again.extend(taken(box)) or again)
+    assert [(frame["type"], frame.get("lagging")) for frame in again] == [("snapshot", True)]
+    scripted.late = IN_TIME / 2
+    assert wait_for(lambda: scripted.script.put(change(9)) or not hub.lagging)
+    told: list[dict[str, Any]] = []
+    assert wait_for(lambda: told.extend(taken(box)) or [f for f in told if f.get("lagging") is False])
+    assert {frame["type"] for frame in told} == {"snapshot"}
+    scripted.append([ended("op")])
+    scripted.script.put(change(10))
+    assert received(box, "events")["events"][0]["operation"]["status"] == "complete"
+
+
+def test_silence_ends_a_lag(hub: Hub, scripted: ScriptedStore) -> None:
+    """When nothing is heard any more, nothing waits to be told."""
+    following(hub, scripted)
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operations")
+    received(box, "snapshot")
+    scripted.late = LATE + 1
+    assert wait_for(lambda: scripted.script.put(change(7)) or hub.lagging)
+    scripted.script.put(Tick())
+    assert wait_for(lambda: not hub.lagging)
+
+
+def test_whoever_comes_while_the_hub_lags_gets_a_snapshot_even_with_its_cursor(
+    hub: Hub, scripted: ScriptedStore
+) -> None:
+    """What is behind the cursor was not told, so there is nothing to go on from."""
+    following(hub, scripted)
+    scripted.late = LATE + 1
+    assert wait_for(lambda: scripted.script.put(change(7)) or hub.lagging)
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operations", cursor=hub.cursor)
+    assert received(box, "snapshot")["lagging"] is True

@@ -125,7 +125,7 @@ def test_a_page_of_another_site_gets_no_stream(server: Server) -> None:
 
 
 def test_streams_have_seats_of_their_own(redis_url: str, namespace: str, tmp_path: Path) -> None:
-    """Beyond them the answer says when to come back, and sockets are served; a seat is free when its client has gone."""
+    """Beyond them the answer says when to come back, and sockets are served; a seat is free again afterwards."""
     with serving(redis_url, namespace, tmp_path / "log", streams=2, threads=4, heartbeat=0.2) as server:
         with streaming(server) as one, streaming(server), server.watch("operations"):
             one.until("snapshot")
