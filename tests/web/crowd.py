@@ -43,8 +43,8 @@ class Crowd:
             self.clients.append(connect(server))
             self._selector.register(self.clients[-1], selectors.EVENT_READ)
 
-    def hear(self, what: bytes) -> None:
-        """Read until every client has received ``what``."""
+    def hear(self, *what: bytes) -> None:
+        """Read until every client has received all of ``what``."""
         waiting = dict.fromkeys(self.clients, b"")
         deadline = time.monotonic() + 3 * PATIENCE
         while waiting and time.monotonic() < deadline:
@@ -56,7 +56,7 @@ class Crowd:
                     self._selector.unregister(client)
                 if client in waiting:
                     waiting[client] = (waiting[client] + data)[-100_000:]
-                    if what in waiting[client]:
+                    if all(part in waiting[client] for part in what):
                         del waiting[client]
         assert not waiting, f"{len(waiting)} have not heard {what!r}; one has {next(iter(waiting.values()))[-300:]!r}"
 
