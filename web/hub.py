@@ -18,7 +18,7 @@ from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
 from tracker.history.reads import Reads
 from tracker.model import ENDED, EventType, LiveEvent
-from tracker.store import Change, Reset, Store, Tick, View
+from tracker.store import Change, Reset, Standing, Store, Tick, View
 from web import topics
 from web.channel import Channel, Note
 from web.mailbox import Mailbox
@@ -34,6 +34,8 @@ LAGGING = "the server cannot keep up with all that happens"
 
 RENEW_EVERY = 1.0
 """Seconds between two snapshots of a topic while the hub lags behind."""
+
+COUNT_EVERY = 1.0
 
 READERS = 2
 """Threads that read snapshots."""
@@ -52,6 +54,8 @@ class Hub:
         self.lagging = False
         """Whether more happens than can be told: then there is a snapshot every second instead of events."""
         self.cursor = ""
+        self.counts: Standing | None = None
+        """How many operations are open, read every second while anybody watches the list."""
         self._store = store
         self._reads = reads
         self._view = View(store.operation)
@@ -61,6 +65,7 @@ class Hub:
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="tracker-snapshots")
         self._timeliness = Timeliness(store)
         self._renewed = 0.0
+        self._counted = 0.0
         self._owed = ""
 
     def start(self) -> None:
@@ -118,7 +123,8 @@ class Hub:
 
     def _snapshot(self, topic: str) -> Frame:
         cursor, lagging = self.cursor, self.lagging
-        return Frame(Snapshot(topic, cursor, topics.snapshot(self._reads, topic), lagging))
+        counts = self._store.standing() if topic == topics.ALL else None
+        return Frame(Snapshot(topic, cursor, topics.snapshot(self._reads, topic), lagging, counts))
 
     def _run(self) -> None:
         while not self.stopping.is_set():
@@ -146,6 +152,7 @@ class Hub:
         self.following = True
         if isinstance(item, Change):
             self.cursor = item.cursor
+        self._count()
         if self._owed:
             self._reset(self._owed, self.cursor)
         elif self.lagging or not self._timeliness.is_in_time(item):
@@ -154,6 +161,11 @@ class Hub:
             self._change(item)
         else:
             self._prune()
+
+    def _count(self) -> None:
+        if elapsed() - self._counted >= COUNT_EVERY:
+            self._counted = elapsed()
+            self.counts = self._store.standing() if self._is_watched(topics.ALL) else None
 
     def _reset(self, reason: str, cursor: str) -> None:
         """Start every topic again with a new snapshot."""

@@ -7,6 +7,7 @@ import struct
 import msgspec
 
 from tracker.model import Operation
+from tracker.store import Standing
 
 PROTOCOL = 1
 """Version of the protocol; a client that knows another major version closes with 4406."""
@@ -38,6 +39,8 @@ class Snapshot(Message):
     cursor: str
     operations: list[Operation]
     lagging: bool = False
+    counts: Standing | None = None
+    """Of the topic ``operations``: how many are open in all, those that are not in it among them."""
 
 
 class Events(Message):
@@ -49,10 +52,14 @@ class Events(Message):
 
 
 class Heartbeat(Message):
-    """Everything up to ``cursor`` has been sent. Not sent while Redis does not answer."""
+    """Everything up to ``cursor`` has been told. Not sent while Redis does not answer.
+
+    ``counts`` are those of a snapshot, as of a second ago, while anybody watches the topic ``operations``.
+    """
 
     cursor: str
     now: float
+    counts: Standing | None = None
 
 
 class Reset(Message):

@@ -77,7 +77,7 @@ class Outlet:
         """None while Redis does not answer: clients see from the silence that what they show gets old."""
         self._beat = elapsed() + self._interval
         if self._hub.following:
-            yield Frame(messages.Heartbeat(self._hub.cursor, now()))
+            yield Frame(messages.Heartbeat(self._hub.cursor, now(), self._hub.counts))
 
     def pause(self) -> float:
         """Seconds until something is due, unless ``wake`` is called before."""

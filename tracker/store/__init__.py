@@ -44,7 +44,7 @@ from tracker.store.returning import Back, Below, Kept, QueueAgain
 from tracker.store.server import ServerFacts, server_facts, slots
 from tracker.store.snapshot import PAGE_PATTERN, Fits, Page, Snapshot
 from tracker.store.trial import trial
-from tracker.store.upkeep import Upkeep, upkeep
+from tracker.store.upkeep import Standing, Upkeep, standing, upkeep
 from tracker.store.view import View
 
 __all__ = [
@@ -85,6 +85,7 @@ __all__ = [
     "Sent",
     "ServerFacts",
     "Silence",
+    "Standing",
     "Store",
     "Take",
     "Tick",
@@ -140,6 +141,10 @@ class Store:
     def upkeep(self) -> Upkeep:
         """Whether a recorder is active, and what waits for it."""
         return upkeep(self.client, self.keys)
+
+    def standing(self) -> Standing:
+        """How many top-level operations wait, and how many run."""
+        return standing(self.client, self.keys)
 
     def trial(self) -> float:
         """Store an event and hear of it, unseen by every reader; the seconds that took. Nothing is left of it."""

@@ -214,6 +214,14 @@ end
 
 local function erased_at(id) return tonumber(redis.call('GET', barred_key(id)) or '') end
 
+-- How many top-level operations wait, and how many run, are the sizes of two sets.
+local function count_open(id, status)
+  for _, open in ipairs({'queued', 'running'}) do
+    local counts = status == open and redis.call('ZSCORE', PREFIX .. 'index', id)
+    redis.call(counts and 'SADD' or 'SREM', PREFIX .. 'open:' .. open, id)
+  end
+end
+
 -- What steps have kept stays for a while: whoever runs the operation again may be on a machine without the archive.
 local function forget(id)
   local key = operation_key(id)
@@ -226,6 +234,7 @@ local function forget(id)
   redis.call('EXPIRE', results_key(id), LIVE > 0 and LIVE or RESULTS_LIFE)
   redis.call('ZREM', PREFIX .. 'index', id)
   redis.call('ZREM', PREFIX .. 'ended', id)
+  count_open(id, nil)
 end
 
 -- Removes an ended operation after all below it, at most `room` operations in all; answers how many. Nothing that runs
@@ -311,7 +320,10 @@ local function settle(id, key, parent, score)
   end
   retain(id, key, status, parent)
   if ENDED[status] then owe_follower(id) end
-  if parent == '' then return nil end
+  if parent == '' then
+    count_open(id, status)
+    return nil
+  end
   if before then redis.call('SREM', children_key(parent) .. ':' .. before, id) end
   redis.call('SADD', children_key(parent) .. ':' .. status, id)
   uncounted = more_siblings and parent or nil

@@ -34,6 +34,10 @@ class Keys:
         """Sorted set of top-level operations by creation time."""
         return self.prefix + "index"
 
+    def open(self, status: str) -> str:
+        """Set of the top-level operations that wait, or of those that run."""
+        return f"{self.prefix}open:{status}"
+
     @property
     def ended(self) -> str:
         """Sorted set of the ended operations that are below no other one here, by the time of their end."""

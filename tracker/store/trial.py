@@ -39,7 +39,7 @@ class TrialKeys(Keys):
     def all(self, id: str) -> list[str]:
         """Every key that the life of one operation may leave."""
         named = [self.feed, self.feed_last, self.index, self.live, self.operation(id), self.log(id), self.results(id)]
-        return [*named, self.ended, self.bytes]
+        return [*named, self.ended, self.bytes, self.open("queued"), self.open("running")]
 
 
 def trial(client: Client, namespace: str) -> float:

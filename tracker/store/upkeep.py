@@ -1,4 +1,4 @@
-"""Who looks after a namespace, and what waits for that."""
+"""Who looks after a namespace, what waits for that, and how many operations are open."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ class Upkeep(Value, frozen=True, omit_defaults=False):
     bytes: int
     trimmed: int
     oldest: float = 0.0
+
+
+class Standing(Value, frozen=True, omit_defaults=False):
+    """How many top-level operations wait, and how many run."""
+
+    queued: int
+    running: int
+
+
+def standing(client: Client, keys: Keys) -> Standing:
+    """Count them, however many there are, in the same time; raises ``StoreUnavailable``."""
+    with client.answering() as redis:
+        pipe = redis.pipeline(transaction=False)
+        pipe.scard(keys.open("queued"))
+        pipe.scard(keys.open("running"))
+        return Standing(*map(int, pipe.execute()))
 
 
 def upkeep(client: Client, keys: Keys) -> Upkeep:
