@@ -118,12 +118,12 @@ class Sockets:
             self._do(session, session.listen)
 
     def _tell(self) -> None:
-        """Send to all for whom something is due, then rest as long as that took.
+        """Send to all for whom something is due, then rest as long as that took the processor.
 
         Meanwhile other threads have the processor, and what comes in is merged: the more there is to send, and the more
         there are to send it to, the more goes into one message.
         """
-        begun = elapsed()
+        begun, spent = elapsed(), time.thread_time()
         if begun < self._rests_until:
             return
         ready = {session for session, due in self._due.items() if due <= begun}
@@ -134,7 +134,7 @@ class Sockets:
         for session in ready & self._sessions:
             self._due.pop(session, None)
             self._do(session, session.tell)
-        self._rests_until = 2 * elapsed() - begun
+        self._rests_until = elapsed() + time.thread_time() - spent
 
     def _do(self, session: Session, action: Callable[[], float | bool | None]) -> None:
         """One action of a session, and the end of it if there is no more to do; a mistake ends only this one."""

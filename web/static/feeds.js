@@ -58,6 +58,8 @@ let scheduled = false;
 
 /** True while the topics are read over HTTP because no WebSocket comes about. */
 export const polling = signal(false);
+/** True while more happens than the server can tell: then everything is read anew every second. */
+export const lagging = signal(false);
 /** A passing word about the connection: why everything was read anew, or what the server refused. */
 export const notice = signal('');
 /** The version of the server that answers now; empty until it said so. */
@@ -126,9 +128,15 @@ function take(feed, messages) {
 function takeWord(message) {
   if (message.now) setServerTime(message.now);
   if (message.version) serverVersion.value = message.version;
-  if (message.type === 'snapshot') polling.value = false;
+  if (message.type === 'snapshot') takeSnapshotWord(message);
   if (message.type === 'reset') say(`Read anew: ${message.reason || 'the feed was interrupted'}`);
   if (message.type === 'error') say(`The server refused: ${message.detail || 'no reason given'}`);
+}
+
+/** @param {Message} message */
+function takeSnapshotWord(message) {
+  polling.value = false;
+  lagging.value = message.lagging ?? false;
 }
 
 let silence = 0;

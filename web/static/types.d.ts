@@ -83,6 +83,7 @@ export interface Message {
   events?: LiveEvent[];
   reason?: string;
   detail?: string;
+  lagging?: boolean;
   now?: number;
   version?: string;
   retry_after?: number;

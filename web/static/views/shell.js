@@ -3,7 +3,7 @@ import { html } from '../lib.js';
 import { isOwn } from '../api.js';
 import { announcement } from '../announce.js';
 import { clean, clockTime } from '../format.js';
-import { notice, polling, serverVersion } from '../feeds.js';
+import { lagging, notice, polling, serverVersion } from '../feeds.js';
 import { notices } from '../notices.js';
 import { PAGES, pagePath, route } from '../router.js';
 import { failures, heard, phase, silentFor, stale } from '../socket.js';
@@ -63,6 +63,7 @@ function connection() {
   if (stale.value) return ['stale', 'stale'];
   if (polling.value) return ['polling', 'every 2 s'];
   if (phase.value === 'reconnecting') return ['broken', `reconnecting (${failures.value})`];
+  if (phase.value === 'live' && lagging.value) return ['polling', 'lagging'];
   return phase.value === 'live' ? ['live', 'live'] : ['waiting', 'connecting'];
 }
 
