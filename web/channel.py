@@ -185,10 +185,12 @@ class Channel:
         if note is not None:
             self._bytes -= len(bytes(note.event))
 
-    def prune(self) -> None:
-        """Let go of what has waited for too long."""
+    def tend(self) -> None:
+        """Let go of what has waited for too long, and see to it that nobody waits for a snapshot in vain."""
         with self._lock:
             self._prune()
+            if any(reader.place is None for reader in self._readers):
+                self._ask()
 
     def _prune(self) -> None:
         now = elapsed()

@@ -160,7 +160,7 @@ class Hub:
         elif isinstance(item, Change):
             self._change(item)
         else:
-            self._prune()
+            self._tend()
 
     def _count(self) -> None:
         if elapsed() - self._counted >= COUNT_EVERY:
@@ -247,9 +247,9 @@ class Hub:
         if event.operation.status in ENDED:
             self._view.drop(event.operation.id)
 
-    def _prune(self) -> None:
-        """In quiet times, let go of what nobody watches or waits for any more."""
+    def _tend(self) -> None:
+        """In quiet times, let go of what nobody watches or waits for any more, and look after the others."""
         if not self._channels:
             self._view.parts.clear()
         for channel in self._all():
-            channel.prune()
+            channel.tend()

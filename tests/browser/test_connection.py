@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from tests.browser.gateway import gateway
 from tests.e2e.conftest import free_port
 from tests.faults.servers import BreakableServer
 from tests.store.making import ended, started, step_event
+from tests.support import wait_for
 from tests.web.client import Server, serving
 from tracker.model import Status
 from tracker.store import Store
+from web.timeliness import LATE
 
 pytestmark = pytest.mark.browser
 
@@ -180,3 +183,25 @@ def test_a_second_look_from_where_it_was_costs_no_snapshot(server: Server, store
     expect(page.locator(".row")).to_have_count(3)
     assert any('"hello"' in frame for frame in told)
     assert not any('"snapshot"' in frame for frame in told)
+
+
+def test_the_page_says_when_the_server_lags_behind(
+    own: Store, redis_url: str, namespace: str, page: Page, tmp_path: Path
+) -> None:
+    """In the word for the connection, until everything is live again."""
+    own.append([started("op")])
+    with serving(redis_url, namespace, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(page.locator(".connection")).to_have_text("live")
+        server.tell(signal.SIGSTOP)
+        try:
+            own.append([step_event("op", 2)])
+            stopped = time.monotonic()
+            wait_for(lambda: time.monotonic() - stopped > LATE + 0.5)
+        finally:
+            server.tell(signal.SIGCONT)
+        expect(page.locator(".connection")).to_have_text("lagging")
+        expect(page.locator(".connection")).to_have_text("live")
+        own.append([ended("op", seq=3)])
+        expect(page.locator(".row .status")).to_have_text("complete")
+        page.goto("about:blank")

@@ -154,7 +154,7 @@ def test_whoever_is_too_far_behind_starts_again(flood: str, clock: Clock) -> Non
         topic.put([note("x" * size, ("op", number), urgent=True)], "1")
         assert topic.heard(quick, 100.0 + number)
     if flood == "old":
-        clock.pass_by(WAITING_SECONDS + 2, topic.prune, every=1.0)
+        clock.pass_by(WAITING_SECONDS + 2, topic.tend, every=1.0)
     wanted = topic.wanted
     assert topic.take(slow, 1_000.0) == ([], None)
     assert topic.wanted == wanted + 1
@@ -162,6 +162,22 @@ def test_whoever_is_too_far_behind_starts_again(flood: str, clock: Clock) -> Non
     assert types(topic.take(slow, 1_000.0)[0]) == ["reset", "snapshot"]
     topic.put([note("more", urgent=True)], "2")
     assert topic.heard(slow, 2_000.0) == topic.heard(quick, 2_000.0) == ["more"]
+
+
+def test_a_snapshot_that_could_not_be_read_is_read_again() -> None:
+    """In the next quiet moment; whoever waits is served then."""
+    topic, reader = Topic(), Reader(lambda: None)
+    topic.join(reader, "")
+    topic.ask(reader)
+    topic.tend()
+    assert topic.wanted == 1
+    topic.fail()
+    topic.tend()
+    assert topic.wanted == 2
+    assert topic.answer()
+    assert types(topic.take(reader, 1.0)[0]) == ["snapshot"]
+    topic.tend()
+    assert topic.wanted == 2
 
 
 def test_a_mailbox_takes_from_all_its_topics() -> None:

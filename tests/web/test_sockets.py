@@ -171,18 +171,17 @@ def test_no_more_sockets_are_taken_than_files_may_be_open(redis_url: str, namesp
 
 def test_a_server_that_was_away_catches_up_with_snapshots(server: Server, store: Store) -> None:
     """What has waited for long is not told bit by bit; the page is shown how it stands, and then events again."""
-    worker = worker_of(server)
     store.append([started("op")])
     with server.watch("operations") as watcher:
         watcher.until("snapshot")
-        os.kill(worker, signal.SIGSTOP)
+        server.tell(signal.SIGSTOP)
         try:
             for seq in range(2, 50):
                 store.append([step_event("op", seq)])
             stopped = time.monotonic()
             wait_for(lambda: time.monotonic() - stopped > LATE + 0.5)
         finally:
-            os.kill(worker, signal.SIGCONT)
+            server.tell(signal.SIGCONT)
         assert "keep up" in watcher.until("reset")["reason"]
         assert watcher.until("snapshot")["lagging"] is True
         assert watcher.until("snapshot", lambda message: not message["lagging"])["operations"][0]["id"] == "op"
