@@ -12,9 +12,9 @@ from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import actions, api, health, idempotency, live, pages, problems, security, stream, system
+from web import actions, api, export, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
-from web.limits import SOCKET_MESSAGE, Limits
+from web.limits import EXPORTS, SOCKET_MESSAGE, Limits
 from web.metrics import Metrics
 from web.seats import Seats
 from web.shim import DaemonThread
@@ -42,6 +42,7 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
     for blueprint in (
         api.blueprint,
         actions.blueprint,
+        export.blueprint,
         system.blueprint,
         health.blueprint,
         live.blueprint,
@@ -70,6 +71,7 @@ def _site(settings: Settings, limits: Limits) -> Site:
         cancelling=Cancelling(settings, store, history),
         hub=Hub(store, history.live),
         seats=seats,
+        exports=Seats(EXPORTS),
         metrics=Metrics(history, seats),
         version=__version__,
         assets=pages.assets_of(__version__),

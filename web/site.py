@@ -33,6 +33,8 @@ class Site:
     hub: Hub
     seats: Seats
     """For the WebSockets that may be open at the same time."""
+    exports: Seats
+    """For the exports that are made at the same time."""
     metrics: Metrics
     version: str
     assets: str
