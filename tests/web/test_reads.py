@@ -135,6 +135,10 @@ def test_workers_show_what_they_run_and_when_they_were_heard(server: Server, sto
     assert (waiting["name"], waiting["jobs"], waiting["pid"]) == ("alive", ["copy"], None)
     assert waiting["queues"] == [server.get("/api/v1/jobs").json["items"][0]["queue"]]
     assert (working["host"], working["pid"], working["runs"]) == ("node-1", 4711, ["r1"])
+    (running,) = working["running"]
+    assert (running["id"], running["run"], running["title"], running["step"]) == ("a", "r1", "A title", None)
+    store.append([step_event("a", 2, index=3)])
+    assert server.get("/api/v1/workers").json["items"][1]["running"][0]["step"]["name"] == "Step 3"
     assert 0 <= working["age"] < 20
     assert 0 <= waiting["age"] < 20
 
