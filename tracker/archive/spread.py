@@ -7,7 +7,9 @@ percentile is at most 2.2 % off.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import accumulate
 
 from tracker.model import Value
 
@@ -49,13 +51,7 @@ def percentiles(spread: Spread) -> Percentiles | None:
     count = sum(spread.values())
     if not count:
         return None
-    return Percentiles(count, *(_at(spread, math.ceil(count * share)) for share in (0.5, 0.9, 0.95, 0.99)))
-
-
-def _at(spread: Spread, rank: int) -> float:
-    """The duration that is at this place when all are in order."""
-    for bucket in sorted(spread):
-        rank -= spread[bucket]
-        if rank <= 0:
-            break
-    return float(2.0 ** (bucket / PER_DOUBLING))
+    buckets = sorted(spread)
+    upto = list(accumulate(spread[bucket] for bucket in buckets))
+    places = [bisect_left(upto, math.ceil(count * share)) for share in (0.5, 0.9, 0.95, 0.99)]
+    return Percentiles(count, *(2.0 ** (buckets[place] / PER_DOUBLING) for place in places))
