@@ -143,6 +143,9 @@ def log_place(page: str | None) -> tuple[int, int]:
 
 Wanted = TypeVar("Wanted", bound=Query)
 
+FORMS = {"label": "`key:value`"}
+"""How parameters are written of which a pattern says less to people."""
+
 
 def read(kind: type[Wanted]) -> Wanted:
     """The current request's parameters; raises ``Problem`` 400 naming the one that cannot be used."""
@@ -168,4 +171,6 @@ def read(kind: type[Wanted]) -> Wanted:
 
 
 def _unusable(name: str, value: str, detail: str) -> Problem:
+    if "matching regex" in detail and name in FORMS:
+        detail = f"write it as {FORMS[name]}"
     return invalid_query(name, f"{name} is {value[:TEXT]!r}: {detail[0].lower()}{detail[1:]}")

@@ -89,11 +89,11 @@ const short = () => search.value.short > 0;
 
 function summary() {
   const { rows, next, busy, short: pages } = search.value;
-  const number = `${count(rows.length)} ${rows.length === 1 ? 'operation' : 'operations'}`;
+  const number = rows.length ? `${count(rows.length)} ${rows.length === 1 ? 'operation' : 'operations'}` : 'nothing yet';
   const looked = `among the newest ${count(pages * LOOKED_AT)} or more`;
   if (busy) return pages ? `Looking… ${number} ${looked}` : 'Reading…';
   if (!next) return `${number}, no more`;
-  return pages ? `${number} ${looked}` : number;
+  return pages ? `Found: ${number} ${looked}` : number;
 }
 
 function Empty() {

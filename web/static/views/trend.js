@@ -35,18 +35,20 @@ function piled(days) {
   return [days.map(beginOf), ...tops.reverse()];
 }
 
+/** @param {any} _ @param {number} _least @param {number | null} most */
+const fromZero = (_, _least, most) => [0, most ? most * 1.1 : 1];
+
 /** @type {import('./chart').Options} */
 function bars(colour, Plot) {
   const paths = Plot.paths.bars({ size: [0.7, 32] });
   const series = Object.values(COLOURS).map((name) => ({ fill: colour(name), width: 0, paths, points: { show: false } }));
-  return { values: (value) => (Number.isInteger(value) ? SHORT.format(value) : ''), width: 48, series };
+  return { values: (value) => (Number.isInteger(value) ? SHORT.format(value) : ''), width: 48, range: fromZero, series };
 }
 
 /** @type {import('./chart').Options} */
 function lines(colour) {
   const line = (/** @type {string} */ name) => ({ stroke: colour(name), width: 2, points: { show: true, size: 5, fill: colour(name), stroke: colour(name) } });
-  const range = (/** @type {any} */ _, /** @type {number} */ _least, /** @type {number | null} */ most) => [0, most ? most * 1.1 : 1];
-  return { values: (value) => (value ? duration(value) : '0'), width: 64, range, series: [line('accent'), { ...line('edge'), dash: [6, 4] }] };
+  return { values: (value) => (value ? duration(value) : '0'), width: 64, range: fromZero, series: [line('accent'), { ...line('edge'), dash: [6, 4] }] };
 }
 
 /** @param {{ days: Day[], at: Place, text: (day: Day) => string }} props */
