@@ -5,7 +5,7 @@
 import { effect, signal } from './lib.js';
 import { get, Refusal } from './api.js';
 import { serverNow } from './clock.js';
-import { asked } from './filters.js';
+import { asked } from './criteria.js';
 import { route } from './router.js';
 
 /** @typedef {import('./types').Operation} Operation */

@@ -2,10 +2,10 @@
 import { html, useEffect } from '../lib.js';
 import { apiPath } from '../api.js';
 import { clean, clockTime, count } from '../format.js';
-import { filtersOf } from '../filters.js';
+import { filtersOf } from '../criteria.js';
 import { lastSeen, query } from '../router.js';
 import { begin, LOOKED_AT, more, parameters, search, stop } from '../search.js';
-import { clear, Filters } from './filters.js';
+import { clear, Filters } from './criteria.js';
 import { Headings } from './now.js';
 import { Broken, Loading, Nothing } from './quiet.js';
 import { Row } from './row.js';
@@ -58,7 +58,7 @@ function Results() {
     return html`<${Broken} error=${error} again=${() => begin(here)} />`;
   }
   if (shown === null) return html`<${Loading} />`;
-  return html`<div class=${shown === key ? 'found' : 'found outdated'} aria-busy=${busy}>
+  return html`<div class=${shown === key ? 'results' : 'results outdated'} aria-busy=${busy}>
     ${rows.length > 0 && html`<div class="table"><${Headings} />
       <ul class="rows" onFocusIn=${follow}>${rows.map((row) => html`<${Row} key=${row.peek().id} row=${row} />`)}</ul></div>`}
     <${End} />

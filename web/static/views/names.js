@@ -32,7 +32,7 @@ export function Names({ summaries, days, link }) {
   const sort = query.value.get('sort') ?? '-runs';
   const words = (query.value.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
   const lines = sorted(summaries.map((summary) => lineOf(summary, days)), sort).filter((line) => words.every((word) => line.name.toLowerCase().includes(word)));
-  return html`<div class="table names"><table class="numbers">
+  return html`<div class="table name-table"><table class="numbers">
     <thead><tr>${COLUMNS.map(([column, text]) => html`<${Heading} key=${column} column=${column} text=${text} sort=${sort} />`)}
       <th scope="col" class="cell-trend">Last ${days} days</th></tr></thead>
     <tbody>${lines.map((line) => html`<${Line} key=${line.name} line=${line} href=${link(line.name)} />`)}</tbody></table>

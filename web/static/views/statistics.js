@@ -8,7 +8,7 @@ import { pagePath, query, setQuery } from '../router.js';
 import { Shape, word } from '../status.js';
 import { Names, often } from './names.js';
 import { Broken, Loading, Nothing } from './quiet.js';
-import { Steps } from './usual.js';
+import { Steps } from './durations.js';
 import { Trend } from './trend.js';
 
 /** @typedef {import('../days').Summary} Summary */

@@ -23,7 +23,7 @@ export function Trend({ days }) {
       <${Chart} label=${`Runs that ended on each of ${days.length} days; the numbers are in the table`} data=${data.ends} options=${bars} at=${at} />
       <${Pointed} days=${days} at=${at} text=${ends} /></section>
     <section class="panel" aria-labelledby="took-heading"><div class="chart-head"><h2 id="took-heading">How long successful runs took</h2>
-        <span class="legend-line"><span class="key is-p50">half within</span><span class="key is-p95">95 % within</span></span></div>
+        <span class="legend-line"><span class="line-key is-p50">half within</span><span class="line-key is-p95">95 % within</span></span></div>
       <${Chart} label=${`Durations of successful runs on each of ${days.length} days; the numbers are in the table`} data=${data.took} options=${lines} at=${at} />
       <${Pointed} days=${days} at=${at} text=${took} /></section>
     <${DayTable} days=${days} />`;
@@ -70,8 +70,8 @@ const took = ({ p50, p95 }) => (p50 === null || p95 === null ? 'nothing known' :
 /** @param {{ days: Day[] }} props */
 function DayTable({ days }) {
   const shown = days.filter((day) => runsOf(day) > 0).reverse();
-  return html`<details class="fold"><summary>Days as a table</summary>
-    <div class="scroll" tabindex="0" role="group" aria-label="Days as a table"><table class="numbers">
+  return html`<details class="day-fold"><summary>Days as a table</summary>
+    <div class="scroller" tabindex="0" role="group" aria-label="Days as a table"><table class="numbers">
       <thead><tr><th scope="col">Day (UTC)</th><th scope="col">Runs</th>${['complete', 'error', 'lost', 'cancelled'].map((end) => html`<th key=${end} scope="col">${word(end)}</th>`)}
         <th scope="col">Half within</th><th scope="col">95 % within</th></tr></thead>
       <tbody>${shown.map((day) => html`<tr key=${day.day}><th scope="row">${day.day}</th><td>${count(runsOf(day))}</td><td>${count(day.complete)}</td>

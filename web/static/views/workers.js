@@ -115,7 +115,7 @@ function Jobs({ worker }) {
 function Runs({ worker }) {
   const { running, runs } = worker;
   const rest = runs.length - Math.min(running.length, MOST_RUNS);
-  return html`<ul class="runs">${running.slice(0, MOST_RUNS).map(
+  return html`<ul class="worker-runs">${running.slice(0, MOST_RUNS).map(
     (each) => html`<li key=${each.run}>
       <a data-inside class="clip" dir="auto" href=${operationPath(each.id)} title=${titleOf(each)}>${titleOf(each, 160)}</a>
       ${each.step ? html`<${At} step=${each.step} />` : html`<span class="muted">no step yet</span>`}
@@ -127,7 +127,7 @@ function Runs({ worker }) {
 /** @param {{ step: import('../types').CurrentStep }} props */
 function At({ step }) {
   const of = step.total ? `/${step.total}` : '';
-  return html`<span class="at-step"><span class="place">${step.index}${of}</span> <span class="clip" dir="auto">${clean(step.name, 120)}</span>
+  return html`<span class="run-step"><span class="place">${step.index}${of}</span> <span class="clip" dir="auto">${clean(step.name, 120)}</span>
     ${step.current != null && html`<span class="place">${progress(step.current, step.of, step.unit)}</span>`}</span>`;
 }
 

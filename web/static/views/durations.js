@@ -14,7 +14,7 @@ export function Steps({ summary, days }) {
   const longest = Math.max(...lines.map((line) => line.p50 ?? 0), 1e-9);
   if (!lines.length) return null;
   return html`<section class="panel usual" aria-labelledby="steps-heading"><h2 id="steps-heading">Steps</h2>
-    <div class="scroll" tabindex="0" role="group" aria-label="Steps"><table class="numbers">
+    <div class="scroller" tabindex="0" role="group" aria-label="Steps"><table class="numbers">
       <thead><tr><th scope="col" class="cell-name">Step</th><th scope="col" class="cell-share"></th><th scope="col">Half within</th><th scope="col">95 % within</th>
         <th scope="col">99 % within</th><th scope="col">Measured</th><th scope="col">Failed here</th></tr></thead>
       <tbody>${lines.slice(0, MOST).map((line) => html`<tr key=${line.name}>

@@ -2,7 +2,7 @@
 import { html, useSignal } from '../lib.js';
 import { get } from '../api.js';
 import { clean } from '../format.js';
-import { filtersOf, fromField, LAST, NAMES, toField } from '../filters.js';
+import { filtersOf, fromField, LAST, NAMES, toField } from '../criteria.js';
 import { query, setQuery } from '../router.js';
 import { search } from '../search.js';
 import { STATUSES } from '../state.js';
@@ -66,7 +66,7 @@ function When() {
     setQuery('until', '');
     setQuery('last', event.currentTarget.value);
   };
-  return html`<label class="field"><span>Made in</span>
+  return html`<label class="criterion"><span>Made in</span>
     <select value=${span ? 'span' : last in LAST ? last : ''} onChange=${choose}>
       <option value="">any time</option>
       ${Object.entries(LAST).map(([name, { text }]) => html`<option key=${name} value=${name}>${text}</option>`)}
@@ -80,14 +80,14 @@ function TimeField({ name, title, fault }) {
     setQuery('last', '');
     setQuery(name, fromField(event.currentTarget.value));
   };
-  return html`<label class="field"><span>${title}</span>
+  return html`<label class="criterion"><span>${title}</span>
     <input type="datetime-local" value=${toField(query.value.get(name))} onChange=${change} ...${marks(name, fault)} />
     <${Fault} name=${name} text=${fault} /></label>`;
 }
 
 /** @param {{ name: string, title: string, hint?: string, list?: string, fault?: string, onFocus?: () => void }} props */
 function TextField({ name, title, hint = '', list, fault, onFocus }) {
-  return html`<label class="field"><span>${title}</span>
+  return html`<label class="criterion"><span>${title}</span>
     <input type="text" value=${query.value.get(name) ?? ''} placeholder=${hint} list=${list} maxlength="401" autocomplete="off" spellcheck=${false} dir="auto"
       onFocus=${onFocus} onChange=${(/** @type {any} */ event) => setQuery(name, event.currentTarget.value.trim())} ...${marks(name, fault)} />
     <${Fault} name=${name} text=${fault} /></label>`;
