@@ -1,5 +1,5 @@
 /** The filters of the history, each a field with what is wrong with it. All of them stand in the address. */
-import { html, useSignal } from '../lib.js';
+import { html, useComputed, useEffect, useSignal } from '../lib.js';
 import { get } from '../api.js';
 import { clean } from '../format.js';
 import { filtersOf, fromField, LAST, NAMES, toField } from '../criteria.js';
@@ -20,7 +20,7 @@ const TEXTS = [
 /** Typing in it changes the address only when it is done, so that nothing half-written is looked for. */
 export function Filters() {
   const open = useSignal(false);
-  const { faults } = search.value;
+  const faults = useComputed(() => search.value.faults).value;
   const set = filtersOf(query.value);
   const hidden = [...set.keys()].filter((name) => name !== 'status' && name !== 'q').length;
   return html`<form class="filters" role="search" aria-label="Search the history" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
@@ -66,12 +66,12 @@ function When() {
     setQuery('until', '');
     setQuery('last', event.currentTarget.value);
   };
-  return html`<label class="criterion"><span>Made in</span>
-    <select value=${span ? 'span' : last in LAST ? last : ''} onChange=${choose}>
+  return html`<div class="criterion"><label for="by-last">Made in</label>
+    <select id="by-last" value=${span ? 'span' : last in LAST ? last : ''} onChange=${choose}>
       <option value="">any time</option>
       ${Object.entries(LAST).map(([name, { text }]) => html`<option key=${name} value=${name}>${text}</option>`)}
       ${span && html`<option value="span" disabled>from – to</option>`}
-    </select></label>`;
+    </select></div>`;
 }
 
 /** @param {{ name: string, title: string, fault?: string }} props */
@@ -80,17 +80,26 @@ function TimeField({ name, title, fault }) {
     setQuery('last', '');
     setQuery(name, fromField(event.currentTarget.value));
   };
-  return html`<label class="criterion"><span>${title}</span>
-    <input type="datetime-local" value=${toField(query.value.get(name))} onChange=${change} ...${marks(name, fault)} />
-    <${Fault} name=${name} text=${fault} /></label>`;
+  return html`<div class="criterion"><label for=${`by-${name}`}>${title}</label>
+    <input type="datetime-local" ...${useTyped(toField(query.value.get(name)))} onChange=${change} ...${marks(name, fault)} />
+    <${Fault} name=${name} text=${fault} /></div>`;
+}
+
+/** What a field shows: what is asked for, until somebody types; drawing it anew leaves what they typed. @param {string} given */
+function useTyped(given) {
+  const text = useSignal(given);
+  useEffect(() => {
+    text.value = given;
+  }, [given]);
+  return { value: text.value, onInput: (/** @type {any} */ event) => (text.value = event.currentTarget.value) };
 }
 
 /** @param {{ name: string, title: string, hint?: string, list?: string, fault?: string, onFocus?: () => void }} props */
 function TextField({ name, title, hint = '', list, fault, onFocus }) {
-  return html`<label class="criterion"><span>${title}</span>
-    <input type="text" value=${query.value.get(name) ?? ''} placeholder=${hint} list=${list} maxlength="401" autocomplete="off" spellcheck=${false} dir="auto"
+  return html`<div class="criterion"><label for=${`by-${name}`}>${title}</label>
+    <input type="text" ...${useTyped(query.value.get(name) ?? '')} placeholder=${hint} list=${list} maxlength="401" autocomplete="off" spellcheck=${false} dir="auto"
       onFocus=${onFocus} onChange=${(/** @type {any} */ event) => setQuery(name, event.currentTarget.value.trim())} ...${marks(name, fault)} />
-    <${Fault} name=${name} text=${fault} /></label>`;
+    <${Fault} name=${name} text=${fault} /></div>`;
 }
 
 /** Names that ran lately are offered, once somebody wants to give one. @param {{ fault?: string }} props */
@@ -105,8 +114,8 @@ function NameField({ fault }) {
     <datalist id="names">${(names.value ?? []).map((name) => html`<option key=${name} value=${name}></option>`)}</datalist>`;
 }
 
-/** What assistive technology is told of a field. @param {string} name @param {string | undefined} fault */
-const marks = (name, fault) => (fault ? { 'aria-invalid': 'true', 'aria-describedby': `fault-${name}` } : {});
+/** What ties a field to its label, and to what is wrong with it. @param {string} name @param {string | undefined} fault */
+const marks = (name, fault) => ({ id: `by-${name}`, 'aria-invalid': fault ? 'true' : undefined, 'aria-describedby': fault ? `fault-${name}` : undefined });
 
 /** @param {{ name: string, text?: string }} props */
 function Fault({ name, text }) {
