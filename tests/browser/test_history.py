@@ -27,7 +27,7 @@ def made(id: str, created: float = NOW, name: str = "job", **fields: object) -> 
 
 
 def titles(page: Page) -> list[str]:
-    return page.locator(".row .cell-title a").all_inner_texts()
+    return page.locator(".row .cell-title a").all_text_contents()
 
 
 def asked_for(page: Page) -> list[str]:

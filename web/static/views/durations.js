@@ -15,7 +15,7 @@ export function Steps({ summary, days }) {
   if (!lines.length) return null;
   return html`<section class="panel usual" aria-labelledby="steps-heading"><h2 id="steps-heading">Steps</h2>
     <div class="scroller" tabindex="0" role="group" aria-label="Steps"><table class="numbers">
-      <thead><tr><th scope="col" class="cell-name">Step</th><th scope="col" class="cell-share"></th><th scope="col">Half within</th><th scope="col">95 % within</th>
+      <thead><tr><th scope="col" class="cell-name">Step</th><td class="cell-share"></td><th scope="col">Half within</th><th scope="col">95 % within</th>
         <th scope="col">99 % within</th><th scope="col">Measured</th><th scope="col">Failed here</th></tr></thead>
       <tbody>${lines.slice(0, MOST).map((line) => html`<tr key=${line.name}>
         <th scope="row" class="cell-name"><span class="clip" dir="auto" title=${clean(line.name)}>${clean(line.name, 200)}</span></th>

@@ -119,10 +119,13 @@ function Runs({ worker }) {
     (each) => html`<li key=${each.run}>
       <a data-inside class="clip" dir="auto" href=${operationPath(each.id)} title=${titleOf(each)}>${titleOf(each, 160)}</a>
       ${each.step ? html`<${At} step=${each.step} />` : html`<span class="muted">no step yet</span>`}
-      ${each.flags.map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}</li>`,
+      ${each.flags.filter(unsaid).map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}</li>`,
   )}${rest > 0 && html`<li class="muted">${running.length ? `and ${count(rest)} more` : many(rest, 'run')}</li>`}
   ${!runs.length && html`<li class="muted">nothing at the moment</li>`}</ul>`;
 }
+
+/** Whether its process responds is said where that stands. @param {string} flag */
+const unsaid = (flag) => flag !== 'unresponsive';
 
 /** @param {{ step: import('../types').CurrentStep }} props */
 function At({ step }) {
