@@ -24,8 +24,8 @@ PAGE = 200
 EXPORTED = 1_000_000
 """Most operations of one export."""
 
-EXPORTS = 4
-"""Exports that are made at the same time; each holds a thread."""
+EXPORTS = 2
+"""Exports that are made at the same time; each holds a thread, and keeps it busy."""
 
 DAYS = 366
 """Most days that statistics tell one by one."""

@@ -63,7 +63,7 @@ def test_a_silent_process_is_told_in_a_word_where_it_stands(server: Server, stor
     expect(states).to_have_text(["unresponsive", "works"])
     silent_for(store, "p", 1000)
     expect(states).to_have_text(["lost", "works"])
-    expect(page.get_by_role("region", name="node-1")).to_contain_text("1 silent")
+    expect(page.get_by_role("region", name="node-1")).to_contain_text("1 silent1 run, 2 processes")
     expect(page.locator(".worker-heard").nth(1)).to_contain_text("16 m ago")
     page.get_by_role("button", name="silent 1").click()
     expect(states).to_have_text(["lost"])

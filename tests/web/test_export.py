@@ -26,7 +26,7 @@ from tracker.store import QueueItem, Store
 from web import export
 from web.export import HEADER, csv_lines, json_lines, row
 
-OTHERS = 3
+OTHERS = 1
 """Exports that may be made beside one."""
 
 LARGE = 6_000

@@ -26,6 +26,9 @@ export function stateOf({ age, pid }) {
 /** @param {Worker} worker */
 export const isSilent = (worker) => worker.age > UNRESPONSIVE;
 
+/** How many runs it executes, as far as anybody can know: those of a lost process are lost. @param {Worker} worker */
+export const runsOf = (worker) => (stateOf(worker) === 'lost' ? 0 : worker.runs.length);
+
 /** Seconds that the clock of a process is behind (or ahead, if negative), if that is worth a word. @param {Worker} worker */
 export const offBy = ({ offset }) => (offset !== null && Math.abs(offset) > OFF ? offset : null);
 
@@ -41,7 +44,7 @@ export function hostsOf(workers) {
   const hosts = [...found].map(([host, all]) => ({
     host,
     workers: all.sort(byKind),
-    runs: all.reduce((sum, worker) => sum + worker.runs.length, 0),
+    runs: all.reduce((sum, worker) => sum + runsOf(worker), 0),
     silent: all.filter(isSilent).length,
   }));
   return hosts.sort((one, other) => compare(one.host, other.host));

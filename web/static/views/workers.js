@@ -2,7 +2,7 @@
 import { html, useEffect, useMemo } from '../lib.js';
 import { serverNow } from '../clock.js';
 import { clean, clockTime, count, duration, progress, quantity, titleOf } from '../format.js';
-import { hostsOf, isSilent, matches, offBy, stateOf } from '../hosts.js';
+import { hostsOf, isSilent, matches, offBy, runsOf, stateOf } from '../hosts.js';
 import { useReading } from '../reading.js';
 import { operationPath, query, setQuery } from '../router.js';
 import { Shape } from '../status.js';
@@ -42,11 +42,11 @@ export function WorkersPage() {
 function Summary({ workers }) {
   const silent = workers.filter(isSilent).length;
   const only = query.value.get('show') ?? '';
-  const runs = workers.reduce((sum, worker) => sum + worker.runs.length, 0);
+  const runs = workers.reduce((sum, worker) => sum + runsOf(worker), 0);
   return html`<div class="tools">
     <div class="chips" role="group" aria-label="Filter by what they do">
       <${Choice} show="" chosen=${only} text="all" number=${workers.length} />
-      <${Choice} show="works" chosen=${only} text="working" number=${workers.filter((worker) => worker.runs.length > 0).length} look="running" />
+      <${Choice} show="works" chosen=${only} text="working" number=${workers.filter(runsOf).length} look="running" />
       <${Choice} show="silent" chosen=${only} text="silent" number=${silent} look="lost" />
       <span class="muted sum-line">${many(new Set(workers.map((worker) => worker.host)).size, 'host')}, ${many(runs, 'run')}</span>
     </div>
@@ -66,7 +66,7 @@ function Choice({ show, chosen, text, number, look }) {
 function Hosts({ workers, at }) {
   const words = (query.value.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
   const only = query.value.get('show') ?? '';
-  const wanted = workers.filter((worker) => (only === 'silent' ? isSilent(worker) : only !== 'works' || worker.runs.length > 0));
+  const wanted = workers.filter((worker) => (only === 'silent' ? isSilent(worker) : only !== 'works' || runsOf(worker) > 0));
   const hosts = hostsOf(wanted).filter((host) => matches(host, words));
   if (!workers.length) return html`<${Nobody} />`;
   if (!hosts.length) return html`<${Nothing} heading="Nothing matches"><p><button type="button" class="button" onClick=${() => { setQuery('q', ''); setQuery('show', ''); }}>Show all workers</button></p></${Nothing}>`;
@@ -113,15 +113,20 @@ function Jobs({ worker }) {
 
 /** @param {{ worker: Worker }} props */
 function Runs({ worker }) {
-  const { running, runs } = worker;
-  const rest = runs.length - Math.min(running.length, MOST_RUNS);
-  return html`<ul class="worker-runs">${running.slice(0, MOST_RUNS).map(
-    (each) => html`<li key=${each.run}>
-      <a data-inside class="clip" dir="auto" href=${operationPath(each.id)} title=${titleOf(each)}>${titleOf(each, 160)}</a>
-      ${each.step ? html`<${At} step=${each.step} />` : html`<span class="muted">no step yet</span>`}
-      ${each.flags.filter(unsaid).map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}</li>`,
-  )}${rest > 0 && html`<li class="muted">${running.length ? `and ${count(rest)} more` : many(rest, 'run')}</li>`}
-  ${!runs.length && html`<li class="muted">nothing at the moment</li>`}</ul>`;
+  const shown = worker.running.slice(0, MOST_RUNS);
+  const rest = worker.runs.length - shown.length;
+  return html`<ul class="worker-runs">
+    ${shown.map((each) => html`<${Run} key=${each.run} running=${each} />`)}
+    ${rest > 0 && html`<li class="muted">${shown.length ? `and ${count(rest)} more` : many(rest, 'run')}${stateOf(worker) === 'lost' ? ', taken for lost' : ''}</li>`}
+    ${!worker.runs.length && html`<li class="muted">nothing at the moment</li>`}</ul>`;
+}
+
+/** @param {{ running: import('../hosts').Running }} props */
+function Run({ running }) {
+  const { id, step, flags } = running;
+  return html`<li><a data-inside class="clip" dir="auto" href=${operationPath(id)} title=${titleOf(running)}>${titleOf(running, 160)}</a>
+    ${step ? html`<${At} step=${step} />` : html`<span class="muted">no step yet</span>`}
+    ${flags.filter(unsaid).map((flag) => html`<span key=${flag} class="tag tag-warn">${clean(flag, 24)}</span>`)}</li>`;
 }
 
 /** Whether its process responds is said where that stands. @param {string} flag */
