@@ -12,9 +12,9 @@ from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import actions, api, health, idempotency, live, pages, problems, security, stream, system
+from web import actions, api, export, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
-from web.limits import Limits
+from web.limits import EXPORTS, Limits
 from web.metrics import Metrics
 from web.seats import Seats
 from web.shim import NoThread
@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
     for blueprint in (
         api.blueprint,
         actions.blueprint,
+        export.blueprint,
         system.blueprint,
         health.blueprint,
         live.blueprint,
@@ -69,6 +70,7 @@ def _site(settings: Settings, limits: Limits) -> Site:
         sockets=Sockets(seats),
         seats=seats,
         streams=streams,
+        exports=Seats(EXPORTS),
         metrics=Metrics(history, seats, streams),
         version=__version__,
         assets=pages.assets_of(__version__),

@@ -56,7 +56,7 @@ def readyz() -> Response:
     return reply(found)
 
 
-@route(blueprint, "GET", "/metrics", answer=str, media="text/plain")
+@route(blueprint, "GET", "/metrics", answer=str, media=("text/plain",))
 def metrics() -> Response:
     """Numbers for Prometheus; what it says of Redis and the archive may be some seconds old."""
     return Response(site().metrics.text(), mimetype=MEDIA)

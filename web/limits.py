@@ -21,6 +21,15 @@ TEXT = NAME_LIMIT
 PAGE = 200
 """Most items of a page."""
 
+EXPORTED = 1_000_000
+"""Most operations of one export."""
+
+EXPORTS = 2
+"""Exports that are made at the same time; each holds a thread, and keeps it busy."""
+
+DAYS = 366
+"""Most days that statistics tell one by one."""
+
 LARGEST = 1_000_000
 """Largest index of a step."""
 

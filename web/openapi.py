@@ -29,6 +29,7 @@ COMPONENT = re.compile(r"[A-Za-z0-9._-]+")
 HEADERS: dict[str, Schema] = {
     "X-Request-Id": {"description": "names the request, also in the server's log", "schema": {"type": "string"}},
     "Location": {"description": "the address of the operation", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "a name for the file", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds after which to ask again", "schema": {"type": "string"}},
 }
 
@@ -144,7 +145,8 @@ class _Description:
     def _answer(self, route: Route) -> Schema:
         found = {"description": "as asked for", "headers": _headers(*route.headers), "links": self._links(route)}
         if route.answer is not None:
-            found["content"] = {route.media: {"schema": self._known.get(route.answer, {"type": "string"})}}
+            schema = self._known.get(route.answer, {"type": "string"})
+            found["content"] = {media: {"schema": schema} for media in route.media}
         return found
 
     def _links(self, route: Route) -> Schema:

@@ -108,7 +108,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "store-unavailable": (503, "Redis does not answer"),
     "not-ready": (503, "Not ready"),
     "stopping": (503, "The server restarts"),
-    "busy": (503, "Too many live connections"),
+    "busy": (503, "The server is busy"),
 }
 """Every problem by its kind: the status of its answer, and its title."""
 

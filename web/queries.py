@@ -13,7 +13,7 @@ from tracker.history import Search
 from tracker.model import Status
 from tracker.store import CURSOR, PAGE_PATTERN
 from web.bodies import pointer_and_detail
-from web.limits import LARGEST, LATEST, PAGE, TEXT
+from web.limits import DAYS, LARGEST, LATEST, PAGE, TEXT
 from web.problems import Problem, invalid_query
 
 LOG_PLACE = re.compile("([0-9]{1,9})[.]([0-9]{1,9})")
@@ -49,20 +49,20 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No parameters."""
 
 
-class PageQuery(Query, frozen=True):
-    """The parameters of a list that has pages."""
+class StatusQuery(Query, frozen=True):
+    """Of which status."""
+
+    status: Annotated[Status, msgspec.Meta(description="only those with this status")] | None = None
+
+
+class ChildrenQuery(StatusQuery, frozen=True):
+    """Which of an operation's children."""
 
     page: PageToken | None = None
     limit: Limit = 50
 
 
-class ChildrenQuery(PageQuery, frozen=True):
-    """Which of an operation's children."""
-
-    status: Annotated[Status, msgspec.Meta(description="only those with this status")] | None = None
-
-
-class ListQuery(ChildrenQuery, frozen=True):
+class FilterQuery(StatusQuery, frozen=True):
     """Which operations; all that is given has to fit."""
 
     name: Annotated[Text, msgspec.Meta(description="only those of this name")] | None = None
@@ -101,6 +101,13 @@ class ListQuery(ChildrenQuery, frozen=True):
         return found if found != Search() else None
 
 
+class ListQuery(FilterQuery, frozen=True):
+    """Which operations, in pages."""
+
+    page: PageToken | None = None
+    limit: Limit = 50
+
+
 class LogsQuery(Query, frozen=True):
     """Which lines of an operation."""
 
@@ -123,6 +130,7 @@ class StatsQuery(Query, frozen=True):
     """Of which name."""
 
     name: Annotated[Text, msgspec.Meta(description="only of this name")] | None = None
+    days: Annotated[int, msgspec.Meta(ge=1, le=DAYS, description="how many days are told one by one")] = 30
 
 
 def log_place(page: str | None) -> tuple[int, int]:
@@ -134,6 +142,9 @@ def log_place(page: str | None) -> tuple[int, int]:
 
 
 Wanted = TypeVar("Wanted", bound=Query)
+
+FORMS = {"label": "`key:value`"}
+"""How parameters are written of which a pattern says less to people."""
 
 
 def read(kind: type[Wanted]) -> Wanted:
@@ -160,4 +171,6 @@ def read(kind: type[Wanted]) -> Wanted:
 
 
 def _unusable(name: str, value: str, detail: str) -> Problem:
+    if "matching regex" in detail and name in FORMS:
+        detail = f"write it as {FORMS[name]}"
     return invalid_query(name, f"{name} is {value[:TEXT]!r}: {detail[0].lower()}{detail[1:]}")

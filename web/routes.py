@@ -24,7 +24,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method of a path. ``answer`` is the type of a good answer's body, ``problems`` the kinds of all others.
+    """A method of a path. ``answer`` is the type of a good answer's body, which comes as one of ``media``;
+    ``problems`` are the kinds of all others.
 
     ``view`` gets what is in the path by name, and ``query`` and ``body`` if there are any.
     """
@@ -34,7 +35,7 @@ class Route:
     view: Callable[..., Any]
     answer: Any
     status: int
-    media: str
+    media: tuple[str, ...]
     query: type[Query]
     body: type[msgspec.Struct] | None
     problems: tuple[str, ...]
@@ -78,7 +79,7 @@ def route(
     *,
     answer: Any,
     status: int = 200,
-    media: str = JSON,
+    media: tuple[str, ...] = (JSON,),
     query: type[Query] = Query,
     body: type[msgspec.Struct] | None = None,
     problems: tuple[str, ...] = (),

@@ -1,4 +1,4 @@
-"""How many live connections are open: each takes a seat before it begins."""
+"""How many long answers of one kind are under way, such as WebSockets: each takes a seat before it begins."""
 
 from __future__ import annotations
 

@@ -37,6 +37,8 @@ class Site:
     """For the WebSockets that may be open at the same time."""
     streams: Seats
     """For the streams that may be open at the same time."""
+    exports: Seats
+    """For the exports that are made at the same time."""
     metrics: Metrics
     version: str
     assets: str

@@ -50,7 +50,7 @@ class StreamQuery(Query, frozen=True):
     "/api/v1/stream",
     query=StreamQuery,
     answer=str,
-    media=MEDIA,
+    media=(MEDIA,),
     problems=("cross-site", "stopping", "busy"),
 )
 def stream(query: StreamQuery) -> Response:

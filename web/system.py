@@ -31,8 +31,8 @@ def workers() -> Response:
 
 @route(blueprint, "GET", "/api/v1/stats", query=StatsQuery, answer=OnePage[Summary], problems=READING)
 def stats(query: StatsQuery) -> Response:
-    """How the finished runs of each name ended, and how long their steps took; at most 50 names, of the last days."""
-    return reply(OnePage(site().history.summaries(query.name)))
+    """How the finished runs of each name ended, and how long they took; at most 50 names, of the last days."""
+    return reply(OnePage(site().history.summaries(query.name, query.days)))
 
 
 @route(blueprint, "GET", "/api/v1/notices", answer=OnePage[str], problems=READING)

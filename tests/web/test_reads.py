@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.archive.making import record, run
 from tests.docs.test_docs import routes
 from tests.store.making import NOW, blob, by, ended, head, lease, started, step_event
 from tests.web.client import Server
 from tracker.archive import Archive
+from tracker.clock import now
 from tracker.history import History, Search
-from tracker.model import Error, Event, LogLine, Parts, QueuePart, Status, StepStatus, Worker
+from tracker.model import Error, Event, LogLine, Parts, QueuePart, Status, StepState, StepStatus, Worker
 from tracker.record import Record
 from tracker.store import QueueItem, RunBlob, Store
 
@@ -132,6 +135,10 @@ def test_workers_show_what_they_run_and_when_they_were_heard(server: Server, sto
     assert (waiting["name"], waiting["jobs"], waiting["pid"]) == ("alive", ["copy"], None)
     assert waiting["queues"] == [server.get("/api/v1/jobs").json["items"][0]["queue"]]
     assert (working["host"], working["pid"], working["runs"]) == ("node-1", 4711, ["r1"])
+    (running,) = working["running"]
+    assert (running["id"], running["run"], running["title"], running["step"]) == ("a", "r1", "A title", None)
+    store.append([step_event("a", 2, index=3)])
+    assert server.get("/api/v1/workers").json["items"][1]["running"][0]["step"]["name"] == "Step 3"
     assert 0 <= working["age"] < 20
     assert 0 <= waiting["age"] < 20
 
@@ -167,3 +174,33 @@ def test_the_description_is_valid_and_names_every_route(server: Server, store: S
     assert queueing["properties"]["args"]["required"] == ["path"]
     assert Draft202012Validator(queueing).is_valid({"job": "copy", "args": {"path": "a"}})
     assert not Draft202012Validator(queueing).is_valid({"job": "copy", "args": {}})
+
+
+def test_statistics_tell_the_last_days_one_by_one(tmp_path: Path, store: Store) -> None:
+    """As many as asked for, with how long whole runs took and where others failed."""
+    archive = Archive(f"sqlite:///{tmp_path}/archive.sqlite3", store.keys.namespace)
+    today = now()
+    step = StepState(1, "Write", StepStatus.ERROR)
+    failed = run("f", Status.ERROR, started=today - 9, ended=today)
+    archive.write([record("f", failed, steps={1: step})])
+    for days, seconds in ((0, 4.0), (2, 8.0), (40, 16.0)):
+        end = today - days * 86400
+        archive.write([record(f"a{days}", run(f"a{days}", started=end - seconds, ended=end), steps={})])
+    history = History(store, archive)
+    (summary,) = history.summaries("job", 3)
+    assert [(day.complete, day.error, day.p50) for day in summary.days] == [(1, 0, 8.0), (1, 1, 4.0)]
+    assert summary.days[1].day == datetime.fromtimestamp(today, UTC).date().isoformat()
+    assert summary.took is not None
+    assert (summary.took.count, summary.took.p50, summary.took.p95) == (2, 4.0, 8.0)
+    assert [(failure.name, failure.count) for failure in summary.failures] == [("Write", 1)]
+    assert summary.complete == 3
+    assert len(history.summaries("job", 1)[0].days) == 1
+    assert len(history.summaries("job", 60)[0].days) == 3
+    archive.close()
+
+
+@pytest.mark.parametrize("days", ["0", "367", "x", "null"])
+def test_an_odd_number_of_days_is_refused(server: Server, days: str) -> None:
+    """Naming the parameter."""
+    answer = server.get(f"/api/v1/stats?days={days}")
+    assert (answer.status, answer.json["errors"][0]["parameter"]) == (400, "days")

@@ -11,20 +11,21 @@ from contextlib import contextmanager
 
 from sqlalchemy import select
 
-from tracker.archive import listing, migrations, stats, writing
+from tracker.archive import days, listing, migrations, stats, writing
 from tracker.archive.database import Database
+from tracker.archive.days import DayRuns
 from tracker.archive.listing import Place
 from tracker.archive.merging import merged, runs_of
 from tracker.archive.packing import pack_id, unpack_id
 from tracker.archive.reading import Reader
-from tracker.archive.stats import StepDurations
+from tracker.archive.spread import Percentiles, percentiles
 from tracker.archive.tables import meta
 from tracker.archive.texts import Texts
 from tracker.ids import ID
 from tracker.model import LogLine, Parts, Status
 from tracker.record import Attempt, Record
 
-__all__ = ["Archive", "Place", "StepDurations", "merged", "runs_of"]
+__all__ = ["Archive", "DayRuns", "Percentiles", "Place", "merged", "percentiles", "runs_of"]
 
 
 class Archive:
@@ -126,7 +127,7 @@ class Archive:
         with self._reader() as reader:
             return reader.kept(reader.find(ids))
 
-    def durations(self, name: str, last: int = stats.KEPT) -> dict[str, StepDurations]:
+    def durations(self, name: str, last: int = stats.KEPT) -> dict[str, Percentiles]:
         """How long the steps of the last successful runs of a name took, by name of the step; of at most 1,000 runs."""
         with self._reader() as reader:
             return stats.durations(reader, name, last)
@@ -135,6 +136,11 @@ class Archive:
         """How many runs of a name ended how, by day (days since 1970, UTC), from the day of ``since`` on."""
         with self._reader() as reader:
             return stats.outcomes(reader, name, since)
+
+    def days(self, name: str, since: int) -> dict[int, DayRuns]:
+        """What the runs of a name were like from a day on (days since 1970, UTC), by day."""
+        with self._reader() as reader:
+            return days.since(reader, name, since)
 
     def names(self, limit: int) -> list[str]:
         """Of which names runs have ended, those of the last days first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Engine, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
 
 from tracker.archive.database import WRITES
 from tracker.archive.tables import meta, metadata, operations
@@ -13,7 +13,18 @@ from tracker.errors import ArchiveUnavailable
 
 Step = Callable[[Connection], None]
 
-STEPS: Sequence[Step] = ()
+
+def _add_days(connection: Connection) -> None:
+    """What was written before says nothing of its days: they begin with what is written from now on."""
+    connection.execute(
+        text(
+            "CREATE TABLE days (namespace INTEGER NOT NULL, name INTEGER NOT NULL, day INTEGER NOT NULL, "
+            "took BLOB, failed BLOB, PRIMARY KEY (namespace, name, day))"
+        )
+    )
+
+
+STEPS: Sequence[Step] = (_add_days,)
 """The step at place n brings layout n + 1 to n + 2. A step says in its own SQL what it does, for the tables move on."""
 
 

@@ -1,4 +1,4 @@
-"""What is asked across operations: how runs of a name ended, by day, and how long its steps took lately.
+"""What is asked across operations: how runs of a name ended and how long they took, by day, and its steps lately.
 
 Kept up with every write, so that no question has to look at all operations. Batches are left out: their children count.
 """
@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from tracker.archive import days
 from tracker.archive.codec import NUMBERED_STEPS, Number
+from tracker.archive.days import DayRuns
 from tracker.archive.merging import runs_of
 from tracker.archive.packing import pack, unpack
 from tracker.archive.reading import Reader
+from tracker.archive.spread import Percentiles, bucket_of
 from tracker.archive.tables import stats
 from tracker.archive.texts import LIMIT
 from tracker.compose import compose
-from tracker.model import ENDED, Status, StepStatus, Value
+from tracker.model import ENDED, Status, StepState, StepStatus
 from tracker.record import Attempt, Record
 
 DAY = 86_400.0
@@ -37,8 +40,16 @@ KEPT = 1_000
 
 COUNTED = (Status.COMPLETE, Status.ERROR, Status.CANCELLED, Status.LOST)
 
-Outcome = tuple[int, Status]
-"""The day on which a run ended, and how."""
+FAILED = (Status.ERROR, Status.LOST)
+
+
+class Outcome(NamedTuple):
+    """The day on which a run ended, how, and the step at which it failed, if it did."""
+
+    day: int
+    status: Status
+    step: str = ""
+
 
 Durations = list[Any]
 """Name and microseconds of each step of a run, one after the other."""
@@ -75,16 +86,7 @@ class News:
 
     counts: Counter[Status] = field(default_factory=Counter)
     runs: list[Durations] = field(default_factory=list)
-
-
-class StepDurations(Value, frozen=True):
-    """How long a step of that name took in ``count`` runs: seconds within which half, 90, 95 and 99 % of them ended."""
-
-    count: int
-    p50: float
-    p90: float
-    p95: float
-    p99: float
+    day: DayRuns = field(default_factory=DayRuns)
 
 
 class Tally:
@@ -102,16 +104,27 @@ class Tally:
         if name > LIMIT:
             return
         before, after = _outcomes(stored) if stored else {}, _outcomes(new)
-        for run, (day, status) in before.items():
-            if after.get(run) != (day, status):
-                self._news[name, day].counts[status] -= 1
-        durations = {attempt.run.run: attempt for attempt in runs_of(new)}
-        for run, (day, status) in after.items():
-            if before.get(run) == (day, status):
-                continue
-            self._news[name, day].counts[status] += 1
-            if status is Status.COMPLETE and run in durations:
-                self._news[name, day].runs.append(self._durations(durations[run]))
+        for run, outcome in before.items():
+            if after.get(run) != outcome:
+                self._count(name, outcome, -1)
+        attempts = {attempt.run.run: attempt for attempt in runs_of(new)}
+        for run, outcome in after.items():
+            if before.get(run) != outcome:
+                self._count(name, outcome, 1)
+                if outcome.status is Status.COMPLETE and run in attempts:
+                    self._measure(name, outcome.day, attempts[run])
+
+    def _count(self, name: int, outcome: Outcome, more: int) -> None:
+        news = self._news[name, outcome.day]
+        news.counts[outcome.status] += more
+        if outcome.step:
+            news.day.failed[self._number_of(outcome.step)] += more
+
+    def _measure(self, name: int, day: int, attempt: Attempt) -> None:
+        """An end once stored as complete stays so, so this is never taken back."""
+        news = self._news[name, day]
+        news.runs.append(self._durations(attempt))
+        news.day.took[bucket_of(_seconds(attempt))] += 1
 
     def count(self, name: int, day: int, runs: int) -> None:
         """Count successful runs of which nothing else is known."""
@@ -133,6 +146,7 @@ class Tally:
             connection.execute(insert(stats), added)
         for name in {row["name"] for row in added}:
             _drop_old_durations(connection, namespace, name)
+        days.add(connection, namespace, {place: news.day for place, news in self._news.items()})
 
     def _durations(self, attempt: Attempt) -> Durations:
         found: Durations = []
@@ -148,16 +162,33 @@ def _outcomes(record: Record) -> dict[str, Outcome]:
     if parts.queue is not None and parts.queue.batch:
         return {}
     shown = compose(parts, steps=False)
-    found = {shown.run: _outcome(shown.ended or shown.created, shown.status)} if shown.status in ENDED else {}
+    found: dict[str, Outcome] = {}
+    if shown.status in ENDED:
+        found[shown.run] = _outcome(shown.ended or shown.created, shown.status, parts.steps.values())
     for attempt in record.earlier:
         run = attempt.run
         if run.status in ENDED:
-            found[run.run] = _outcome(run.ended or run.started, run.status)
+            found[run.run] = _outcome(run.ended or run.started, run.status, attempt.steps)
     return found
 
 
-def _outcome(ended: float, status: Status) -> Outcome:
-    return int(min(max(ended / DAY, 0), LAST_DAY)), status
+def _outcome(ended: float, status: Status, steps: Iterable[StepState]) -> Outcome:
+    step = _failed_at(steps) if status in FAILED else ""
+    return Outcome(int(min(max(ended / DAY, 0), LAST_DAY)), status, step)
+
+
+def _failed_at(steps: Iterable[StepState]) -> str:
+    """The name of the step that failed, or of the one at which everything stopped."""
+    open_ones = {step.status: step.name for step in steps if step.status in (StepStatus.ERROR, StepStatus.RUNNING)}
+    return open_ones.get(StepStatus.ERROR) or open_ones.get(StepStatus.RUNNING) or ""
+
+
+def _seconds(attempt: Attempt) -> float:
+    """How long a run took."""
+    run = attempt.run
+    if run.duration is not None:
+        return run.duration
+    return max(0.0, (run.ended or run.started) - run.started)
 
 
 def _parts(row: Any, place: Row, news: News) -> list[Row]:
@@ -186,7 +217,7 @@ def _drop_old_durations(connection: Connection, namespace: int, name: int) -> No
         total += kept
 
 
-def durations(reader: Reader, name: str, last: int) -> dict[str, StepDurations]:
+def durations(reader: Reader, name: str, last: int) -> dict[str, Percentiles]:
     """How long the steps of the last successful runs took, by name of the step."""
     seconds: defaultdict[Number, list[float]] = defaultdict(list)
     for run in _last_runs(reader, name, last):
@@ -204,21 +235,20 @@ def _last_runs(reader: Reader, name: str, last: int) -> Iterator[Durations]:
             return
 
 
-def _summary(seconds: list[float]) -> StepDurations:
+def _summary(seconds: list[float]) -> Percentiles:
     """Percentiles by the nearest rank: each is a duration that did occur."""
     count = len(seconds)
-    return StepDurations(count, *(seconds[math.ceil(count * share) - 1] for share in (0.5, 0.9, 0.95, 0.99)))
+    return Percentiles(count, *(seconds[math.ceil(count * share) - 1] for share in (0.5, 0.9, 0.95, 0.99)))
 
 
 def outcomes(reader: Reader, name: str, since: float) -> dict[int, dict[Status, int]]:
     """How many runs of a name ended how, by day since 1970."""
     found: dict[int, dict[Status, int]] = {}
     mine = (stats.c.namespace == reader.namespace, stats.c.name == reader.number_of_name(name))
-    query = select(stats).where(*mine, stats.c.day >= int(since // DAY)).order_by(stats.c.day)
+    query = select(stats.c.day, *(func.sum(stats.c[status]).label(status) for status in COUNTED))
+    query = query.where(*mine, stats.c.day >= int(since // DAY)).group_by(stats.c.day).order_by(stats.c.day)
     for row in reader.connection.execute(query):
-        counts = found.setdefault(row.day, dict.fromkeys(COUNTED, 0))
-        for status in COUNTED:
-            counts[status] += getattr(row, status)
+        found[row.day] = {status: getattr(row, status) for status in COUNTED}
     return found
 
 
@@ -232,4 +262,6 @@ def names(reader: Reader, limit: int) -> list[str]:
 
 def forget(connection: Connection, namespace: int, before: float) -> None:
     """Remove the days that had ended by then."""
-    connection.execute(delete(stats).where(stats.c.namespace == namespace, stats.c.day < int(before // DAY)))
+    day = int(before // DAY)
+    connection.execute(delete(stats).where(stats.c.namespace == namespace, stats.c.day < day))
+    days.forget(connection, namespace, day)

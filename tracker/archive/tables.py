@@ -1,7 +1,7 @@
 """The tables of the archive, as they are now; ``migrations`` brings older files here.
 
-Four hold data: ``operations`` what lists and searches need, ``attempts`` one row for each run, ``extras`` what is large
-and rarely there, ``stats`` what is asked across operations. ``meta`` and ``texts`` hold what they share.
+Five hold data: ``operations`` what lists and searches need, ``attempts`` one row for each run, ``extras`` what is large
+and rarely there, ``stats`` and ``days`` what is asked across operations. ``meta`` and ``texts`` hold what they share.
 """
 
 from __future__ import annotations
@@ -95,3 +95,14 @@ stats = Table(
 )
 """How runs of a name ended on a day (days since 1970, UTC). A day has parts, because each keeps the durations of a
 bounded number of successful runs (``kept``); older parts keep only their counts."""
+
+days = Table(
+    "days",
+    metadata,
+    Column("namespace", Integer, primary_key=True, autoincrement=False),
+    Column("name", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("took", LargeBinary),
+    Column("failed", LargeBinary),
+)
+"""Of a name and day: the spread of how long successful runs took, and how many others failed at which step."""

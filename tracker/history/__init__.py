@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tracker.archive import Archive, StepDurations, runs_of
+from tracker.archive import Archive, Percentiles, runs_of
 from tracker.clock import now
 from tracker.compose import as_of, compose, pace_of
 from tracker.errors import NotFound, TrackerError
@@ -36,6 +36,9 @@ PREFIX_SCAN = 1_000
 NAMES = 50
 """Names of which summaries are given at once: those that ran last."""
 
+DAYS = 30
+"""Days of which a summary tells one by one, if nothing else is asked for."""
+
 
 class Stats(msgspec.Struct):
     """What is known of the operations of one name: how long each step took, and how many runs ended how on each day.
@@ -44,7 +47,7 @@ class Stats(msgspec.Struct):
     """
 
     name: str
-    steps: dict[str, StepDurations]
+    steps: dict[str, Percentiles]
     outcomes: dict[int, dict[Status, int]]
 
 
@@ -185,12 +188,16 @@ class History:
         """The workers that wait for jobs, and every process that executes tracked runs, with its last sign of life."""
         return workers.found(self._store)
 
-    def summaries(self, name: str | None = None) -> list[Summary]:
-        """How the finished runs of a name ended and how long they took; without one, of those that ran last."""
-        if self._archive is None or not self._archive.exists:
+    def summaries(self, name: str | None = None, days: int = DAYS) -> list[Summary]:
+        """How the finished runs of a name ended and how long they took; without one, of those that ran last.
+
+        The last ``days`` days, of which today is one, are told one by one.
+        """
+        archive = self._archive
+        if archive is None or not archive.exists:
             return []
-        names = [name] if name is not None else self._archive.names(NAMES)
-        return [summary(name, self._archive.outcomes(name), self._archive.durations(name)) for name in names]
+        names = [name] if name is not None else archive.names(NAMES)
+        return [summary(archive, name, days) for name in names]
 
     def measures(self) -> Measures:
         """How the namespace is doing, in numbers; reads a bounded part of what is stored."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from tracker import clock
-from tracker.archive import Archive, StepDurations
+from tracker.archive import Archive, Percentiles
 from tracker.compose import compose
 from tracker.errors import ArchiveUnavailable
 from tracker.model import Parts, StepStatus
@@ -63,7 +63,7 @@ class QuietRuns:
         self._store = store
         self._archive = archive
         self._marks: dict[LiveRun, _Mark] = {}
-        self._known: dict[str, tuple[float, dict[str, StepDurations]]] = {}
+        self._known: dict[str, tuple[float, dict[str, Percentiles]]] = {}
 
     def forget(self) -> None:
         """Nothing was observed for a while: every run has the whole time again."""
@@ -106,7 +106,7 @@ class QuietRuns:
         known = self._durations(compose(parts, steps=False).name).get(names[0]) if names else None
         return max(QUIET_AFTER, known.p99) if known is not None and known.count >= KNOWN_ENOUGH else math.inf
 
-    def _durations(self, name: str) -> dict[str, StepDurations]:
+    def _durations(self, name: str) -> dict[str, Percentiles]:
         read, found = self._known.get(name, (-math.inf, {}))
         if clock.elapsed() - read < FRESH:
             return found
