@@ -83,6 +83,8 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         children=parts.children,
         # The message to the worker carries what was given; whoever only looks gets it without secrets.
         args=queue.args if queue else None,
+        release=run.release if run else "",
+        app=run.app if run else "",
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
     )
 

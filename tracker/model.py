@@ -308,7 +308,10 @@ class Pace(Value, frozen=True, omit_defaults=False):
 
 
 class Operation(Wire, omit_defaults=False):
-    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists."""
+    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists.
+
+    ``release`` and ``app`` are those of the code that its run executes, empty if that did not say.
+    """
 
     id: str
     name: str
@@ -332,6 +335,8 @@ class Operation(Wire, omit_defaults=False):
     cancel: CancelRequest | None = None
     children: Children = Children()
     args: dict[str, Any] | None = None
+    release: str = ""
+    app: str = ""
     steps: list[StepState] | None = None
     pace: Pace | None = None
 

@@ -24,6 +24,9 @@ from web.messages import Snapshot, frame
 CALM_TYPES = (EventType.STEP_PROGRESS, EventType.STEP_LOG, EventType.OPERATION_UPDATE)
 """Events that may wait a moment to be merged with the next of their kind."""
 
+LINES = -1
+"""The place of log lines among the steps of an operation."""
+
 NO_ANSWER = "Redis did not answer"
 
 log = logging.getLogger("tracker.web")
@@ -193,7 +196,7 @@ class Hub:
             if not self._is_watched(one, many):
                 continue
             raw, urgent = msgspec.Raw(_encode(event)), event.type not in CALM_TYPES
-            notes[one].append(Note((operation.id, event.step.index if event.step else 0), raw, urgent))
+            notes[one].append(Note((operation.id, _place(event)), raw, urgent))
             notes[many].append(Note((operation.id, 0), raw, urgent and many == topics.ALL))
         for topic, waiting in notes.items():
             for box in self._readers_of(topic):
@@ -212,3 +215,10 @@ class Hub:
         """In quiet times, let go of what nobody watches any more."""
         if not self._readers:
             self._view.parts.clear()
+
+
+def _place(event: LiveEvent) -> int:
+    """Events of one place replace one another. A log line only another one, so that a hole in their numbers shows."""
+    if event.step is not None:
+        return event.step.index
+    return LINES if event.log is not None else 0
