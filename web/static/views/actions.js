@@ -1,5 +1,5 @@
 /** What can be done to an operation: cancel it, resume it, run it over; with what resuming would do, or why it cannot. */
-import { html, useEffect, useRef, useSignal } from '../lib.js';
+import { html, useEffect, useSignal } from '../lib.js';
 import { act, operationAt } from '../api.js';
 import { clean, count } from '../format.js';
 import { useReading } from '../reading.js';
@@ -8,12 +8,13 @@ import { ENDED } from '../state.js';
 /** @typedef {import('../types').Operation} Operation */
 /** @typedef {'cancel' | 'resume' | 'rerun'} Verb */
 
+/** @typedef {{ key: string, text: string, press: () => void, grave?: boolean }} Choice */
+
 /** @param {{ operation: Operation }} props */
 export function Actions({ operation }) {
   const armed = useSignal(false);
   const busy = useSignal(false);
   const said = useSignal({ text: '', failed: false });
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
   const { id, status, run } = operation;
   const verbs = possible(operation);
   const preview = usePreview(operation, verbs.includes('resume'));
@@ -22,9 +23,6 @@ export function Actions({ operation }) {
     // What was expected is worth reading while it waits and runs.
     if (ENDED.has(status)) said.value = { text: '', failed: false };
   }, [id, status, run]);
-  useEffect(() => {
-    if (armed.value) place.current?.querySelector('button')?.focus();
-  }, [armed.value]);
   /** @param {Verb} verb @param {{ terminate: boolean }} [body] */
   const press = async (verb, body) => {
     if (busy.value) return;
@@ -39,37 +37,39 @@ export function Actions({ operation }) {
     busy.value = false;
   };
   const disarm = () => (armed.value = false);
-  const left = (/** @type {any} */ event) => event.currentTarget.contains(event.relatedTarget) || disarm();
-  const words = said.value.text ? said.value : armed.value ? { text: warning(operation), failed: false } : preview;
-  return html`<span class="actions" ref=${place} onFocusOut=${left} onKeyDown=${(/** @type {any} */ event) => event.key === 'Escape' && disarm()}>
-    ${armed.value
-      ? html`<${Sure} operation=${operation} press=${press} disarm=${disarm} />`
-      : verbs.map((verb) => html`<button key=${verb} type="button" class=${`button act-${verb}`} aria-busy=${busy.value}
-          onClick=${() => (verb === 'cancel' ? (armed.value = true) : press(verb))}>${wordOf(verb, operation)}</button>`)}
+  const choices = armed.value ? sure(operation, press, disarm) : verbs.map((verb) => offer(verb, operation, () => (verb === 'cancel' ? (armed.value = true) : press(verb))));
+  const words = armed.value ? { text: warning(operation), failed: false } : said.value.text ? said.value : preview;
+  return html`<span class="actions" onFocusOut=${(/** @type {any} */ event) => event.currentTarget.contains(event.relatedTarget) || disarm()}
+      onKeyDown=${(/** @type {any} */ event) => event.key === 'Escape' && disarm()}>
+    ${choices.map(({ key, text, grave, press }) => html`<button key=${key} type="button" class=${`button ${grave ? 'grave' : ''}`} aria-busy=${busy.value} onClick=${press}>${text}</button>`)}
     <span role="status" class=${`said ${words.failed ? 'failed' : ''}`}>${clean(words.text, 400)}</span>
   </span>`;
 }
 
+/** @param {Verb} verb @param {Operation} operation @param {() => void} press @returns {Choice} */
+const offer = (verb, operation, press) => ({ key: verb, text: wordOf(verb, operation), press, grave: verb === 'cancel' });
+
 /**
  * Asked before, as what it ends cannot be undone; the second form ends processes, whatever they are in the midst of.
- * @param {{ operation: Operation, press: (verb: Verb, body?: { terminate: boolean }) => void, disarm: () => void }} props
+ * The first has the key of the button that was pressed: it takes its place, and keeps the focus.
+ * @param {Operation} operation
+ * @param {(verb: Verb, body?: { terminate: boolean }) => void} press
+ * @param {() => void} disarm
+ * @returns {Choice[]}
  */
-function Sure({ operation, press, disarm }) {
-  const { batch, cancel, children } = operation;
-  const runs = operation.status === 'running';
-  const many = batch && children.running !== 1;
-  return html`
-    ${!cancel && html`<button key="sure" type="button" class="button act-cancel" onClick=${() => press('cancel')}>Cancel ${batch ? 'them' : 'it'}</button>`}
-    ${runs && html`<button key="stop" type="button" class="button act-cancel" onClick=${() => press('cancel', { terminate: true })}>Stop ${many ? 'their processes' : 'its process'}</button>`}
-    <button key="keep" type="button" class="button" onClick=${disarm}>Keep ${batch ? 'them' : 'it'}</button>
-  `;
+function sure({ status, batch, cancel, children }, press, disarm) {
+  const [it, process] = batch ? ['them', children.running === 1 ? 'its process' : 'their processes'] : ['it', 'its process'];
+  const softly = cancel ? [] : [{ text: `Cancel ${it}`, press: () => press('cancel'), grave: true }];
+  const firmly = status === 'running' ? [{ text: `Stop ${process}`, press: () => press('cancel', { terminate: true }), grave: true }] : [];
+  const all = [...softly, ...firmly, { text: `Keep ${it}`, press: disarm }];
+  return all.map((choice, place) => ({ ...choice, key: place ? choice.text : 'cancel' }));
 }
 
 /** @param {Operation} operation */
 function warning({ status, cancel }) {
   if (status !== 'running') return 'It will not begin.';
-  if (cancel) return 'It was asked to end, and does so at its next step or progress call. Its process can be told to end now.';
-  return 'What runs ends at its next step or progress call; a process that makes none has to be stopped.';
+  if (cancel) return 'It was asked to end, and does so at its next step.';
+  return 'What runs ends at its next step.';
 }
 
 /** @param {Verb} verb @param {Operation} operation */

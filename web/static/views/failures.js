@@ -9,6 +9,8 @@ import { operationPath } from '../router.js';
 /** @typedef {import('../types').FailureGroup} FailureGroup */
 /** @typedef {{ items: FailureGroup[], looked_at: number }} Failures */
 
+/** Failed children that the server looks at. */
+const MOST = 2000;
 /** Milliseconds for which failures are gathered before they are read again. */
 const GATHER = 2000;
 
@@ -33,16 +35,16 @@ export function FailuresPanel({ operation }) {
     ${error && html`<p class="failed">They could not be read: ${clean(error, 200)}</p>`}
     ${!found && !error && html`<p class="muted">Reading…</p>`}
     <ol>${(found?.items ?? []).map((group) => html`<${Group} key=${`${group.type} ${group.step} ${group.message}`} group=${group} />`)}</ol>
-    ${found && rest(found, failed)}
+    ${found && rest(found)}
   </section>`;
 }
 
-/** What the groups leave out. @param {Failures} found @param {number} failed */
-function rest({ items, looked_at }, failed) {
+/** What the groups leave out. @param {Failures} found */
+function rest({ items, looked_at }) {
   const told = items.reduce((sum, group) => sum + group.count, 0);
   const words = [
     told < looked_at && `${count(looked_at - told)} more failed for rarer reasons.`,
-    looked_at < failed && `Of ${count(failed)} failed children the first ${count(looked_at)} were looked at.`,
+    looked_at >= MOST && `Only the first ${count(looked_at)} that failed were looked at.`,
   ].filter(Boolean);
   return words.length > 0 && html`<p class="muted note">${words.join(' ')}</p>`;
 }

@@ -60,16 +60,18 @@ function Filters({ lines, steps, step, warnings }) {
 function Lines({ lines, all, whole, follow, ready }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const drawn = useSignal(DRAWN);
-  const top = useRef(0);
+  const before = useRef({ scrollTop: 0, scrollHeight: 0, clientHeight: 0 });
   const shown = lines.slice(-drawn.value);
   useEffect(() => {
     if (follow.value && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines.at(-1), follow.value]);
-  const scrolled = () => {
-    const { scrollTop, scrollHeight, clientHeight } = /** @type {HTMLElement} */ (box.current);
-    if (scrollTop < top.current - 1) follow.value = false;
+  const scrolled = (/** @type {any} */ { currentTarget }) => {
+    const { scrollTop, scrollHeight, clientHeight } = currentTarget;
+    // What only moved because something grew was moved by nobody.
+    const same = before.current.scrollHeight === scrollHeight && before.current.clientHeight === clientHeight;
+    if (same && scrollTop < before.current.scrollTop - 1) follow.value = false;
     else if (scrollTop + clientHeight > scrollHeight - 8) follow.value = true;
-    top.current = scrollTop;
+    before.current = { scrollTop, scrollHeight, clientHeight };
   };
   const older = lines.length - shown.length;
   return html`<div ref=${box} class="lines" tabindex="0" role="log" aria-live="off" aria-label="Log lines" onScroll=${scrolled}>

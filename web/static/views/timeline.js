@@ -22,6 +22,9 @@ const INSIDE = 50;
 /** Earlier attempts are left out at first where they would make the axis longer than this many times. */
 const STRETCH = 20;
 const TICKS = 4;
+/** Pixels, and rows that are seen at once. */
+const ROW = 24;
+const TALLEST = 20;
 /** Beyond this many held children the timeline follows the clock, not each of their changes. */
 const BUSY = 500;
 
@@ -32,7 +35,8 @@ export function Timeline({ operation, steps, attempts }) {
   const own = stepRows(operation, steps);
   const children = rowsOfChildren(held, (child) => titleOf(child, 120));
   const lanes = attempts.filter((each) => each.run !== operation.run).slice(-MOST_LANES).map(laneFor);
-  if (own.length + children.length + lanes.length < 2) return null;
+  const expected = own.length + Math.min(MOST_ROWS, operation.children.total - operation.children.queued) + lanes.length;
+  if (expected < 2) return null;
   const isOpen = [...own, ...children].some((row) => row.bars.some((bar) => bar.to === null));
   const at = isOpen ? now.value : now.peek();
   const withLanes = wanted.value ?? isNear([...own, ...children], lanes, at);
@@ -42,7 +46,7 @@ export function Timeline({ operation, steps, attempts }) {
     <div class="panel-head"><h2 id="timeline-heading">Timeline</h2>
       ${lanes.length > 0 && html`<button type="button" class="chip small" aria-pressed=${withLanes} onClick=${() => (wanted.value = !withLanes)}>earlier attempts</button>`}
     </div>
-    <${Chart} rows=${drawn} at=${at} />
+    <${Chart} rows=${drawn} at=${at} room=${expected} />
     ${caption(operation, own.length, children.length, drawn.length - (withLanes ? lanes.length : 0), held.length)}
   </section>`;
 }
@@ -82,20 +86,21 @@ function useChildren(operation) {
  */
 function caption({ children: { total } }, steps, begun, drawn, held) {
   if (drawn === steps + begun && held >= total) return total > begun && html`<p class="muted note">${count(total - begun)} of ${count(total)} children have not begun.</p>`;
-  const what = [steps > 0 && `${count(steps)} steps`, total > 0 && `${count(total)} children`].filter(Boolean).join(' and ');
-  const from = held < total ? ` of the ${count(held)} children that are listed below` : '';
+  const what = [steps === 1 ? '1 step' : steps > 0 && `${count(steps)} steps`, total > 0 && `${count(total)} children`].filter(Boolean).join(' and ');
+  const from = held < total ? ` of the ${count(held)} children listed below` : '';
   return html`<p class="muted note">${count(drawn)} rows for ${what}: what failed, what runs, and the slowest${from}.</p>`;
 }
 
-/** @param {{ rows: Row[], at: number }} props */
-function Chart({ rows, at }) {
+/** @param {{ rows: Row[], at: number, room: number }} props  room: for how many rows, which may still be read */
+function Chart({ rows, at, room }) {
+  const height = `${Math.min(TALLEST, room + 1) * ROW}px`;
   const axis = axisOf(rows, at);
-  if (!Number.isFinite(axis.from)) return html`<p class="muted">Nothing has begun yet.</p>`;
+  if (!Number.isFinite(axis.from)) return html`<p class="muted" style=${{ minHeight: height }}>Nothing has begun yet.</p>`;
   const length = axis.to - axis.from;
   const ticks = ticksOf(length, TICKS);
   const hosts = new Set(rows.map((row) => row.host).filter(Boolean)).size > 1;
   const gap = `${(((ticks[1] ?? length * 2) / length) * 100).toFixed(3)}%`;
-  return html`<div class="spans" tabindex="0" role="group" aria-label=${`From ${clockTime(axis.from)}, ${duration(length)} long`} style=${{ '--tick': gap }}>
+  return html`<div class="spans" tabindex="0" role="group" aria-label=${`From ${clockTime(axis.from)}, ${duration(length)} long`} style=${{ '--tick': gap, minHeight: height }}>
     <div class="axis" aria-hidden="true"><span>from ${clockTime(axis.from)}</span>
       <span class="axis-ticks">${ticks.map((tick) => html`<span key=${tick} style=${{ left: `${((tick / length) * 100).toFixed(2)}%` }}>${tickWord(tick)}</span>`)}</span><span></span>
     </div>
