@@ -104,7 +104,7 @@ def test_earlier_attempts_are_lanes_on_the_same_axis(server: Server, store: Stor
     page.goto(f"{server.url}operations/a")
     labels = page.locator(".timeline .span-label")
     expect(labels).to_have_text(["1 Read", "2 Write"])
-    page.get_by_role("button", name="earlier attempts").click()
+    page.get_by_role("button", name="other attempts").click()
     expect(labels).to_have_text(["Attempt 1", "Attempt 2", "1 Read", "2 Write"])
     expect(page.locator(".span", has_text="Attempt 1").locator(".span-bar")).to_have_count(2)
 

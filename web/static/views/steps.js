@@ -86,7 +86,7 @@ function Remarks({ step, over, usual }) {
   const slow = usual && step.status !== 'skipped' && !step.reused && isSlow(lasted(step, over), usual);
   return html`${step.reused && html` <span class="tag">reused</span>`}
     ${slow && html` <span class="tag tag-warn">slow: usual ${duration(usual.p50)}</span>`}
-    ${late && html` <span class="tag tag-warn">⧗ over ${duration(limit)}</span>`}
+    ${late && html` <span class="tag tag-warn">over ${duration(limit)}</span>`}
     ${(step.warned ?? 0) > 0 && html` <span class="tag tag-warn">⚠ ${step.warned === 1 ? 'warning' : `${step.warned} warnings`}</span>`}`;
 }
 

@@ -44,7 +44,7 @@ export function Timeline({ operation, steps, attempts }) {
   const drawn = [...rows, ...worthDrawing(children, MOST_ROWS - rows.length, at)];
   return html`<section class="panel timeline" aria-labelledby="timeline-heading">
     <div class="panel-head"><h2 id="timeline-heading">Timeline</h2>
-      ${lanes.length > 0 && html`<button type="button" class="chip small" aria-pressed=${withLanes} onClick=${() => (wanted.value = !withLanes)}>earlier attempts</button>`}
+      ${lanes.length > 0 && html`<button type="button" class="chip small" aria-pressed=${withLanes} onClick=${() => (wanted.value = !withLanes)}>other attempts</button>`}
     </div>
     <${Chart} rows=${drawn} at=${at} room=${expected} />
     ${caption(operation, own.length, children.length, drawn.length - (withLanes ? lanes.length : 0), held.length)}
@@ -124,7 +124,7 @@ function SpanRow({ row, axis, at, hosts, depth }) {
   const { bars, label, id, kind } = row;
   const took = bars.length ? (bars.at(-1)?.to == null ? ticking : duration)(Math.max(0, lengthOf(row, at))) : '';
   return html`<${Fragment}>
-    <li class=${`span is-${kind}`} style=${{ '--depth': depth }} title=${bars.length ? `${label}: ${word(kind)}, ${took}` : label}>
+    <li class=${`span is-${kind}`} style=${{ '--depth': depth }} title=${[label, word(kind), took, clean(row.host, 80)].filter(Boolean).join(', ')}>
       <span class="span-label">
         ${row.opens && html`<button type="button" class="fold" aria-expanded=${open.value} aria-label=${`What is inside ${label}`} onClick=${() => (open.value = !open.value)}></button>`}
         ${id ? html`<a class="clip" data-inside dir="auto" href=${operationPath(id)}>${label}</a>` : html`<span class="clip" dir="auto">${label}</span>`}
