@@ -11,7 +11,7 @@ from tracker.celery.expected import Expected, Resumed, told
 from tracker.errors import ArchiveUnavailable, NotFound, StoreUnavailable
 from tracker.model import Operation
 from web.api import ONE
-from web.routes import accepts, reply
+from web.routes import accepts, reply, route
 from web.site import site
 
 blueprint = Blueprint("actions", __name__)
@@ -33,6 +33,12 @@ class ResumeBody(msgspec.Struct, forbid_unknown_fields=True):
     """``POST …/resume``; with ``force`` also under another release."""
 
     force: bool = False
+
+
+class Preview(msgspec.Struct):
+    """What resuming would do now."""
+
+    expected: Expected
 
 
 class NoBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,6 +63,18 @@ def resume(id: str, body: ResumeBody) -> Response:
     """Queue a new attempt that reuses what steps have kept; 202 with the operation and what is expected of it."""
     expected = site().repeating.resume(id, _asker(), force=body.force)
     return _accepted(id, expected)
+
+
+@route(
+    blueprint,
+    "GET",
+    "/api/v1/operations/<id>/resume",
+    answer=Preview,
+    problems=("cannot-run-again", "no-worker", "unknown-job", *ONE),
+)
+def preview(id: str) -> Response:
+    """What a POST to the same address would do now, or the problem it would give; nothing is changed."""
+    return reply(Preview(site().repeating.expected(id)))
 
 
 @accepts(blueprint, path="/api/v1/operations/<id>/rerun", body=NoBody, answer=Operation, problems=AGAIN)

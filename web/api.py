@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from tracker.clock import now
 from tracker.errors import EventsGone, NotFound, StoreUnavailable, TrackerError
-from tracker.history import OperationPage
+from tracker.history import Failures, OperationPage
 from tracker.model import LogLine, Operation, Status
 from tracker.store import Changes
 from web import queries
@@ -116,6 +116,12 @@ def children(id: str, query: ChildrenQuery) -> Response:
     """A page of an operation's children, in the order they were queued."""
     read = site().history.children
     return reply(_page(lambda: read(id, status=query.status, page=query.page, limit=query.limit)))
+
+
+@route(blueprint, "GET", "/api/v1/operations/<id>/failures", answer=Failures, problems=ONE)
+def failures(id: str) -> Response:
+    """The children of an operation that have failed or were lost, grouped by what went wrong, most frequent first."""
+    return reply(site().history.failures(id))
 
 
 @route(blueprint, "GET", "/api/v1/operations/<id>/logs", query=LogsQuery, answer=LogPage, problems=ONE)

@@ -28,6 +28,9 @@ from web.timeliness import Timeliness
 CALM_TYPES = (EventType.STEP_PROGRESS, EventType.STEP_LOG, EventType.OPERATION_UPDATE)
 """Events that may wait a moment to be merged with the next of their kind."""
 
+LINES = -1
+"""The place of log lines among the steps of an operation."""
+
 NO_ANSWER = "Redis did not answer"
 
 LAGGING = "the server cannot keep up with all that happens"
@@ -235,7 +238,7 @@ class Hub:
             if not self._is_watched(one, many):
                 continue
             raw, urgent = msgspec.Raw(_encode(event)), event.type not in CALM_TYPES
-            notes[one].append(Note((operation.id, event.step.index if event.step else 0), raw, urgent))
+            notes[one].append(Note((operation.id, _place(event)), raw, urgent))
             notes[many].append(Note((operation.id, 0), raw, urgent and many == topics.ALL))
         for topic, waiting in notes.items():
             channel = self._channels.get(topic)
@@ -253,3 +256,10 @@ class Hub:
             self._view.parts.clear()
         for channel in self._all():
             channel.tend()
+
+
+def _place(event: LiveEvent) -> int:
+    """Events of one place replace one another. A log line only another one, so that a hole in their numbers shows."""
+    if event.step is not None:
+        return event.step.index
+    return LINES if event.log is not None else 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.store.making import batch_of, ended, queued, started
+from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
 from tests.web.client import Server
-from tracker.model import Status
+from tracker.model import Status, StepState, StepStatus
 from tracker.store import QueueItem, Store
 
 
@@ -31,9 +33,13 @@ def test_a_failed_operation_is_resumed_and_cancelled_from_its_page(server: Serve
     expect(page.locator(".attempts li .status")).to_have_text(["error"])
     expect(buttons).to_have_text(["Cancel"])
     buttons.click()
-    expect(buttons).to_have_text(["Cancel it?"])
+    expect(buttons).to_have_text(["Cancel it", "Keep it"])
     assert store.status("a") is Status.QUEUED
-    buttons.click()
+    page.keyboard.press("Escape")
+    expect(buttons).to_have_text(["Cancel"])
+    buttons.press("Enter")
+    expect(buttons.first).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.locator(".badge")).to_have_text("cancelled")
     expect(buttons).to_have_text(["Resume", "Run again"])
     page.get_by_role("button", name="Run again").click()
@@ -66,10 +72,34 @@ def test_a_batch_that_runs_is_cancelled_with_its_children(server: Server, store:
     first, _ = batch_of(store, 2)
     store.append([started("b", "rb"), started(first, "r1", "b")])
     page.goto(f"{server.url}operations/b")
-    page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("button", name="Cancel it?").click()
+    buttons = page.locator(".actions button")
+    expect(buttons).to_have_text(["Cancel the rest (2)"])
+    buttons.click()
+    expect(buttons).to_have_text(["Cancel them", "Stop its process", "Keep them"])
+    buttons.first.click()
     expect(page.locator(".badges")).to_contain_text("cancel requested")
-    expect(page.locator(".actions button")).to_have_count(0)
+    expect(buttons).to_have_text(["Stop…"])
+    buttons.click()
+    with page.expect_request("**/cancel") as asked:
+        page.get_by_role("button", name="Stop its process").click()
+    assert asked.value.post_data_json == {"terminate": True}
     store.append([ended(first, Status.CANCELLED, "r1", parent="b")])
     expect(page.locator(".badge")).to_have_text("cancelled")
-    expect(page.locator(".actions button")).to_have_text(["Resume"])
+    expect(buttons).to_have_text(["Resume 2 not complete"])
+
+
+@pytest.mark.browser
+def test_what_resuming_would_do_is_told_before_the_click(server: Server, store: Store, page: Page) -> None:
+    """By what is kept, or the reason for which it would be refused."""
+    step = StepState(1, "Read", StepStatus.COMPLETE, NOW, 1.0)
+    kept = msgspec.structs.replace(head("r1"), total=2)
+    store.append([a_job("a"), a_job("masked", whole=False), started("masked"), ended("masked", Status.ERROR)])
+    store.append([dataclasses.replace(blob("a", kept, steps=[step]), results=[("Read\n1", b'""\n5')])])
+    store.append(
+        [blob("a", head("r1", Status.ERROR), seq=2, steps=[StepState(2, "Write", StepStatus.ERROR, NOW, 1.0)])]
+    )
+    said = page.locator(".actions .said")
+    page.goto(f"{server.url}operations/a")
+    expect(said).to_have_text("resumes at step 2 (Write), 1 reused")
+    page.goto(f"{server.url}operations/masked")
+    expect(said).to_contain_text("Cannot be resumed: its arguments are not known as they were given")

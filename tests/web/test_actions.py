@@ -11,7 +11,7 @@ from tests.store.making import batch_of, ended, queued, started
 from tests.web.client import Server
 from tests.web.conftest import SCHEMA, messages_in, queue_of
 from tracker.model import Status
-from tracker.store import JobInfo, QueueItem, Store
+from tracker.store import JobInfo, QueueItem, Seal, Store
 
 OPERATIONS = "/api/v1/operations"
 
@@ -93,6 +93,32 @@ def test_other_code_resumes_only_by_force(server: Server, store: Store) -> None:
     assert (refused.status, "now run '2.0'" in refused.json["detail"]) == (409, True)
     forced = server.post(f"{OPERATIONS}/b/resume", {"force": True})
     assert (forced.status, server.ask("POST", f"{OPERATIONS}/c/rerun").status) == (202, 202)
+
+
+def test_what_resuming_would_do_is_told_before(server: Server, store: Store) -> None:
+    """As the POST says it, the refusal too, and nothing is stored or sent."""
+    failed(store)
+    failed(store, "masked", whole=False)
+    store.append([a_job("b", batch=True), *(a_job(f"b.{n}", parent="b", index=n) for n in (1, 2)), Seal("b", 2)])
+    store.append([started("b", "rb"), ended("b", run="rb"), started("b.1", "r1", "b"), started("b.2", "r2", "b")])
+    store.append([ended("b.1", Status.ERROR, "r1", parent="b"), ended("b.2", run="r2", parent="b")])
+    before = store.client.redis.xlen(store.keys.feed)
+    for id in ("a", "b"):
+        told = server.get(f"{OPERATIONS}/{id}/resume")
+        assert (told.status, messages_in(store), store.client.redis.xlen(store.keys.feed)) == (200, 0, before)
+    assert told.json["expected"] == {
+        "summary": "1 child runs again",
+        "step": 0,
+        "name": "",
+        "reused": 0,
+        "children": 1,
+    }
+    refused = server.get(f"{OPERATIONS}/masked/resume")
+    assert (refused.status, refused.json["type"]) == (409, "/problems/cannot-run-again")
+    assert refused.json["detail"] == server.ask("POST", f"{OPERATIONS}/masked/resume").json["detail"]
+    told = server.get(f"{OPERATIONS}/a/resume").json["expected"]
+    assert server.ask("POST", f"{OPERATIONS}/a/resume").json["expected"] == told
+    assert server.get(f"{OPERATIONS}/never/resume").status == 404
 
 
 BODIES: list[tuple[str, Any, int]] = [

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.store.making import ended, queued, started
+from tests.store.making import NOW, ended, head, queued, started, step_event
 from tests.support import wait_for
 from tracker.errors import StoreUnavailable
 from tracker.history import History
-from tracker.model import Parts
+from tracker.model import Event, LogLine, Parts
 from tracker.store import Change, Reset, Store, Tick
 from web.hub import Hub
 from web.mailbox import Mailbox
@@ -249,3 +249,25 @@ def test_whoever_comes_while_the_hub_lags_gets_a_snapshot_even_with_its_cursor(
     box = Mailbox(lambda: None)
     hub.subscribe(box, "operations", cursor=hub.cursor)
     assert received(box, "snapshot")["lagging"] is True
+
+
+def test_a_log_line_is_not_replaced_by_other_news(hub: Hub, scripted: ScriptedStore) -> None:
+    """Whoever reads slowly misses lines between two others only, which shows as a hole in their numbers."""
+    scripted.append([started("op")])
+    following(hub, scripted)
+    box = Mailbox(lambda: None)
+    hub.subscribe(box, "operation:op")
+    received(box, "snapshot")
+    scripted.append([step_event("op", 2)])
+    scripted.script.put(Change("8-0", "op", 0, 1, "", [], hole=True))
+    received(box, "events")
+    stored = scripted.operation("op")
+    assert stored is not None
+    lines = [Event("step.log", "op", NOW, "r1", n, log=LogLine(n, NOW, f"line {n}")) for n in (3, 4)]
+    update = Event("operation.update", "op", NOW, "r1", 5, head=head())
+    scripted.script.put(Change("9-0", "op", stored.rev + 3, 1, "", [*lines, update]))
+    told = received(box, "events")["events"]
+    assert [(event["type"], (event["log"] or {}).get("text")) for event in told] == [
+        ("step.log", "line 4"),
+        ("operation.update", None),
+    ]

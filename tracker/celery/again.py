@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -28,6 +28,19 @@ from tracker.store import JobInfo, QueueAgain, Store
 
 DISPATCH_AGAIN = "tracker.dispatch_again"
 """Name of the task that queues children of a batch again."""
+
+
+class Plan(NamedTuple):
+    """What resuming an operation comes to: with what it was queued, the job that runs it, and what is to be expected.
+
+    ``children`` are those of a batch that run again.
+    """
+
+    record: Record
+    queue: QueuePart
+    job: JobInfo
+    expected: Expected
+    children: Sequence[str] = ()
 
 
 class Repeating:
@@ -58,18 +71,30 @@ class Repeating:
 
         With ``force`` also if the workers run another release than the last attempt; then nothing can be reused.
         """
+        plan = self._plan(id, force=force)
+        part = replace(plan.queue, again=_asked(plan.record, by, resumes=True))
+        if part.batch:
+            self._history.bring_back(*plan.children)
+            self._queue(plan.record, part, plan.job, DISPATCH_AGAIN, {"batch": id})
+        else:
+            self._queue(plan.record, part, plan.job, plan.job.name, part.args or {})
+        return plan.expected
+
+    def expected(self, id: str) -> Expected:
+        """What ``resume`` would do now. Changes nothing, and raises what that would raise before anything is sent."""
+        return self._plan(id, force=False).expected
+
+    def _plan(self, id: str, *, force: bool) -> Plan:
         record = self._history.record(id)
         queue, job = self._checked(record)
         if not force:
             _check_release(record, job)
-        part = replace(queue, again=_asked(record, by, resumes=True))
         if queue.batch:
-            return self._resume_batch(record, part, job)
+            return self._plan_of_batch(record, queue, job)
         _check_arguments(queue, job)
         last = runs_of(record)[-1:]
-        expected = of_steps(last[0].steps if last else [], self._history.results(id), job.release)
-        self._queue(record, part, job, job.name, queue.args or {})
-        return expected
+        steps = last[0].steps if last else []
+        return Plan(record, queue, job, of_steps(steps, self._history.results(id), job.release))
 
     def _checked(self, record: Record) -> tuple[QueuePart, JobInfo]:
         """What the operation was queued with, and the job that would run it."""
@@ -83,7 +108,7 @@ class Repeating:
         except UnknownJob:
             raise _no_job(operation) from None
 
-    def _resume_batch(self, record: Record, part: QueuePart, job: JobInfo) -> Expected:
+    def _plan_of_batch(self, record: Record, queue: QueuePart, job: JobInfo) -> Plan:
         id = record.parts.id
         failed = [(child.id, _is_whole(child)) for child in self._history.failed_children(id)]
         again = [child for child, is_whole in failed if is_whole]
@@ -91,9 +116,7 @@ class Repeating:
             raise CannotRunAgain(f"all children of {id} have completed; there is nothing to resume")
         if not again:
             raise CannotRunAgain(f"no child of {id} can run again: their arguments were not kept as they were given")
-        self._history.bring_back(*again)
-        self._queue(record, part, job, DISPATCH_AGAIN, {"batch": id})
-        return of_children(len(again), len(failed) - len(again))
+        return Plan(record, queue, job, of_children(len(again), len(failed) - len(again)), again)
 
     def _queue(self, record: Record, part: QueuePart, job: JobInfo, task: str, args: dict[str, Any]) -> None:
         id, shown = record.parts.id, compose(record.parts)

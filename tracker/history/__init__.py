@@ -16,6 +16,7 @@ from tracker.errors import NotFound, TrackerError
 from tracker.history import workers
 from tracker.history.batches import FAILED, all_children
 from tracker.history.erasing import erase
+from tracker.history.failures import Failures, failures_of
 from tracker.history.measures import Measures, measures
 from tracker.history.reads import Reads
 from tracker.history.restoring import Restoring
@@ -27,7 +28,7 @@ from tracker.record import Record
 from tracker.settings import Settings
 from tracker.store import Changes, JobInfo, Page, Store
 
-__all__ = ["History", "Measures", "OperationPage", "Search", "Stats", "Summary", "WorkerInfo"]
+__all__ = ["Failures", "History", "Measures", "OperationPage", "Search", "Stats", "Summary", "WorkerInfo"]
 
 PREFIX_SCAN = 1_000
 """How many of the newest operations are searched for an id's prefix."""
@@ -101,6 +102,11 @@ class History:
         """The children of an operation that have ended otherwise than complete, wherever they are."""
         for status in FAILED:
             yield from all_children(self._reads, id, status)
+
+    def failures(self, id: str) -> Failures:
+        """The children of an operation that have failed or were lost, by what went wrong; raises ``NotFound``."""
+        self.operation(id)
+        return failures_of(self._reads, id)
 
     def results(self, id: str) -> dict[str, bytes]:
         """What steps of an operation have kept for a later attempt, by key."""

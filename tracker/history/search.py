@@ -32,14 +32,13 @@ class Search(msgspec.Struct, frozen=True):
     def fits(self, parts: Parts) -> bool:
         """Whether the operation is one of those wanted."""
         operation = compose(parts, steps=False)
-        release = parts.run.release if parts.run is not None else ""
         return (
             self._in_time(operation.created)
             and (self.label is None or operation.labels.get(self.label[0]) == self.label[1])
             and self.worker in ("", operation.worker.host if operation.worker else None)
             and self.step in ("", operation.step.name if operation.step else None)
             and self.error in ("", operation.error.type if operation.error else None)
-            and self.release in ("", release)
+            and self.release in ("", operation.release)
             and (not self.text or self._has_text(operation))
         )
 

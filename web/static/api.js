@@ -41,12 +41,13 @@ export async function post(path, body, headers = {}) {
   return understood(await fetch(apiPath(path), options).catch(unreachable), path);
 }
 
-/** What a refused request says of itself. */
+/** What a refused request says of itself; `cursor` is where to go on from, if it says so. */
 export class Refusal extends Error {
-  /** @param {string} text @param {{ pointer?: string, parameter?: string, detail: string }[]} errors */
-  constructor(text, errors) {
+  /** @param {string} text @param {{ pointer?: string, parameter?: string, detail: string }[]} errors @param {string} cursor */
+  constructor(text, errors, cursor) {
     super(text);
     this.errors = errors;
+    this.cursor = cursor;
   }
 }
 
@@ -54,7 +55,7 @@ export class Refusal extends Error {
 async function understood(response, path) {
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  throw new Refusal(answer.detail || answer.title || `the server answered ${response.status} to ${path}`, answer.errors ?? []);
+  throw new Refusal(answer.detail || answer.title || `the server answered ${response.status} to ${path}`, answer.errors ?? [], answer.cursor ?? '');
 }
 
 /** @param {unknown} error @returns {never} */
@@ -62,6 +63,9 @@ function unreachable(error) {
   if (error instanceof DOMException && error.name === 'AbortError') throw error;
   throw new Error('the server does not answer');
 }
+
+/** Where the API has an operation. @param {string} id */
+export const operationAt = (id) => `/operations/${encodeURIComponent(id)}`;
 
 /**
  * The operations a topic is about, read once.
@@ -107,6 +111,7 @@ export async function childrenWith(id, status) {
  * Have something done to an operation; the operation as it is then. Rejects with the reason for people.
  * @param {string} id
  * @param {'cancel' | 'resume' | 'rerun'} verb
+ * @param {{ terminate?: boolean }} [body]
  * @returns {Promise<Operation & { expected?: { summary: string } }>}
  */
-export const act = (id, verb) => post(`/operations/${encodeURIComponent(id)}/${verb}`);
+export const act = (id, verb, body) => post(`${operationAt(id)}/${verb}`, body);

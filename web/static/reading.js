@@ -24,7 +24,7 @@ export function useReading(path, seconds = 0) {
     const stop = new AbortController();
     state.value = { ...state.peek(), busy: true };
     get(path, stop.signal).then(
-      (value) => (state.value = { value, path, error: '', busy: false }),
+      (value) => stop.signal.aborted || (state.value = { value, path, error: '', busy: false }),
       (error) => stop.signal.aborted || (state.value = { ...state.peek(), error: error.message, busy: false }),
     );
     return () => stop.abort();

@@ -14,8 +14,11 @@ export const ENDED = new Set(['complete', 'error', 'cancelled', 'lost']);
 
 export const STATUSES = /** @type {const} */ (['running', 'queued', 'error', 'lost', 'cancelled', 'complete']);
 
+/** Log lines held of those heard; whoever shows them keeps more. */
+const HEARD = 200;
+
 /** @returns {Held} */
-export const nothing = () => ({ ready: false, operations: new Map(), run: '', steps: [] });
+export const nothing = () => ({ ready: false, operations: new Map(), run: '', steps: [], logs: [] });
 
 /**
  * Whether `next` tells more than `held`: a larger `rev`, or the same with newer counts of children.
@@ -55,6 +58,7 @@ function fromSnapshot(held, operations, topic) {
     operations: new Map(operations.map((next) => [next.id, same(held.operations.get(next.id), next)])),
     run: subject?.run ?? '',
     steps: [...(subject?.steps ?? [])].sort((a, b) => a.index - b.index),
+    logs: [],
   };
 }
 
@@ -91,7 +95,18 @@ function take(draft, event, topic) {
   if (known && next.rev < known.rev) return false;
   const newer = isNewer(known, next);
   if (newer) draft.operations.set(next.id, next);
-  return topic === `operation:${next.id}` ? takeStep(draft, next.run, event.step) || newer : newer;
+  if (topic !== `operation:${next.id}`) return newer;
+  const told = takeStep(draft, next.run, event.step);
+  return takeLine(draft, event) || told || newer;
+}
+
+/**
+ * @param {Held} draft
+ * @param {LiveEvent} event
+ */
+function takeLine(draft, { log, operation }) {
+  if (log) draft.logs = [...draft.logs, { ...log, attempt: operation.attempt }].slice(-HEARD);
+  return Boolean(log);
 }
 
 /**

@@ -67,13 +67,47 @@ export interface Operation {
   warned: number;
   children: Counts;
   args: Record<string, unknown> | null;
+  release: string;
+  app: string;
   steps: Step[] | null;
+}
+/** Numbered per attempt from 1. */
+export interface LogLine {
+  number: number;
+  ts: number;
+  text: string;
+  step?: number;
+  level?: string;
+  attempt?: number;
+}
+/** How long a step takes: seconds within which that share of its last `count` successes ended. */
+export interface Usual {
+  name: string;
+  count: number;
+  p50: number;
+  p95: number;
+}
+/** Children that failed alike. */
+export interface FailureGroup {
+  type: string;
+  message: string;
+  step: string;
+  count: number;
+  examples: string[];
+}
+/** Stored changes of an operation; `rev` is that of the last of its events. */
+export interface Change {
+  rev: number;
+  attempt: number;
+  events: { type: string; ts: number }[];
+  hole?: boolean;
 }
 export interface LiveEvent {
   type: string;
   ts: number;
   operation: Operation;
   step: Step | null;
+  log?: LogLine | null;
 }
 export interface Message {
   type: string;
@@ -88,10 +122,14 @@ export interface Message {
   version?: string;
   retry_after?: number;
 }
-/** What is held of one topic. `steps` is filled for the topic of one operation only. */
+/**
+ * What is held of one topic. `steps` and `logs` are filled for the topic of one operation only; `logs` are the last lines
+ * heard since the last snapshot, with holes where lines came faster than they were told.
+ */
 export interface Held {
   ready: boolean;
   operations: Map<string, Operation>;
   run: string;
   steps: Step[];
+  logs: LogLine[];
 }

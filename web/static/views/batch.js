@@ -16,7 +16,7 @@ export function BatchPanel({ operation }) {
   const counts = operation.children;
   const shown = STATUSES.filter((status) => ALWAYS.has(status) || counts[status] > 0);
   return html`<section class="panel batch" aria-labelledby="batch-heading">
-    <h2 id="batch-heading">${operation.batch ? 'Batch' : 'Children'}</h2>
+    <h2 id="batch-heading">${operation.batch ? 'Batch' : 'Progress of its children'}</h2>
     <div class="batch-head">
       <span class="big">${percentOf(counts)}<small> %</small></span>
       <span class="batch-words">

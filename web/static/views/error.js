@@ -1,6 +1,7 @@
 /** Why an operation failed, and where. */
 import { html } from '../lib.js';
-import { clean } from '../format.js';
+import { clean, titleOf } from '../format.js';
+import { Copy } from './copy.js';
 
 /** @typedef {import('../types').Operation} Operation */
 /** @typedef {import('../types').Step} Step */
@@ -14,7 +15,8 @@ export function ErrorPanel({ operation, steps }) {
   const error = operation.error;
   if (!error) return null;
   return html`<section class=${`panel error is-${operation.status}`} aria-labelledby="error-heading">
-    <h2 id="error-heading">${HEADINGS[operation.status] ?? 'Failed'}${place(operation, steps)}</h2>
+    <div class="panel-head"><h2 id="error-heading">${HEADINGS[operation.status] ?? 'Failed'}${place(operation, steps)}</h2>
+      <${Copy} text=${() => asText(operation, error)} what="the error as text" /></div>
     ${(error.path ?? []).length > 0 && html`<${Path} parts=${error.path} />`}
     <p class="message" dir="auto" tabindex="0" role="group" aria-label="Error message">
       <b>${clean(error.type, 200)}</b>${error.message && `: ${clean(error.message, 8192)}`}
@@ -49,4 +51,21 @@ function LastLines({ lines }) {
     <h3>Last log lines</h3>
     <pre tabindex="0" role="group" aria-label="Last log lines">${lines.map((line) => clean(line, 2048)).join('\n')}</pre>
   </div>`;
+}
+
+/**
+ * All of it, for a ticket or a message.
+ * @param {Operation} operation
+ * @param {import('../types').Failure} error
+ */
+function asText(operation, error) {
+  const log = error.log ?? [];
+  const parts = [
+    `${titleOf(operation)} (${operation.id}, attempt ${operation.attempt})`,
+    (error.path ?? []).map((part) => clean(part, 200)).join(' › '),
+    `${clean(error.type, 200)}: ${clean(error.message, 8192)}`,
+    log.length > 0 && `Last log lines:\n${log.map((line) => clean(line, 2048)).join('\n')}`,
+    clean(error.traceback, 16384),
+  ];
+  return parts.filter(Boolean).join('\n\n');
 }

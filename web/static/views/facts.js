@@ -1,26 +1,37 @@
 /** What an operation is: ids, times, worker, labels, arguments. */
-import { html, useSignal } from '../lib.js';
+import { html } from '../lib.js';
 import { clean, duration } from '../format.js';
+import { attemptPath, operationPath } from '../router.js';
 import { ENDED } from '../state.js';
-import { Moment, Span } from './time.js';
+import { Copy, Copyable } from './copy.js';
+import { Elapsed, Moment, Span } from './time.js';
 import { WorkerName } from './row.js';
 
 /** @typedef {import('../types').Operation} Operation */
 
-/** @param {{ operation: Operation }} props */
-export function Facts({ operation }) {
+/** @param {{ operation: Operation, isNewest: boolean }} props */
+export function Facts({ operation, isNewest }) {
+  const path = isNewest ? operationPath(operation.id) : attemptPath(operation.id, operation.attempt);
   return html`<aside class="panel facts" aria-labelledby="facts-heading">
     <h2 id="facts-heading">Details</h2>
     <dl>${facts(operation).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    ${operation.args && html`<details><summary>Arguments</summary>
-      <pre tabindex="0" role="group" aria-label="Arguments">${clean(JSON.stringify(operation.args, null, 2), 8192)}</pre>
-    </details>`}
+    <p class="facts-link"><${Copy} text=${() => location.origin + path} what="the address of this page" word="copy link" /></p>
+    ${operation.args && html`<${Arguments} args=${operation.args} />`}
   </aside>`;
+}
+
+/** @param {{ args: Record<string, unknown> }} props */
+function Arguments({ args }) {
+  const text = clean(JSON.stringify(args, null, 2), 8192);
+  return html`<details><summary>Arguments</summary>
+    <pre tabindex="0" role="group" aria-label="Arguments">${text}</pre>
+    <${Copy} text=${() => text} what="the arguments" />
+  </details>`;
 }
 
 /** @param {Operation} operation @returns {[string, unknown][]} */
 function facts(operation) {
-  const { created, started, ended, worker, labels } = operation;
+  const { created, started, ended, worker, labels, cancel } = operation;
   const waited = started == null ? null : Math.max(0, started - created);
   const queued = waited === null || Boolean(worker?.queue);
   /** @type {[string, unknown][]} */
@@ -30,9 +41,13 @@ function facts(operation) {
     ['Started', started != null && html`<${Moment} at=${started} />`],
     ['Ended', ended != null && html`<${Moment} at=${ended} />`],
     ['Waited', queued && waited !== null && duration(waited)],
+    ['Waiting', operation.status === 'queued' && html`<${Elapsed} since=${created} />`],
+    ['Cancelled', cancel && html`<span>by ${clean(cancel.by, 80)}, <${Moment} at=${cancel.at} /></span>`],
     ['Worker', worker && html`<${WorkerName} worker=${worker} />`],
     ['Queue', worker?.queue && clean(worker.queue, 80)],
     ['Name', html`<span dir="auto">${clean(operation.name, 200)}</span>`],
+    ['Release', operation.release && html`<span dir="auto">${clean(operation.release, 200)}</span>`],
+    ['App', operation.app && html`<span dir="auto">${clean(operation.app, 200)}</span>`],
     ['Attempt', operation.attempt > 0 && operation.attempt],
     ['Labels', Object.keys(labels).length > 0 && html`<${Labels} labels=${labels} />`],
     ['Id', html`<${Copyable} text=${operation.id} what="id" />`],
@@ -46,32 +61,4 @@ function Labels({ labels }) {
   return html`<ul class="labels">${Object.entries(labels).map(
     ([name, value]) => html`<li key=${name} class="tag" dir="auto">${clean(name, 60)}=${clean(value, 120)}</li>`,
   )}</ul>`;
-}
-
-/** @param {{ text: string, what: string }} props */
-function Copyable({ text, what }) {
-  const label = useSignal('copy');
-  const copy = async (/** @type {any} */ event) => {
-    const shown = event.currentTarget.previousElementSibling;
-    label.value = (await copied(text)) ? 'copied' : select(shown);
-    setTimeout(() => (label.value = 'copy'), 1500);
-  };
-  return html`<span class="copyable"><code>${clean(text, 128)}</code>
-    <button type="button" class="copy" aria-label=${`Copy ${what}`} onClick=${copy}>${label}</button></span>`;
-}
-
-/** The clipboard exists over HTTPS and on this machine only. @param {string} text */
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** @param {Element} element */
-function select(element) {
-  getSelection()?.selectAllChildren(element);
-  return 'selected';
 }

@@ -10,9 +10,13 @@ import { Attempts, useAttempts } from './attempts.js';
 import { BatchPanel } from './batch.js';
 import { Children } from './children.js';
 import { ErrorPanel } from './error.js';
+import { EventsPanel } from './events.js';
 import { Facts } from './facts.js';
+import { FailuresPanel } from './failures.js';
+import { LogPanel } from './logs.js';
 import { Loading } from './quiet.js';
 import { Steps } from './steps.js';
+import { Timeline } from './timeline.js';
 
 /** @typedef {import('../types').Operation} Operation */
 
@@ -34,22 +38,31 @@ export function OperationPage({ id }) {
   return html`<main id="main" class="one">
     <${Title} operation=${shown} newest=${operation} />
     <div class="columns">
-      <div class="work"><${Work} key=${shown.run} operation=${shown} steps=${earlier ? (earlier.steps ?? []) : held.steps} /></div>
+      <div class="work"><${Work} key=${shown.run} operation=${shown} held=${earlier ? null : held} attempts=${attempts} /></div>
       <div class="work">
-        <${Facts} key=${shown.run} operation=${shown} />
+        <${Facts} key=${shown.run} operation=${shown} isNewest=${!earlier} />
         ${attempts.length > (operation.run ? 1 : 0) && html`<${Attempts} newest=${operation} attempts=${attempts} shown=${shown} />`}
       </div>
     </div>
     ${shown.children.total > 0 && html`<${Children} key=${id} operation=${shown} />`}
+    ${!earlier && html`<${EventsPanel} key=${id} id=${id} />`}
   </main>`;
 }
 
-/** @param {{ operation: Operation, steps: import('../types').Step[] }} props */
-function Work({ operation, steps }) {
+/**
+ * What it does, and how that went.
+ * @param {{ operation: Operation, held: import('../types').Held | null, attempts: Operation[] }} props  held: of the newest attempt only
+ */
+function Work({ operation, held, attempts }) {
+  const steps = held ? held.steps : (operation.steps ?? []);
+  const { children } = operation;
   return html`
     ${operation.error && html`<${ErrorPanel} operation=${operation} steps=${steps} />`}
-    ${operation.children.total > 0 && html`<${BatchPanel} key=${operation.id} operation=${operation} />`}
+    ${children.total > 0 && html`<${BatchPanel} key=${operation.id} operation=${operation} />`}
+    ${children.error + children.lost > 0 && html`<${FailuresPanel} operation=${operation} />`}
     <${Steps} operation=${operation} steps=${steps} />
+    <${Timeline} operation=${operation} steps=${steps} attempts=${attempts} />
+    <${LogPanel} operation=${operation} steps=${steps} held=${held} />
   `;
 }
 
