@@ -87,10 +87,24 @@ export interface Message {
   version?: string;
   retry_after?: number;
 }
-/** What is held of one topic. `steps` is filled for the topic of one operation only. */
+/**
+ * What is held of one topic. `steps` is filled for the topic of one operation only. `operations` is one
+ * map for as long as the topic is shown, changed in place; a new `Held` around it says that it changed.
+ */
 export interface Held {
   ready: boolean;
   operations: Map<string, Operation>;
+  /** How many operations were left when the oldest were last dropped. */
+  kept: number;
   run: string;
   steps: Step[];
+}
+/** What messages changed in what is held. */
+export interface News {
+  /** Ids of operations that are new, different or gone. */
+  changed: Set<string>;
+  /** Operations that were seen open and have ended. */
+  ended: Operation[];
+  /** Whether any came, went, or belongs elsewhere in a list. */
+  moved: boolean;
 }
