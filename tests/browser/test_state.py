@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser
 
 PRELUDE = """
-const { reduce, nothing, merge, trim, outcomes } = await import('/state.js');
-const { newestFirst, failuresFirst, percentOf } = await import('/state.js');
+const { reduce, nothing, noNews, merge, trim } = await import('/state.js');
+const { percentOf } = await import('/counts.js');
 const { clean, duration, progress, titleOf } = await import('/format.js');
 const { withSample, rateOf, timeLeft } = await import('/rate.js');
 const op = (id, more = {}) => ({ id, name: 'n', title: id, status: 'running', created: 0, rev: 1, run: 'a',
@@ -93,8 +93,9 @@ def test_applying_twice_leads_to_the_same_state(script: Script) -> None:
         const again = events([op('x', { rev: 2 }), step(1, { status: 'running' })],
           [op('x', { rev: 3 }), step(1, { status: 'complete' })]);
         const once = run('operation:x', snapshot('operation:x', op('x', { steps: [] })), again);
+        const before = JSON.stringify([...once.operations, once.steps]);
         const twice = reduce(once, again, 'operation:x');
-        return JSON.stringify([...once.operations, once.steps]) === JSON.stringify([...twice.operations, twice.steps]);
+        return JSON.stringify([...twice.operations, twice.steps]) === before;
     """)
     assert seen
 
@@ -123,35 +124,11 @@ def test_unchanged_operations_keep_their_identity(script: Script) -> None:
     """A new snapshot with the same operation keeps the held object, so that its row is not drawn again."""
     seen = script("""
         const held = run('operations', snapshot('operations', op('x')));
-        const again = reduce(held, snapshot('operations', op('x')), 'operations');
-        return again.operations.get('x') === held.operations.get('x');
+        const [news, x] = [noNews(), held.operations.get('x')];
+        const again = reduce(held, snapshot('operations', op('x')), 'operations', news);
+        return again.operations.get('x') === x && news.changed.size === 0;
     """)
     assert seen
-
-
-def test_rows_do_not_move_when_a_status_changes(script: Script) -> None:
-    """The list is ordered by creation alone, newest first, with the id as tie-break."""
-    seen = script("""
-        const all = [op('a', { created: 1 }), op('b', { created: 2, status: 'error' }), op('c', { created: 2 })];
-        return all.sort(newestFirst).map((each) => each.id);
-    """)
-    assert seen == ["c", "b", "a"]
-
-
-def test_failures_come_first_among_children(script: Script) -> None:
-    """Children are ordered failures, running, all others as they were queued."""
-    seen = script("""
-        const statuses = ['complete', 'queued', 'running', 'lost', 'error'];
-        const all = statuses.map((status, created) => op(status, { status, created }));
-        return all.sort(failuresFirst).map((each) => each.id);
-    """)
-    assert seen == ["lost", "error", "running", "complete", "queued"]
-
-
-def test_children_of_a_batch_are_ordered_by_their_number(script: Script) -> None:
-    """The tenth comes after the second."""
-    seen = script("return ['b.10', 'b.2', 'b.1'].map((id) => op(id)).sort(failuresFirst).map((each) => each.id);")
-    assert seen == ["b.1", "b.2", "b.10"]
 
 
 def test_trimming_never_drops_what_has_not_ended(script: Script) -> None:
@@ -161,7 +138,7 @@ def test_trimming_never_drops_what_has_not_ended(script: Script) -> None:
         const all = [op('old', { created: 0 }), ...ended];
         return [...trim(run('operations', snapshot('operations', ...all)), 2).operations.keys()];
     """)
-    assert seen == ["e3", "e2", "old"]
+    assert seen == ["old", "e2", "e3"]
 
 
 def test_merging_takes_only_what_is_newer(script: Script) -> None:
@@ -180,13 +157,36 @@ def test_percent_reaches_100_only_when_all_succeeded(script: Script, complete: i
 
 
 def test_only_outcomes_are_announced(script: Script) -> None:
-    """What ended since the state before counts as an outcome; a first snapshot and progress do not."""
+    """What was seen open and has ended is an outcome; a first snapshot and progress are none."""
     seen = script("""
-        const first = run('operations', snapshot('operations', op('x'), op('y'), op('z', { status: 'error' })));
-        const then = reduce(first, events([op('x', { rev: 2, status: 'error' })], [op('y', { rev: 2 })]), 'operations');
-        return [outcomes(nothing(), first).length, outcomes(first, then).map((each) => each.id)];
+        const [before, after] = [noNews(), noNews()];
+        const opening = snapshot('operations', op('x'), op('y'), op('z', { status: 'error' }));
+        const first = reduce(nothing(), opening, 'operations', before);
+        reduce(first, events([op('x', { rev: 2, status: 'error' })], [op('y', { rev: 2 })]), 'operations', after);
+        return [before.ended.length, after.ended.map((each) => each.id)];
     """)
     assert seen == [0, ["x"]]
+
+
+def test_the_news_of_a_message_are_what_it_changed(script: Script) -> None:
+    """Lists are ordered anew only for what comes, goes or belongs elsewhere; progress is none of that."""
+    seen = script("""
+        const held = run('operations', snapshot('operations', op('x'), op('y'), op('z')));
+        const told = (message) => {
+          const news = noNews();
+          reduce(held, message, 'operations', news);
+          return [[...news.changed], news.moved];
+        };
+        const failing = { children: { version: 1, error: 1 } };
+        return [told(events([op('x', { rev: 2 })])), told(events([op('x', { rev: 2 })])),
+          told(events([op('y', { rev: 2, status: 'complete' })])), told(events([op('x', { rev: 3, ...failing })])),
+          told(events([op('x', { rev: 4, ...failing })])),
+          told(snapshot('operations', op('x', { rev: 4, ...failing })))];
+    """)
+    progress, again, ended, failed, still, gone = seen
+    assert [progress, again, ended] == [[["x"], False], [[], False], [["y"], True]]
+    assert [failed, still] == [[["x"], True], [["x"], False]]
+    assert gone == [["y", "z"], True]
 
 
 def test_hostile_text_loses_what_cannot_be_seen(script: Script) -> None:

@@ -111,6 +111,8 @@ def test_a_batch_is_seen_alike_in_browser_terminal_and_api(
     socket = Socket(system, batch)
     watch = system.tracker("watch", batch, "--json", "--exit-status")
     page.goto(f"{system.url}/operations/{batch}")
+    # Only rows on the screen are drawn.
+    page.set_viewport_size({"width": 1280, "height": 5_000})
 
     looks: list[dict[str, int]] = []
 

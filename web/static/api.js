@@ -98,13 +98,15 @@ export async function attemptsOf(id) {
 }
 
 /**
- * Up to 200 children with one status.
+ * A page of up to 200 children in the order they were queued, with one status if one is given.
  * @param {string} id
  * @param {string} status
- * @returns {Promise<Operation[]>}
+ * @param {string} page  `next` of the page before; empty for the first
+ * @returns {Promise<{ items: Operation[], next: string | null }>}
  */
-export async function childrenWith(id, status) {
-  return (await get(`/operations/${encodeURIComponent(id)}/children?limit=200&status=${status}`))?.items ?? [];
+export async function childrenOf(id, status, page) {
+  const wanted = new URLSearchParams({ limit: '200', ...(status && { status }), ...(page && { page }) });
+  return (await get(`/operations/${encodeURIComponent(id)}/children?${wanted}`)) ?? { items: [], next: null };
 }
 
 /**

@@ -6,12 +6,13 @@ import { batch, signal } from './lib.js';
 import { read } from './api.js';
 import { setServerTime } from './clock.js';
 import { announceOutcomes } from './announce.js';
-import { nothing, merge, outcomes, reduce, trim } from './state.js';
+import { merge, noNews, nothing, reduce, trim } from './state.js';
 import * as socket from './socket.js';
 
 /** @typedef {import('./types').Message} Message */
 /** @typedef {import('./types').Operation} Operation */
 /** @typedef {import('./types').Held} Held */
+/** @typedef {import('./types').News} News */
 
 const MOST_ROWS = 500;
 const POLL = 2000;
@@ -24,28 +25,32 @@ export class Feed {
     this.topic = topic;
     this.users = 0;
     this.held = signal(nothing());
+    /** Another number whenever an operation came, went, or belongs elsewhere in a list. */
+    this.places = signal(0);
     /** @type {Map<string, import('./lib').Signal<Operation>>} */
     this.rows = new Map();
   }
 
-  /** @param {Held} held */
-  become(held) {
+  /** @param {Held} held @param {News} news  what is different in it */
+  become(held, news) {
     if (held === this.held.peek()) return;
-    for (const [id, operation] of held.operations) this.row(id, operation);
-    for (const id of this.rows.keys()) if (!held.operations.has(id)) this.rows.delete(id);
+    for (const id of news.changed) this.row(id, held.operations.get(id));
+    if (news.moved) this.places.value += 1;
     this.held.value = held;
   }
 
-  /** @param {string} id @param {Operation} operation */
+  /** @param {string} id @param {Operation | undefined} operation */
   row(id, operation) {
     const row = this.rows.get(id);
-    if (row) row.value = operation;
+    if (!operation) this.rows.delete(id);
+    else if (row) row.value = operation;
     else this.rows.set(id, signal(operation));
   }
 
   /** @param {Operation[]} operations */
   merge(operations) {
-    batch(() => this.become(merge(this.held.peek(), operations)));
+    const news = noNews();
+    batch(() => this.become(merge(this.held.peek(), operations, news), news));
   }
 }
 
@@ -119,9 +124,10 @@ function takeAll(messages) {
 /** @param {Feed} feed @param {Message[]} messages */
 function take(feed, messages) {
   const before = feed.held.peek();
-  const after = messages.reduce((held, message) => reduce(held, message, feed.topic), before);
-  feed.become(feed.topic === 'operations' ? trim(after, MOST_ROWS) : after);
-  if (!feed.topic.startsWith('children:')) announceOutcomes(outcomes(before, after));
+  const news = noNews();
+  const after = messages.reduce((held, message) => reduce(held, message, feed.topic, news), before);
+  feed.become(feed.topic === 'operations' ? trim(after, MOST_ROWS, news) : after, news);
+  if (!feed.topic.startsWith('children:')) announceOutcomes(news.ended);
 }
 
 /** @param {Message} message */

@@ -90,15 +90,20 @@ function pair(value, base, large, small) {
 }
 
 /**
+ * The same in its largest unit only, for what is not known better: `12 s`, `3 m`, `2 h`, `4 d`.
+ * @param {number} seconds
+ */
+export function rough(seconds) {
+  if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} m`;
+  return seconds < 86400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+}
+
+/**
  * How long ago: `now`, `12 s ago`, `3 m ago`, `2 h ago`, `4 d ago`.
  * @param {number} seconds
  */
-export function ago(seconds) {
-  if (seconds < 1) return 'now';
-  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ago`;
-  return seconds < 86400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86400)} d ago`;
-}
+export const ago = (seconds) => (seconds < 1 ? 'now' : `${rough(seconds)} ago`);
 
 /** Local time of day, `14:03:09`. @param {number} stamp UTC seconds */
 export const clockTime = (stamp) => TIME.format(stamp * 1000);

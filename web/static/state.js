@@ -1,14 +1,19 @@
 /**
- * What is known of one topic, and how messages change it. Pure functions: nothing here touches
- * the page, the socket or the clock, and applying a message twice leads to the same state.
+ * What is known of one topic, and how messages change it. Nothing here touches the page, the socket
+ * or the clock, and applying a message twice leads to the same state.
  *
  * @typedef {import('./types').Operation} Operation
  * @typedef {import('./types').Step} Step
  * @typedef {import('./types').Held} Held
+ * @typedef {import('./types').News} News
  * @typedef {import('./types').LiveEvent} LiveEvent
  * @typedef {import('./types').Message} Message
- * @typedef {import('./types').Counts} Counts
  */
+
+import { isFailing } from './counts.js';
+import { newestFirst } from './order.js';
+
+export { countByStatus, percentOf, settled } from './counts.js';
 
 export const ENDED = new Set(['complete', 'error', 'cancelled', 'lost']);
 
@@ -18,7 +23,7 @@ export const STATUSES = /** @type {const} */ (['running', 'queued', 'error', 'lo
 const HEARD = 200;
 
 /** @returns {Held} */
-export const nothing = () => ({ ready: false, operations: new Map(), run: '', steps: [], logs: [] });
+export const nothing = () => ({ ready: false, operations: new Map(), kept: 0, run: '', steps: [], logs: [] });
 
 /**
  * Whether `next` tells more than `held`: a larger `rev`, or the same with newer counts of children.
@@ -30,16 +35,22 @@ export function isNewer(held, next) {
   return next.rev === held.rev && next.children.version > held.children.version;
 }
 
+/** @returns {News} */
+export const noNews = () => ({ changed: new Set(), ended: [], moved: false });
+
 /**
  * The state after one message about the topic `topic`; the same object if the message changes nothing.
+ * The map of operations is not copied, which would cost more than all else: it is changed in place,
+ * and what changed in it is added to `news`.
  * @param {Held} held
  * @param {Message} message
  * @param {string} topic
+ * @param {News} [news]
  * @returns {Held}
  */
-export function reduce(held, message, topic) {
-  if (message.type === 'snapshot' || message.type === 'polled') return fromSnapshot(held, message.operations ?? [], topic);
-  if (message.type === 'events') return afterEvents(held, message.events ?? [], topic);
+export function reduce(held, message, topic, news = noNews()) {
+  if (message.type === 'snapshot' || message.type === 'polled') return fromSnapshot(held, message.operations ?? [], topic, news);
+  if (message.type === 'events') return afterEvents(held, message.events ?? [], topic, news);
   return held;
 }
 
@@ -49,13 +60,18 @@ export function reduce(held, message, topic) {
  * @param {Held} held
  * @param {Operation[]} operations
  * @param {string} topic
+ * @param {News} news
  * @returns {Held}
  */
-function fromSnapshot(held, operations, topic) {
+function fromSnapshot(held, operations, topic, news) {
+  const present = new Set(operations.map((next) => next.id));
+  for (const id of held.operations.keys()) if (!present.has(id)) drop(held, id, news);
+  for (const next of operations) if (!isSame(held.operations.get(next.id), next)) put(held, next, news);
   const subject = operations.find((operation) => topic === `operation:${operation.id}`);
   return {
     ready: true,
-    operations: new Map(operations.map((next) => [next.id, same(held.operations.get(next.id), next)])),
+    operations: held.operations,
+    kept: 0,
     run: subject?.run ?? '',
     steps: [...(subject?.steps ?? [])].sort((a, b) => a.index - b.index),
     logs: [],
@@ -66,21 +82,57 @@ function fromSnapshot(held, operations, topic) {
  * @param {Operation | undefined} held
  * @param {Operation} next
  */
-function same(held, next) {
+function isSame(held, next) {
   const known = held && held.rev === next.rev && held.run === next.run && held.status === next.status;
-  return known && held.children.version === next.children.version ? held : next;
+  return known && held.children.version === next.children.version;
+}
+
+/**
+ * @param {Held} held
+ * @param {Operation} next
+ * @param {News} news
+ */
+function put(held, next, news) {
+  const known = held.operations.get(next.id);
+  held.operations.set(next.id, next);
+  news.changed.add(next.id);
+  if (!known || moves(known, next)) news.moved = true;
+  if (held.ready && known && !ENDED.has(known.status) && ENDED.has(next.status)) news.ended.push(next);
+}
+
+/**
+ * @param {Held} held
+ * @param {string} id
+ * @param {News} news
+ */
+function drop(held, id, news) {
+  held.operations.delete(id);
+  news.changed.add(id);
+  news.moved = true;
+}
+
+/**
+ * Whether a list has to place it anew; progress alone never does that.
+ * @param {Operation} before
+ * @param {Operation} after
+ */
+function moves(before, after) {
+  const elsewhere = before.status !== after.status || before.ended !== after.ended || before.name !== after.name;
+  return elsewhere || isFailing(before) !== isFailing(after);
 }
 
 /**
  * @param {Held} held
  * @param {LiveEvent[]} events
  * @param {string} topic
+ * @param {News} news
  * @returns {Held}
  */
-function afterEvents(held, events, topic) {
-  const draft = { ...held, operations: new Map(held.operations) };
-  const changes = events.filter((event) => take(draft, event, topic));
-  return changes.length ? draft : held;
+function afterEvents(held, events, topic, news) {
+  const draft = { ...held };
+  let changed = false;
+  for (const event of events) changed = take(draft, event, topic, news) || changed;
+  return changed ? draft : held;
 }
 
 /**
@@ -88,13 +140,14 @@ function afterEvents(held, events, topic) {
  * @param {Held} draft
  * @param {LiveEvent} event
  * @param {string} topic
+ * @param {News} news
  */
-function take(draft, event, topic) {
+function take(draft, event, topic, news) {
   const next = event.operation;
   const known = draft.operations.get(next.id);
   if (known && next.rev < known.rev) return false;
   const newer = isNewer(known, next);
-  if (newer) draft.operations.set(next.id, next);
+  if (newer) put(draft, next, news);
   if (topic !== `operation:${next.id}`) return newer;
   const told = takeStep(draft, next.run, event.step);
   return takeLine(draft, event) || told || newer;
@@ -135,83 +188,26 @@ export function withStep(steps, step) {
  * `held` together with operations read in another way (a page over HTTP); only newer ones are taken.
  * @param {Held} held
  * @param {Operation[]} operations
+ * @param {News} [news]
  * @returns {Held}
  */
-export function merge(held, operations) {
+export function merge(held, operations, news = noNews()) {
   const newer = operations.filter((next) => isNewer(held.operations.get(next.id), next));
-  if (!newer.length) return held;
-  const all = new Map(held.operations);
-  for (const next of newer) all.set(next.id, next);
-  return { ...held, operations: all };
+  for (const next of newer) put(held, next, news);
+  return newer.length ? { ...held } : held;
 }
 
 /**
- * At most `limit` operations: the newest, and everything that has not ended.
+ * At most `limit` operations: the newest, and everything that has not ended. Done anew only when a fifth
+ * of `limit` has come since, because it looks at all of them.
  * @param {Held} held
  * @param {number} limit
+ * @param {News} [news]
  * @returns {Held}
  */
-export function trim(held, limit) {
-  if (held.operations.size <= limit) return held;
-  const ordered = [...held.operations.values()].sort(newestFirst);
-  const kept = ordered.filter((operation, place) => place < limit || !ENDED.has(operation.status));
-  return { ...held, operations: new Map(kept.map((operation) => [operation.id, operation])) };
-}
-
-/** @param {string} a @param {string} b */
-const byText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-
-/**
- * The order of the list; a change of status never moves a row.
- * @param {Operation} a
- * @param {Operation} b
- */
-export const newestFirst = (a, b) => b.created - a.created || byText(b.id, a.id);
-
-/** Children of a batch are numbered behind its id: the tenth comes after the second. */
-const byNumber = new Intl.Collator('en', { numeric: true }).compare;
-
-const RANK = { error: 0, lost: 0, running: 1, queued: 2, cancelled: 2, complete: 2 };
-
-/**
- * The order of children: failures, then what runs now, then all others as they were queued.
- * @param {Operation} a
- * @param {Operation} b
- */
-export const failuresFirst = (a, b) => RANK[a.status] - RANK[b.status] || a.created - b.created || byNumber(a.id, b.id);
-
-/**
- * How many operations stand where.
- * @param {Iterable<Operation>} operations
- */
-export function countByStatus(operations) {
-  const counts = { total: 0, queued: 0, running: 0, complete: 0, error: 0, cancelled: 0, lost: 0 };
-  for (const { status } of operations) {
-    counts[status] += 1;
-    counts.total += 1;
-  }
-  return counts;
-}
-
-/**
- * Whole percent of children that succeeded; 100 only when all did.
- * @param {Pick<Counts, 'complete' | 'total'>} counts
- */
-export const percentOf = (counts) => (counts.total ? Math.floor((counts.complete / counts.total) * 100) : 0);
-
-/** @param {Pick<Counts, 'complete' | 'error' | 'cancelled' | 'lost'>} counts */
-export const settled = (counts) => counts.complete + counts.error + counts.cancelled + counts.lost;
-
-/**
- * Operations that ended between two states, for announcing outcomes.
- * @param {Held} before
- * @param {Held} after
- * @returns {Operation[]}
- */
-export function outcomes(before, after) {
-  if (!before.ready || before === after) return [];
-  return [...after.operations.values()].filter((operation) => {
-    const known = before.operations.get(operation.id);
-    return known !== operation && known && !ENDED.has(known.status) && ENDED.has(operation.status);
-  });
+export function trim(held, limit, news = noNews()) {
+  if (held.operations.size <= Math.max(limit, held.kept + Math.floor(limit / 5))) return held;
+  const old = [...held.operations.values()].sort(newestFirst).slice(limit);
+  for (const operation of old) if (ENDED.has(operation.status)) drop(held, operation.id, news);
+  return { ...held, kept: held.operations.size };
 }

@@ -124,12 +124,24 @@ export interface Message {
 }
 /**
  * What is held of one topic. `steps` and `logs` are filled for the topic of one operation only; `logs` are the last lines
- * heard since the last snapshot, with holes where lines came faster than they were told.
+ * heard since the last snapshot, with holes where lines came faster than they were told. `operations` is one map for as
+ * long as the topic is shown, changed in place; a new `Held` around it says that it changed.
  */
 export interface Held {
   ready: boolean;
   operations: Map<string, Operation>;
+  /** How many operations were left when the oldest were last dropped. */
+  kept: number;
   run: string;
   steps: Step[];
   logs: LogLine[];
+}
+/** What messages changed in what is held. */
+export interface News {
+  /** Ids of operations that are new, different or gone. */
+  changed: Set<string>;
+  /** Operations that were seen open and have ended. */
+  ended: Operation[];
+  /** Whether any came, went, or belongs elsewhere in a list. */
+  moved: boolean;
 }

@@ -1,18 +1,22 @@
-/** The children of an operation: failures first, filtered by status. */
+/** The children of an operation: failures first, filtered by status. All can be reached by scrolling. */
 import { html, useComputed, useEffect, useMemo, useSignal } from '../lib.js';
-import { childrenWith } from '../api.js';
+import { useCalm } from '../calm.js';
 import { closeFeed, openFeed } from '../feeds.js';
-import { count } from '../format.js';
-import { failuresFirst, STATUSES } from '../state.js';
+import { clean, count } from '../format.js';
+import { failuresFirst } from '../order.js';
+import { usePages } from '../paging.js';
+import { STATUSES } from '../state.js';
 import { Shape, word } from '../status.js';
 import { Headings } from './now.js';
 import { Loading } from './quiet.js';
 import { Row } from './row.js';
+import { VirtualList } from './virtual.js';
 
 /** @typedef {import('../types').Operation} Operation */
+/** @typedef {import('../feeds').Feed} Feed */
 
-/** Rows drawn at most; a batch may have ten thousand children. */
-const MOST_ROWS = 200;
+/** Milliseconds between two changes of what stands where. */
+const PAUSE = 500;
 
 /** @param {{ operation: Operation }} props */
 export function Children({ operation }) {
@@ -20,43 +24,38 @@ export function Children({ operation }) {
   const feed = useMemo(() => openFeed(topic), [topic]);
   const chosen = useSignal('');
   useEffect(() => () => closeFeed(topic), [topic]);
-  const total = chosen.value ? operation.children[/** @type {import('../types').Status} */ (chosen.value)] : operation.children.total;
-  useMissing(feed, operation.id, chosen.value, total);
-  const all = useComputed(() => ordered(feed.held.value.operations.values(), chosen.value));
-  const shown = all.value.slice(0, MOST_ROWS);
+  const ready = useComputed(() => feed.held.value.ready);
   return html`<section class="children" aria-labelledby="children-heading">
     <div class="head"><h2 id="children-heading">Children</h2><${Choice} counts=${operation.children} chosen=${chosen} /></div>
-    ${feed.held.value.ready ? html`<div class="table"><${Headings} />
-      <ul class="rows">${shown.map((child) => html`<${Row} key=${child.id} row=${feed.rows.get(child.id)} />`)}</ul></div>` : html`<${Loading} />`}
-    ${feed.held.value.ready && html`<p class="muted note">${caption(shown.length, total, chosen.value)}</p>`}
+    ${ready.value ? html`<${All} key=${chosen.value} feed=${feed} operation=${operation} status=${chosen.value} />` : html`<${Loading} />`}
   </section>`;
+}
+
+/** @param {{ feed: Feed, operation: Operation, status: string }} props */
+function All({ feed, operation: { id, children }, status }) {
+  const places = useCalm(feed.places, PAUSE);
+  const total = status ? children[/** @type {import('../types').Status} */ (status)] : children.total;
+  const pages = usePages(feed, id, status, total);
+  const keys = useComputed(() => {
+    void places.value;
+    return ordered(feed.held.peek().operations.values(), status);
+  }).value;
+  const draw = (/** @type {string} */ key, /** @type {import('./virtual').Place} */ { top, at, of }) => {
+    const row = feed.rows.get(key);
+    return row && html`<${Row} key=${key} row=${row} top=${top} at=${at} of=${of} />`;
+  };
+  const kind = status ? `${word(status)} children` : 'children';
+  return html`${total > 0 && html`<div class="table"><${Headings} />
+      <${VirtualList} keys=${keys} of=${Math.max(total, keys.length)} draw=${draw} reach=${pages.reach} label=${kind} /></div>`}
+    ${pages.error
+      ? html`<p class="note failed" role="alert">Not all could be read: ${clean(pages.error)}. <button type="button" class="button" onClick=${() => pages.reach(total)}>Try again</button></p>`
+      : html`<p class="muted note">${total ? `${count(total)} ${kind}, failures first.` : `No ${kind}.`}</p>`}`;
 }
 
 /** @param {Iterable<Operation>} operations @param {string} status */
 function ordered(operations, status) {
-  return [...operations].filter((child) => !status || child.status === status).sort(failuresFirst);
-}
-
-/**
- * The live window holds the first children only; a filter reads the rest of its status over HTTP.
- * @param {import('../feeds').Feed} feed
- * @param {string} id
- * @param {string} status
- * @param {number} total
- */
-function useMissing(feed, id, status, total) {
-  useEffect(() => {
-    if (!status || !total) return;
-    const timer = setTimeout(() => childrenWith(id, status).then((children) => feed.merge(children), () => {}), 300);
-    return () => clearTimeout(timer);
-  }, [id, status, total]);
-}
-
-/** @param {number} shown @param {number} total @param {string} status */
-function caption(shown, total, status) {
-  const kind = status ? `${word(status)} children` : 'children';
-  if (!total) return `No ${kind}.`;
-  return shown < total ? `${count(shown)} of ${count(total)} ${kind} shown, failures first.` : `All ${count(total)} ${kind} shown.`;
+  const found = [...operations].filter((child) => !status || child.status === status);
+  return found.sort(failuresFirst).map(({ id }) => id);
 }
 
 /** @param {{ counts: import('../types').Counts, chosen: import('../lib').Signal<string> }} props */

@@ -75,7 +75,7 @@ function focusFilter(event) {
  * @param {number} by
  */
 function move(by) {
-  const rows = [...document.querySelectorAll('a[data-row]')];
+  const rows = [...document.querySelectorAll('[data-row]')];
   const at = rows.indexOf(/** @type {Element} */ (document.activeElement));
   const next = rows[at < 0 ? 0 : at + by];
   if (next instanceof HTMLElement) next.focus();

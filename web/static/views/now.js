@@ -1,96 +1,56 @@
-/** Now, as a live list: top-level operations, newest first, with counts by status and a filter. */
-import { html, useComputed, useEffect, useMemo, useRef } from '../lib.js';
-import { clean, count } from '../format.js';
+/** Now: what failed, runs, waits and has ended lately, and where everything is. Left open, it stays calm. */
+import { html, useComputed, useEffect, useMemo } from '../lib.js';
+import { useCalm } from '../calm.js';
+import { choiceOf, isEverything } from '../choice.js';
 import { closeFeed, openFeed } from '../feeds.js';
 import { notices } from '../notices.js';
-import { lastSeen, query, setQuery } from '../router.js';
-import { countByStatus, newestFirst, STATUSES } from '../state.js';
-import { Shape, word } from '../status.js';
-import { Loading } from './quiet.js';
-import { Row } from './row.js';
+import { lastSeen, query } from '../router.js';
+import { failures, stale } from '../socket.js';
+import { useLengths } from '../lengths.js';
+import { asked, Filters, showAll } from './filters.js';
+import { focusedRow } from './focus.js';
+import { Broken } from './quiet.js';
+import { Sections, useSections } from './sections.js';
+import { Where } from './where.js';
 
-/** @typedef {import('../types').Operation} Operation */
 /** @typedef {import('../feeds').Feed} Feed */
 
-const ALWAYS = new Set(['running', 'queued', 'error', 'complete']);
+/** Milliseconds between two changes of what stands where. */
+const PAUSE = 500;
+/** Connections tried in vain after which it is said that there is nothing to show yet. */
+const TRIED = 2;
 
 export function NowPage() {
   const feed = useMemo(() => openFeed('operations'), []);
+  const places = useCalm(feed.places, PAUSE);
+  const ready = useComputed(() => feed.held.value.ready);
+  useLengths();
   useEffect(() => {
     document.title = 'Now · step tracker';
-    const row = document.querySelector(`[data-row="${CSS.escape(lastSeen.peek())}"]`);
-    if (row instanceof HTMLElement) row.focus({ preventScroll: true });
+    focusedRow.value = lastSeen.peek();
     return () => closeFeed('operations');
   }, []);
-  return html`<main id="main">
+  return html`<main id="main" class=${stale.value ? 'now is-stale' : 'now'}>
     <div class="head">
       <h1>Now</h1>
-      <${Filters} feed=${feed} />
+      <${Filters} feed=${feed} places=${places} ready=${ready.value} />
     </div>
-    <${Rows} feed=${feed} />
+    <${Body} feed=${feed} places=${places} ready=${ready.value} />
   </main>`;
 }
 
-/** @param {{ feed: Feed }} props */
-function Filters({ feed }) {
-  const counts = useComputed(() => countByStatus(feed.held.value.operations.values()));
-  const chosen = query.value.get('status') ?? '';
-  const shown = STATUSES.filter((status) => ALWAYS.has(status) || counts.value[status] > 0 || status === chosen);
-  return html`<div class="tools">
-    <div class="chips" role="group" aria-label="Filter by status">
-      <${Chip} status="" label="all" number=${counts.value.total} chosen=${chosen} />
-      ${shown.map((status) => html`<${Chip} key=${status} status=${status} label=${word(status)} number=${counts.value[status]} chosen=${chosen} />`)}
-    </div>
-    <input id="filter" type="search" placeholder="Filter  ( / )" aria-label="Filter by text" autocomplete="off" spellcheck=${false}
-      value=${query.value.get('q') ?? ''} onInput=${(/** @type {any} */ event) => setQuery('q', event.currentTarget.value)} />
-  </div>`;
-}
-
-/** @param {{ status: string, label: string, number: number, chosen: string }} props */
-function Chip({ status, label, number, chosen }) {
-  return html`<button type="button" class=${`chip is-${status || 'all'} ${number ? '' : 'none'}`} aria-pressed=${status === chosen}
-    onClick=${() => setQuery('status', status === chosen ? '' : status)}>
-    ${status && html`<${Shape} status=${status} />`}<span>${label}</span><b>${count(number)}</b>
-  </button>`;
-}
-
-/**
- * The ids to show, in order; the same array while nothing about it changed, so that rows alone redraw.
- * @param {Feed} feed
- */
-function useOrder(feed) {
-  const last = useRef(/** @type {string[]} */ ([]));
-  const order = useComputed(() => {
-    const status = query.value.get('status');
-    const words = (query.value.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = (/** @type {Operation} */ each) => (!status || each.status === status) && matches(each, words);
-    const found = [...feed.held.value.operations.values()].filter(wanted);
-    const ids = found.sort(newestFirst).map((operation) => operation.id);
-    if (ids.length !== last.current.length || ids.some((id, place) => id !== last.current[place])) last.current = ids;
-    return last.current;
-  });
-  return order.value;
-}
-
-/** @param {Operation} operation @param {string[]} words */
-function matches(operation, words) {
-  if (!words.length) return true;
-  const { id, title, name, step, error, worker, labels } = operation;
-  const parts = [id, title, name, step?.name, error?.type, error?.message, worker?.host, ...Object.entries(labels).map((pair) => pair.join('='))];
-  const text = parts.join('\n').toLowerCase();
-  return words.every((each) => text.includes(each));
-}
-
-/** @param {{ feed: Feed }} props */
-function Rows({ feed }) {
-  const order = useOrder(feed);
-  const ready = useComputed(() => feed.held.value.ready);
-  if (!ready.value) return html`<${Loading} />`;
-  if (!order.length) return feed.rows.size ? html`<${NoMatch} />` : html`<${Empty} />`;
-  return html`<div class="table">
-    <${Headings} />
-    <ul class="rows">${order.map((id) => html`<${Row} key=${id} row=${feed.rows.get(id)} />`)}</ul>
-  </div>`;
+/** @param {{ feed: Feed, places: import('../lib').ReadonlySignal<number>, ready: boolean }} props */
+function Body({ feed, places, ready }) {
+  const found = useSections(feed, places);
+  const some = found.value.some(({ operations }) => operations.length);
+  const everything = isEverything(choiceOf(query.value));
+  if (!ready && failures.value >= TRIED) return html`<${Broken} error="The server does not answer. This page goes on trying, and fills by itself." again=${() => location.reload()} />`;
+  if (ready && !feed.rows.size) return html`<${Empty} />`;
+  return html`
+    <${Where} feed=${feed} />
+    ${everything || some
+      ? html`<div class="table"><${Headings} /><${Sections} feed=${feed} found=${found} ready=${ready} everything=${everything} /></div>`
+      : html`<${NoMatch} />`}`;
 }
 
 export function Headings() {
@@ -101,9 +61,8 @@ export function Headings() {
 }
 
 function NoMatch() {
-  const wanted = [query.value.get('status'), clean(query.value.get('q'), 60)].filter(Boolean).join(' · ');
-  return html`<div class="quiet"><h2>Nothing matches</h2><p dir="auto">${wanted}</p>
-    <p><button type="button" class="button" onClick=${() => { setQuery('status', ''); setQuery('q', ''); }}>Show all operations</button></p></div>`;
+  return html`<div class="quiet"><h2>Nothing matches</h2><p dir="auto">${asked()}</p>
+    <p><button type="button" class="button" onClick=${showAll}>Show all operations</button></p></div>`;
 }
 
 function Empty() {

@@ -1,21 +1,32 @@
 /** One operation as a row: in the list, and among the children of a batch. */
-import { html, useComputed, useRef } from '../lib.js';
-import { clean, progress, titleOf } from '../format.js';
+import { html } from '../lib.js';
+import { clean, duration, progress, titleOf } from '../format.js';
 import { operationPath } from '../router.js';
 import { ENDED, percentOf } from '../state.js';
 import { StatusMark } from '../status.js';
 import { CountsBar, CountsLine, StepsBar } from './bars.js';
-import { useNear } from './near.js';
-import { Ago, Span } from './time.js';
+import { Left } from './left.js';
+import { Ago, Elapsed, Span } from './time.js';
 
 /** @typedef {import('../types').Operation} Operation */
 
-/** @param {{ row: import('../lib').Signal<Operation> }} props */
-export function Row({ row }) {
-  const { ref, near } = useNear();
-  const operation = useShown(row, near).value;
+/** Seconds in the queue that are worth a word. */
+const NOTED = 1;
+
+/**
+ * A list item; in a virtual list it takes its place there. `inside`: below the row of its group.
+ * @param {{ row: import('../lib').Signal<Operation>, top?: number, at?: number, of?: number, inside?: boolean }} props
+ */
+export function Row({ row, top, at, of, inside = false }) {
+  const style = top === undefined ? undefined : { top: `${top}px` };
+  return html`<li class=${`row is-${row.value.status} ${inside ? 'inside' : ''}`} style=${style} aria-posinset=${at} aria-setsize=${of}><${Cells} row=${row} /></li>`;
+}
+
+/** Apart from the row, so that they are not drawn again when it only moves. @param {{ row: import('../lib').Signal<Operation> }} props */
+function Cells({ row }) {
+  const operation = row.value;
   const title = titleOf(operation);
-  return html`<li ref=${ref} class=${`row is-${operation.status}`}>
+  return html`
     <div class="cell-status"><${StatusMark} status=${operation.status} /></div>
     <div class="cell-title">
       <a data-inside data-row=${operation.id} href=${operationPath(operation.id)} title=${title} dir="auto">${title}</a>
@@ -23,23 +34,22 @@ export function Row({ row }) {
     </div>
     <div class="cell-progress"><${Progress} operation=${operation} /></div>
     <div class="cell-worker"><${WorkerName} worker=${operation.worker} /></div>
-    <div class="cell-started"><${Ago} at=${operation.started ?? operation.created} /></div>
-    <div class="cell-elapsed"><${Span} since=${operation.started} final=${operation.duration} open=${!ENDED.has(operation.status)} /></div>
-  </li>`;
+    <div class="cell-started"><${Started} operation=${operation} /></div>
+    <div class="cell-elapsed"><${Length} operation=${operation} /></div>`;
 }
 
-/**
- * The operation as drawn: a row far from the screen follows changes of status only.
- * @param {import('../lib').Signal<Operation>} row
- * @param {import('../lib').Signal<boolean>} near
- */
-function useShown(row, near) {
-  const shown = useRef(row.peek());
-  return useComputed(() => {
-    const next = row.value;
-    if (near.value || next.status !== shown.current.status) shown.current = next;
-    return shown.current;
-  });
+/** When it began, and how long it had waited for that. @param {{ operation: Operation }} props */
+function Started({ operation: { status, started, created, attempt } }) {
+  if (started == null) return status === 'queued' ? html`<span class="muted" aria-hidden="true">–</span>` : html`<${Ago} at=${created} />`;
+  const waited = started - created;
+  return html`<${Ago} at=${started} />${attempt <= 1 && waited >= NOTED && html`<span class="under" title="time in the queue">waited ${duration(waited)}</span>`}`;
+}
+
+/** How long it took, has been running, or has been waiting. @param {{ operation: Operation }} props */
+function Length({ operation }) {
+  const { status, started, duration: final, created } = operation;
+  if (status === 'queued') return html`<${Elapsed} since=${created} /><span class="under">waiting</span>`;
+  return html`<${Span} since=${started} final=${final} open=${!ENDED.has(status)} /><${Left} operation=${operation} />`;
 }
 
 /** @param {{ operation: Operation }} props */
