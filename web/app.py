@@ -12,7 +12,7 @@ from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import actions, api, export, health, idempotency, live, pages, problems, security, stream, system
+from web import actions, api, assets, export, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
 from web.limits import EXPORTS, Limits
 from web.metrics import Metrics
@@ -73,5 +73,5 @@ def _site(settings: Settings, limits: Limits) -> Site:
         exports=Seats(EXPORTS),
         metrics=Metrics(history, seats, streams),
         version=__version__,
-        assets=pages.assets_of(__version__),
+        assets=assets.address_of(__version__),
     )

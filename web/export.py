@@ -80,7 +80,7 @@ def export(query: ExportQuery) -> Response:
     except BaseException:
         exports.leave()
         raise
-    shim.limit_unread(request.environ, site().limits.unread)
+    shim.limit_unread_answer(request.environ, site().limits.unread)
     lines = csv_lines(first, read) if query.format == "csv" else json_lines(first, read)
     response = Response(lines, mimetype=CSV if query.format == "csv" else JSONL, headers=_named(query.format))
     response.call_on_close(exports.leave)

@@ -49,7 +49,8 @@ def limit_unread(raw: socket.socket, seconds: float) -> None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
-def socket_of(environ: dict[str, Any]) -> socket.socket | None:
-    """The server's socket of a request, where there is one."""
-    found: socket.socket | None = next((environ[key] for key in KEYS if key in environ), None)
-    return found
+def limit_unread_answer(environ: dict[str, Any], seconds: float) -> None:
+    """The same for the answer to a request, where the server tells its socket."""
+    raw = next((environ[key] for key in KEYS if key in environ), None)
+    if raw is not None:
+        limit_unread(raw, seconds)

@@ -65,9 +65,7 @@ def stream(query: StreamQuery) -> Response:
         raise invalid_query("topic", "a topic is operations, operation:<id> or children:<id>")
     parts = site()
     take_seat(parts, parts.streams)
-    raw = shim.socket_of(request.environ)
-    if raw is not None:
-        shim.limit_unread(raw, parts.limits.unread)
+    shim.limit_unread_answer(request.environ, parts.limits.unread)
     cursor = request.headers.get("Last-Event-ID", "") if len(wanted) == 1 else ""
     messages = _messages(parts, wanted, cursor)
     response = Response(messages, mimetype=MEDIA, headers={"X-Accel-Buffering": "no"})

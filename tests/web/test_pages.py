@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.client import ROOT, Server
+from web import assets
 
 STATIC = ROOT / "web/static"
 
@@ -36,18 +37,33 @@ def test_every_file_comes_compressed_to_whoever_takes_it(server: Server, address
         assert plain.headers["vary"] == "Accept-Encoding"
 
 
-def test_the_page_names_every_module_and_sheet_there_is(addresses: list[str]) -> None:
+def test_the_page_names_every_module_there_is(addresses: list[str]) -> None:
     """So a browser asks for all of them at once; charts alone come when they are needed."""
     named = {address.split("/", 3)[3] for address in addresses}
-    present = {path.relative_to(STATIC).as_posix() for kind in ("js", "css") for path in STATIC.rglob(f"*.{kind}")}
+    present = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js")}
     assert present - named == {"vendor/uplot.js"}
 
 
 def test_all_of_the_front_end_is_small() -> None:
     """Charts included."""
-    loaded = [path for kind in ("js", "css", "svg") for path in STATIC.rglob(f"*.{kind}")]
-    total = sum(len(gzip.compress(path.read_bytes())) for path in loaded)
-    assert total < MOST, f"{total / 1024:.0f} KiB"
+    total = sum(len(assets.packed(name)) for name in filter(assets.is_sent, assets.FILES))
+    assert total < MOST, f"{total / 1024:.1f} KiB"
+
+
+def test_a_module_is_sent_without_its_comments_and_in_its_own_lines() -> None:
+    """So what a browser says of a line is true of the source."""
+    for name in assets.MODULES:
+        source, sent = (STATIC / name).read_text().splitlines(), assets.content(name).decode().splitlines()
+        assert [sent[at] for at, line in enumerate(sent) if line.strip()] == [
+            source[at] for at, line in enumerate(sent) if line.strip()
+        ]
+        assert name.startswith("vendor/") or not any(line.lstrip().startswith(("//", "/**", "* ")) for line in sent)
+
+
+def test_every_sheet_is_part_of_the_one_that_is_sent() -> None:
+    """Behind what all pages share."""
+    sent = assets.content("style.css").decode()
+    assert sent.index(":root {") < sent.index(".jobs {")
 
 
 @pytest.mark.parametrize("name", ["../site.py", "..%2fsite.py", "views", "nothing.js", "vendor/../../site.py"])
