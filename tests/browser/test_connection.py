@@ -147,6 +147,7 @@ def test_a_minute_of_silence_is_told_and_then_made_up_for(
     with serving(redis_url, namespace, tmp_path / "log") as server:
         page.goto(server.url)
         expect(page.locator(".connection")).to_have_text("live")
+        expect(page.locator(".row .status")).to_have_text("running")
         server.tell(signal.SIGSTOP)
         try:
             own.append([ended("op")])
