@@ -32,7 +32,7 @@ export function OperationPage({ id }) {
   });
   useEffect(() => document.querySelector('h1')?.focus({ preventScroll: true }), [Boolean(operation)]);
   const attempts = useAttempts(operation);
-  if (!operation) return html`<main id="main">${held.ready ? html`<${Unknown} id=${id} />` : html`<${Loading} />`}</main>`;
+  if (!operation) return html`<main id="main">${held.ready ? html`<${Unknown} id=${id} />` : html`<h1 class="unseen">Operation</h1><${Loading} />`}</main>`;
   const earlier = attempts.find((each) => each.run !== operation.run && String(each.attempt) === query.value.get('attempt'));
   const shown = earlier ?? operation;
   return html`<main id="main" class="one">
