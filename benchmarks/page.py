@@ -33,7 +33,7 @@ CHANGES = 1_000
 MERGED = 0.05
 """Seconds between two messages."""
 
-WARM_UP, EVERY, SETTLE = 45, 5, 1
+WARM_UP, EVERY, SETTLE = 30, 10, 3
 """Seconds until the page holds all it ever does, between two looks, and until all that was sent is taken in."""
 
 STEPS = ("Read", "Check", "Convert", "Write", "Verify")
@@ -53,6 +53,7 @@ class Work:
         self.open = [self.queued() for _ in range(ROWS)]
         for place in range(ROWS - WAITING):
             self.begin(place)
+            self.become(place, step=self.step(1 + place // 20 % len(STEPS)))
 
     def queued(self) -> Operation:
         number = next(self.numbers)
