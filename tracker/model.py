@@ -1,7 +1,6 @@
 """The words and values of the system: events, the three parts of an operation, and the operation people see.
 
-Pure data without I/O. Everything here has one JSON form, used in Redis, over HTTP, on the
-WebSocket and in ``--json``; unknown fields are ignored, so that versions may differ by one.
+Pure data without I/O, in one JSON form everywhere; unknown fields are ignored, so that versions may differ by one.
 """
 
 from __future__ import annotations
@@ -157,8 +156,7 @@ class Again(Value, frozen=True):
 
 
 class QueuePart(Value, frozen=True):
-    """What the sender of a message says of an operation, when it is queued; once more, with ``again``, for each later
-    attempt that somebody asks for.
+    """What the sender says of an operation when it is queued; once more, with ``again``, for each later attempt.
 
     ``whole`` says that ``args`` are what was given, with nothing masked or cut, so that they may be sent once more.
     """
@@ -227,9 +225,9 @@ class Event(Wire):
     """One change, carrying the full new state of what it is about.
 
     (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared steps that
-    have not begun, told with the event that declares them. ``log`` is a log line; a warning also carries the state of
-    its step and of the run. ``dropped`` counts log lines left out before a ``gap``. ``duplicate`` says whether two runs
-    are alive at once, ``quiet`` whether the step tells nothing for unusually long; ``cancel`` that it is to end.
+    have not begun, told once. ``log`` is a log line; a warning also carries the state of its step and of the run.
+    ``dropped`` counts log lines left out before a ``gap``. ``duplicate`` says that two runs are alive at once,
+    ``quiet`` that the step tells nothing for unusually long, ``cancel`` that it is to end.
     """
 
     type: str
@@ -308,10 +306,7 @@ class Pace(Value, frozen=True, omit_defaults=False):
 
 
 class Operation(Wire, omit_defaults=False):
-    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists.
-
-    ``release`` and ``app`` are those of the code that its run executes, empty if that did not say.
-    """
+    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""How many long answers are under way, such as WebSockets: each takes a seat before it begins."""
+"""How many WebSockets are open: each takes a seat before its connection is upgraded."""
 
 from __future__ import annotations
 

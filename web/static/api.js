@@ -43,7 +43,7 @@ export async function post(path, body, headers = {}) {
 
 /** What a refused request says of itself. */
 export class Refusal extends Error {
-  /** @param {string} text @param {{ pointer?: string, parameter?: string, detail: string }[]} errors */
+  /** @param {string} text @param {{ pointer?: string, detail: string }[]} errors */
   constructor(text, errors) {
     super(text);
     this.errors = errors;
