@@ -306,10 +306,7 @@ class Pace(Value, frozen=True, omit_defaults=False):
 
 
 class Operation(Wire, omit_defaults=False):
-    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists.
-
-    ``release`` and ``app`` are those of the code that its run executes, empty if that did not say.
-    """
+    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists."""
 
     id: str
     name: str

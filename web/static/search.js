@@ -103,7 +103,7 @@ function take({ items, next }, first) {
 /** @param {unknown} error @returns {Partial<Search>} */
 function told(error) {
   const text = error instanceof Error ? error.message : 'the server did not answer';
-  const faults = error instanceof Refusal ? error.errors : [];
+  const faults = /** @type {{ parameter?: string, detail: string }[]} */ (error instanceof Refusal ? error.errors : []);
   return { error: text, faults: Object.fromEntries(faults.map(({ parameter, detail }) => [parameter ?? '', detail])) };
 }
 

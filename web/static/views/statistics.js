@@ -88,7 +88,7 @@ function Figures({ summary, sum, days }) {
   return html`<dl class="figures panel">
     <${Figure} name=${`Runs in ${days} days`} value=${count(sum.runs)}><${Outcomes} sum=${sum} /></${Figure}>
     <${Figure} name="Success" value=${sum.success === null ? '–' : percent(sum.success)}>${count(sum.complete)} complete</${Figure}>
-    <${Figure} name="Per day" value=${often(sum.perDay)}>${sum.perDay >= 24 ? `${often(sum.perDay / 24)} per hour` : 'since the first of these days'}</${Figure}>
+    <${Figure} name="Per day" value=${often(sum.perDay)}>${sum.perDay >= 24 ? `${often(sum.perDay / 24)} per hour` : 'on average'}</${Figure}>
     <${Figure} name="Half within" value=${took ? duration(took.p50) : '–'}>${took ? `of ${count(took.count)} complete` : 'nothing known'}</${Figure}>
     <${Figure} name="95 % within" value=${took ? duration(took.p95) : '–'}>${took ? `99 % within ${duration(took.p99)}` : 'nothing known'}</${Figure}>
     <${Figure} name="Slowest step" value=${slowest ? duration(slowest.p50) : '–'}>${slowest ? clean(slowest.name, 80) : 'no steps known'}</${Figure}>
