@@ -185,7 +185,7 @@ def test_what_failed_can_be_copied_whole(server: Server, store: Store, page: Pag
     copied = page.evaluate("navigator.clipboard.readText()")
     for text in ("A title › Parse", "ValueError: <img src=x", "row 7\nrow 8", "Traceback: here", "(a, attempt 1)"):
         assert text in copied
-    page.get_by_role("button", name="Copy the address of this page").click()
+    page.get_by_role("button", name="copy link to this page").click()
     assert page.evaluate("navigator.clipboard.readText()") == f"{server.url}operations/a"
     page.get_by_role("button", name="Copy id").click()
     assert page.evaluate("navigator.clipboard.readText()") == "a"

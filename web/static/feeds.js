@@ -163,8 +163,11 @@ function pollAll() {
 async function poll(feed) {
   const operations = await read(feed.topic).catch(() => null);
   if (socket.phase.peek() === 'live' || !open.has(feed.topic)) return;
-  polling.value = operations !== null;
+  const answers = operations !== null;
+  if (answers && !polling.peek()) socket.retry();
+  polling.value = answers;
   if (!operations) return;
+  socket.forget(feed.topic);
   socket.heard.value = Date.now();
   socket.stale.value = false;
   receive({ type: 'polled', topic: feed.topic, operations });

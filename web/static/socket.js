@@ -44,10 +44,10 @@ export function start(receiver) {
   deliver = receiver;
   connect();
   setInterval(watch, 1000);
-  window.addEventListener('online', now);
+  window.addEventListener('online', retry);
   window.addEventListener('pagehide', () => carrier?.close());
   window.addEventListener('pageshow', (event) => event.persisted && connect());
-  document.addEventListener('visibilitychange', () => (document.hidden ? rest() : now()));
+  document.addEventListener('visibilitychange', () => (document.hidden ? rest() : retry()));
 }
 
 /** @param {string} topic */
@@ -60,6 +60,11 @@ export function subscribe(topic) {
 export function unsubscribe(topic) {
   topics.delete(topic);
   changed();
+}
+
+/** What is known of a topic comes from elsewhere, so the next connection begins with a snapshot. @param {string} topic */
+export function forget(topic) {
+  if (topics.has(topic)) topics.set(topic, '');
 }
 
 let changing = false;
@@ -132,8 +137,8 @@ function reconnect() {
   timer = setTimeout(connect, delay * 1000);
 }
 
-/** Waiting for the next try makes no sense when the network or the person has come back. */
-function now() {
+/** Waiting for the next try makes no sense when the network, the server or the person has come back. */
+export function retry() {
   if (!carrier) connect();
 }
 

@@ -13,7 +13,7 @@ export function Copyable({ text, what }) {
 }
 
 /**
- * Copies what `text` gives when it is pressed.
+ * Copies what `text` gives when it is pressed. `what` follows the word where only that is heard.
  * @param {{ text: () => string, what: string, word?: string }} props
  */
 export function Copy({ text, what, word = 'copy' }) {
@@ -23,7 +23,7 @@ export function Copy({ text, what, word = 'copy' }) {
     label.value = (await copied(text())) ? 'copied' : select(shown);
     setTimeout(() => (label.value = ''), AWHILE);
   };
-  return html`<button type="button" class="copy" aria-label=${`Copy ${what}`} onClick=${press}>${label.value || word}</button>`;
+  return html`<button type="button" class="copy" aria-label=${label.value || `${word} ${what}`} onClick=${press}>${label.value || word}</button>`;
 }
 
 /** The clipboard exists over HTTPS and on this machine only. @param {string} text */

@@ -15,7 +15,7 @@ export function Facts({ operation, isNewest }) {
   return html`<aside class="panel facts" aria-labelledby="facts-heading">
     <h2 id="facts-heading">Details</h2>
     <dl>${facts(operation).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    <p class="facts-link"><${Copy} text=${() => location.origin + path} what="the address of this page" word="copy link" /></p>
+    <p class="facts-link"><${Copy} text=${() => location.origin + path} what="to this page" word="copy link" /></p>
     ${operation.args && html`<${Arguments} args=${operation.args} />`}
   </aside>`;
 }

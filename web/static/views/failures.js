@@ -55,7 +55,7 @@ function Group({ group }) {
     <b class="failed">${count(group.count)}</b>
     <span class="cause" dir="auto"><b>${clean(group.type, 200)}</b>${group.message && `: ${clean(group.message, 400)}`}
       ${group.step && html`<span class="muted"> at ${clean(group.step, 120)}</span>`}</span>
-    <span class="examples">${group.examples.map((id, place) => html`<a key=${id} data-inside href=${operationPath(id)} title=${id} aria-label=${`Example ${place + 1}: ${id}`}>${short(id)}</a>`)}</span>
+    <span class="examples">${group.examples.map((id) => html`<a key=${id} data-inside href=${operationPath(id)} title=${id}>${short(id)}</a>`)}</span>
   </li>`;
 }
 
