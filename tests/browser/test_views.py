@@ -187,7 +187,7 @@ def test_what_cannot_be_read_is_told_on_every_view(server: Server, scheme: Schem
         page.route_web_socket("**/api/v1/ws", lambda socket: socket.close())
         page.goto(server.url)
         for name in ("now", "history", "statistics", "workers", "queue", "running"):
-            settled(page, PLACES[name])
+            page.evaluate(GO, f"/{PLACES[name]}")
             expect(page.locator(".connection")).to_contain_text("reconnecting")
             expect(page.locator("main")).not_to_be_empty()
             check(page, axe, f"{name}-broken-{scheme}")
