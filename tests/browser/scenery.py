@@ -56,16 +56,16 @@ def complete(title: str, id: str | None = None, steps: int = 4) -> None:
 
 
 def make_normal(stack: contextlib.ExitStack) -> None:
-    import_orders(stack)
     fail("failed", "Publish prices")
     complete("Nightly report", "complete")
     for number in range(6):
         complete(f"Resize pictures {number}")
+    import_orders(stack)
 
 
 def make_huge(stack: contextlib.ExitStack) -> None:
     complete(LONG, "many-steps", 300)
-    fail("hostile", HOSTILE)
+    fail("failed", HOSTILE)
     for number in range(120):
         complete(f"{LONG if number % 7 == 0 else HOSTILE} {number}", steps=2)
 

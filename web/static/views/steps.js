@@ -60,7 +60,7 @@ function StepRow({ step, over, longest, usual }) {
     <span class="step-index">${step.index}</span>
     <span class="step-name" dir="auto">${clean(step.name)}<${Remarks} step=${step} over=${over} usual=${usual} /></span>
     <${StatusMark} status=${shown} />
-    <${Length} seconds=${lasted(step, over)} longest=${longest} kind=${shown} usual=${usual} />
+    <${Length} seconds=${lasted(step, over)} longest=${longest} kind=${shown} usual=${step.started == null ? undefined : usual} />
     <span class="step-time"><${Span} since=${step.started} final=${step.duration} open=${running} /></span>
     <${StepMore} step=${step} shown=${shown} running=${running} />
   </li>`;
