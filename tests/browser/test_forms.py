@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
 from msgspec import Meta
-from playwright.sync_api import Browser
 
+from tests.browser.conftest import Script
 from tracker.celery.schema import schema_of
 
 Asked = Callable[[str], Any]
@@ -40,20 +40,20 @@ def copy(path: str) -> None:
     """A job with one."""
 
 
+PRELUDE = f"""
+const {{ fieldsOf, argumentOf, argumentsOf, labelsOf }} = await import('/schema.js');
+const {{ itemsOf, cells }} = await import('/items.js');
+const fields = fieldsOf({json.dumps(schema_of(job))});
+const single = fieldsOf({json.dumps(schema_of(copy))});
+const told = (call) => {{ try {{ return call(); }} catch (error) {{ return error.message; }} }};
+"""
+"""`fields` are those of ``job``, `single` that of ``copy``."""
+
+
 @pytest.fixture(scope="module")
-def asked(browser: Browser, modules: str) -> Iterator[Asked]:
-    """What an expression over the modules comes to; `fields` are those of ``job``, `single` that of ``copy``."""
-    prelude = f"""
-        const {{ fieldsOf, argumentOf, argumentsOf, labelsOf }} = await import('/schema.js');
-        const {{ itemsOf, cells }} = await import('/items.js');
-        const fields = fieldsOf({json.dumps(schema_of(job))});
-        const single = fieldsOf({json.dumps(schema_of(copy))});
-        const told = (call) => {{ try {{ return call(); }} catch (error) {{ return error.message; }} }};
-    """
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.goto(f"{modules}/jsconfig.json")
-        yield lambda expression: page.evaluate(f"async () => {{ {prelude} return {expression}; }}")
+def asked(script: Script) -> Asked:
+    """What an expression over the modules comes to."""
+    return lambda expression: script(f"return {expression};")
 
 
 def test_each_argument_is_a_field_of_its_kind(asked: Asked) -> None:

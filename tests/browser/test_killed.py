@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
+from tests.browser.conftest import unrecorded
 from tests.support import Clock, wait_for
 from tests.worker.conftest import System
 from tracker.history.liveness import LOST_AFTER, UNRESPONSIVE_AFTER
 from tracker.history.recorder import Recorder
 from tracker.settings import Settings
-from web.app import create_app
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def url(redis_url: str, namespace: str, tmp_path: Path) -> Iterator[str]:
-    """The application under a server that runs no recorder beside it."""
-    app = create_app(Settings(redis_url, namespace=namespace, archive_url=f"sqlite:///{tmp_path}/archive.sqlite3"))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    app.extensions["tracker"].hub.stopping.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    address = f"sqlite:///{tmp_path}/archive.sqlite3"
+    with unrecorded(Settings(redis_url, namespace=namespace, archive_url=address)) as url:
+        yield url
 
 
 def pipe_in(folder: Path) -> Path:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
+from tests.browser.conftest import unrecorded
 from tests.store.making import ended, started
 from tracker.archive import Archive
 from tracker.history import archiving
 from tracker.history.recorder import Recorder
 from tracker.settings import Settings
 from tracker.store import Store
-from web.app import create_app
 
 AWHILE = 25_000
 """Milliseconds after which the page has asked again."""
@@ -29,16 +27,8 @@ def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def url(settings: Settings) -> Iterator[str]:
-    """The application under a server that runs no recorder beside it."""
-    app = create_app(settings)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    app.extensions["tracker"].hub.stopping.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with unrecorded(settings) as url:
+        yield url
 
 
 @pytest.mark.browser

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser
+
+from tests.browser.conftest import Script
 
 PRELUDE = """
 const { failuresFirst, inGroups, inSections, newestFirst, unfolded, waitingSince } = await import('/order.js');
@@ -23,18 +21,7 @@ const at = (index, more = {}) => ({ step: { index, name: 'step ' + index }, ...m
 const counts = (list) => list.map(({ name, running, places }) => [name, running, places.map((each) => each.count)]);
 """
 
-Script = Callable[[str], Any]
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def script(browser: Browser, modules: str) -> Iterator[Script]:
-    """Runs the body of a function that sees the modules, and gives what it returns."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.goto(f"{modules}/jsconfig.json")
-        yield lambda body: page.evaluate(f"async () => {{ {PRELUDE} {body} }}")
 
 
 def test_what_runs_and_what_waits_is_ordered_by_creation_the_oldest_first(script: Script) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser
+
+from tests.browser.conftest import Script
 
 PRELUDE = """
 const { axisOf, laneOf, placeOf, rowsOfChildren, rowsOfSteps, ticksOf, worthDrawing } = await import('/spans.js');
@@ -17,17 +15,6 @@ const op = (id, more = {}) => ({ id, status: 'running', created: 0, started: 0, 
 const row = (key, kind, from, to) => ({ key, label: key, kind, bars: [{ kind, from, to }], id: key, host: '' });
 const line = (number) => ({ number, ts: 0, text: '' });
 """
-
-Script = Callable[[str], Any]
-
-
-@pytest.fixture(scope="module")
-def script(browser: Browser, modules: str) -> Iterator[Script]:
-    """Runs the body of a function that sees the modules, and gives what it returns."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.goto(f"{modules}/jsconfig.json")
-        yield lambda body: page.evaluate(f"async () => {{ {PRELUDE} {body} }}")
 
 
 @pytest.mark.browser

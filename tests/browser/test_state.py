@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser
+
+from tests.browser.conftest import Script
 
 PRELUDE = """
 const { reduce, nothing, noNews, merge, trim } = await import('/state.js');
@@ -23,17 +21,6 @@ const at = (version) => ({ children: { version, complete: version } });
 const run = (topic, ...messages) => messages.reduce((held, message) => reduce(held, message, topic), nothing());
 const revs = (held) => Object.fromEntries([...held.operations.values()].map((each) => [each.id, each.rev]));
 """
-
-Script = Callable[[str], Any]
-
-
-@pytest.fixture(scope="module")
-def script(browser: Browser, modules: str) -> Iterator[Script]:
-    """Runs the body of a function that sees the modules, and gives what it returns."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.goto(f"{modules}/jsconfig.json")
-        yield lambda body: page.evaluate(f"async () => {{ {PRELUDE} {body} }}")
 
 
 def test_a_snapshot_replaces_everything(script: Script) -> None:

@@ -1,7 +1,7 @@
 """Every view in every state it can be found in: nothing scrolls sideways, and axe finds nothing to complain about.
 
-What was looked at is kept as pictures where ``TRACKER_PICTURES`` says so, for people to look at:
-``TRACKER_PICTURES=/tmp/pictures python3 dev.py test tests/browser/test_views.py``.
+What was looked at is kept as pictures where ``PICTURES`` says so, for people to look at:
+``PICTURES=/tmp/pictures python3 dev.py test tests/browser/test_views.py``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.browser
 
 AXE = ROOT / ".venv/front-end/node_modules/axe-core/axe.min.js"
 
-PICTURES = os.environ.get("TRACKER_PICTURES", "")
+PICTURES = os.environ.get("PICTURES", "")
 
 Scheme = Literal["light", "dark"]
 
