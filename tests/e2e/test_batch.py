@@ -139,7 +139,7 @@ def test_a_batch_is_seen_alike_in_browser_terminal_and_api(
     assert all(map(adds_up, looks))
     assert all(map(adds_up, socket.counts))
 
-    page.get_by_text("does not exist").wait_for()
+    page.get_by_text("does not exist").first.wait_for()
     wait_for(lambda: "48 of 50 complete" in page.inner_text("main"))
     wait_for(lambda: page.evaluate(ROWS) == in_api)
     delays = page.evaluate("window.delays")
