@@ -23,13 +23,20 @@ export function useCalm(source, pause) {
 function follow(source, pause, take) {
   let timer = 0;
   let last = -Infinity;
+  let begun = false;
   const now = () => {
     timer = 0;
     last = performance.now();
     take(source.peek());
   };
   const stop = effect(() => {
-    void source.value;
+    const value = source.value;
+    // What was there from the start is no change, after which others would have to wait.
+    if (!begun) {
+      begun = true;
+      take(value);
+      return;
+    }
     const left = last + pause - performance.now();
     if (timer) return;
     if (left > 0) timer = setTimeout(now, left);
