@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 _moment = threading.Event()
 
 
-def wait_for(condition: Callable[[], Value], timeout: float = 20.0) -> Value:
+def wait_for(condition: Callable[[], Value], timeout: float = 45.0) -> Value:
     """Return the first true value of ``condition``; fail with what it last gave after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while True:
