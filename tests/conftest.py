@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.lanes import Lanes
 from tests.support import Clock
@@ -37,6 +37,7 @@ BROWSER_FLAGS = (
 # No test depends on how fast the machine is.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

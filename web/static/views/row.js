@@ -73,8 +73,9 @@ function aside({ name, title, labels }) {
 
 /** @param {{ operation: Operation }} props */
 function Progress({ operation }) {
-  if (operation.children.total > 0) return html`<${ChildrenProgress} operation=${operation} />`;
-  const { error, step } = operation;
+  const { batch, children, error, step } = operation;
+  // What runs inside a step is a part of it: that all of it is done says nothing of the rest.
+  if (children.total > 0 && (batch || !step)) return html`<${ChildrenProgress} operation=${operation} />`;
   const failed = operation.status === 'error' || operation.status === 'lost';
   return html`
     <span class="line">
