@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-GROUND = {"clock", "compose", "errors", "ids", "interrupts", "limits", "model", "record", "redact"}
+GROUND = {"clock", "compose", "errors", "ids", "interrupts", "limits", "model", "queued", "record", "redact"}
 GROUND |= {"secret_names", "secret_shapes", "settings", "version"}
 EMBEDDED = {"embedded", "engines"}
 ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history", "doctor", "celery", "cli")

@@ -76,6 +76,10 @@ class Settings:
     """``TRACKER_REDIS_BUDGET``: bytes that finished operations may take in Redis; 0: any."""
     release: str = ""
     """``TRACKER_RELEASE``: version of the tracked code, stored with every run."""
+    server: str = ""
+    """``TRACKER_SERVER``: the web server the command line asks, instead of Redis; with the base path, if it has one."""
+    token: str = field(default="", repr=False)
+    """``TRACKER_TOKEN``: what the command line shows that server."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -94,6 +98,8 @@ class Settings:
             archive_days=_days("TRACKER_ARCHIVE_DAYS", environ.get("TRACKER_ARCHIVE_DAYS"), 90),
             redis_budget=_bytes("TRACKER_REDIS_BUDGET", environ.get("TRACKER_REDIS_BUDGET"), 256 * 2**20),
             release=environ.get("TRACKER_RELEASE", ""),
+            server=environ.get("TRACKER_SERVER", ""),
+            token=environ.get("TRACKER_TOKEN", ""),
         )
 
     @property

@@ -7,9 +7,9 @@ from contextlib import suppress
 import msgspec
 from flask import Blueprint, Response, request
 
-from tracker.celery.expected import Expected, Resumed, told
 from tracker.errors import ArchiveUnavailable, NotFound, StoreUnavailable
 from tracker.model import Operation
+from tracker.queued import Expected, Resumed, told
 from web.api import ONE
 from web.routes import accepts, reply, route
 from web.site import site

@@ -154,7 +154,7 @@ def events(id: str, query: EventsQuery) -> Response:
     """
     history = site().history
     try:
-        return reply(_page(lambda: history.events(id, query.after, query.limit), "after"))
+        return reply(_page(lambda: history.events(id, query.after, query.limit, below=query.below), "after"))
     except EventsGone as gone:
         cursor = history.cursor()  # Before the operation: whatever comes in between is told again.
         raise Problem("events-gone", str(gone), operation=history.operation(id), cursor=cursor) from None

@@ -9,8 +9,8 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from tracker.celery.queueing import OnComplete
 from tracker.limits import BATCH_LIMIT, LABELS_LIMIT
+from tracker.queued import OnComplete
 from web.limits import BATCH_BODY, OPERATION_BODY, OTHER_BODY, TEXT, UNWANTED_BODY
 from web.problems import Problem, invalid_body
 

@@ -6,19 +6,18 @@ nothing, ends it. What fails on the way breaks the stream off: half a file is ne
 
 from __future__ import annotations
 
-import csv
 import errno
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from io import StringIO
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from flask import Blueprint, Response, request
 
 from tracker.errors import TrackerError
 from tracker.history import OperationPage
+from tracker.history.export import HEADER, Format, Read, row, table
 from tracker.model import Operation
 from web import shim
 from web.api import READING
@@ -32,26 +31,13 @@ log = logging.getLogger("tracker.web")
 
 CSV, JSONL = "text/csv", "application/x-ndjson"
 
-HEADER = (
-    *("id", "name", "title", "status", "created", "started", "ended", "duration", "waited", "attempt"),
-    *("worker_host", "worker_pid", "worker_queue", "parent", "labels"),
-    *("error_type", "error_message", "error_step", "release"),
-)
-"""The columns of a CSV file. New ones come at the end."""
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
-
-Read = Callable[[str | None], OperationPage]
-"""Reads the page of that name; without one, the first."""
-
 blueprint = Blueprint("export", __name__)
 
 
 class ExportQuery(FilterQuery, frozen=True):
     """Which operations, and how they are written."""
 
-    format: Annotated[Literal["csv", "jsonl"], msgspec.Meta(description="a table, or one JSON object a line")] = "csv"
+    format: Annotated[Format, msgspec.Meta(description="a table, or one JSON object a line")] = "csv"
 
 
 @route(
@@ -94,10 +80,10 @@ def _named(format: str) -> dict[str, str]:
 
 def csv_lines(first: OperationPage, read: Read) -> Iterator[str]:
     """A header, then a page of rows at a time."""
-    yield _written([HEADER])
+    yield table([HEADER])
     try:
         for operations in _pages(first, read):
-            yield _written(map(row, operations))
+            yield table(map(row, operations))
     except TrackerError as error:
         _break_off(error)
 
@@ -129,49 +115,3 @@ def _break_off(error: TrackerError) -> None:
     """Close the connection before the end of the answer has been told, which clients take for the failure it is."""
     log.warning("an export broke off: %s", error)
     raise ConnectionResetError(errno.ECONNRESET, "the export broke off")
-
-
-def _written(rows: Iterable[tuple[object, ...]]) -> str:
-    file = StringIO()
-    csv.writer(file).writerows(rows)
-    return file.getvalue()
-
-
-def row(operation: Operation) -> tuple[object, ...]:
-    """The cells of an operation, as ``HEADER`` names them; empty where nothing is known."""
-    worker, error, step = operation.worker, operation.error, operation.step
-    at_step = step.name if error is not None and step is not None and step.index == error.step else ""
-    waited = max(0.0, operation.started - operation.created) if operation.started is not None else None
-    return (
-        *map(harmless, (operation.id, operation.name, operation.title, operation.status)),
-        *map(_time, (operation.created, operation.started, operation.ended)),
-        *map(_seconds, (operation.duration, waited)),
-        operation.attempt or None,
-        harmless(worker.host if worker else ""),
-        worker.pid if worker else None,
-        *map(harmless, (worker.queue if worker else "", operation.parent)),
-        msgspec.json.encode(operation.labels).decode(),
-        *map(harmless, (error.type if error else "", error.message if error else "", at_step)),
-        harmless(operation.release),
-    )
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet runs as a formula.
-
-    >>> harmless("=1+1"), harmless("a=b")
-    ("'=1+1", 'a=b')
-    """
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _time(stamp: float | None) -> str:
-    """ISO 8601, UTC, to the millisecond; nothing for what is no time people have a name for."""
-    try:
-        return "" if stamp is None else f"{datetime.fromtimestamp(stamp, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-    except (OverflowError, ValueError, OSError):
-        return ""
-
-
-def _seconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)

@@ -16,10 +16,10 @@ import msgspec
 
 from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
+from tracker.history import topics
 from tracker.history.reads import Reads
 from tracker.model import ENDED, EventType, LiveEvent
 from tracker.store import Change, Reset, Standing, Store, Tick, View
-from web import topics
 from web.channel import Channel, Note
 from web.mailbox import Mailbox
 from web.messages import Frame, Snapshot

@@ -57,12 +57,6 @@ SOCKET_MISTAKES = 5
 SOCKET_TOPICS = 16
 """Most topics of one WebSocket."""
 
-TOP_LEVEL = 500
-"""Operations in a snapshot of the topic ``operations``."""
-
-CHILDREN = 200
-"""Operations in a snapshot of a topic ``children:<id>``."""
-
 WAITING, WAITING_BYTES, WAITING_SECONDS = 1_000, 4 * 1024 * 1024, 10.0
 """Events of a topic that may wait for a client: how many, how large, how long; one that is further behind starts again
 with a snapshot."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from tracker.celery.queueing import OnComplete
 from tracker.history import OperationPage
 from tracker.ids import ID
 from tracker.model import Operation
+from tracker.queued import OnComplete
 from tracker.store import JobInfo
 from web import bodies
 from web.bodies import BatchBody, OperationBody

@@ -124,6 +124,7 @@ class EventsQuery(Query, frozen=True):
 
     after: Cursor = "0-0"
     limit: Limit = 50
+    below: Annotated[bool, msgspec.Meta(description="also those of its children")] = False
 
 
 class StatsQuery(Query, frozen=True):

@@ -9,7 +9,8 @@ import msgspec
 from wsproto.utilities import LocalProtocolError
 
 from tracker.clock import elapsed
-from web import messages, topics
+from tracker.history import topics
+from web import messages
 from web.connection import PING, Connection
 from web.limits import SOCKET_BURST, SOCKET_MESSAGES_PER_SECOND, SOCKET_MISTAKES, SOCKET_TOPICS
 from web.messages import Ask, Frame

@@ -10,8 +10,9 @@ from typing import Annotated
 import msgspec
 from flask import Blueprint, Response, request
 
+from tracker.history import topics
 from tracker.ids import ID
-from web import security, shim, topics
+from web import security, shim
 from web.limits import SOCKET_TOPICS
 from web.live import take_seat
 from web.outlet import RETURN_AFTER, Outlet

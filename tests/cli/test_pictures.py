@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from tracker.model import CancelRequest, Children, CurrentStep, Error, Operation, Status, StepState, StepStatus
-from tracker.render.overview import overview, row
+from tracker.render.overview import no_answer, overview, row
 from tracker.render.pace import pace, pace_lines
 from tracker.render.symbols import ASCII
 from tracker.render.transitions import counts_line, error_lines, operation_line, step_line
@@ -37,7 +37,9 @@ operations = st.builds(
 @given(st.lists(operations, max_size=8), st.integers(1, 200), st.integers(1, 12))
 def test_a_table_never_leaves_its_box(items: list[Operation], width: int, height: int) -> None:
     """Whatever the texts hold: wide, combining, control or right-to-left characters."""
-    lines = overview(items, now=NOW, width=width, height=height, heard=None if width % 2 else NOW)
+    lines = overview(
+        items, now=NOW, width=width, height=height, stale=None if width % 2 else no_answer("Redis", NOW, width)
+    )
     assert len(lines) <= max(3, height)
     assert all(cell_len(line.plain) <= width for line in lines)
     assert not {"\x1b", "\n", "\r", "\x07"} & set("".join(line.plain for line in lines))
@@ -91,7 +93,7 @@ def test_a_running_operation_that_is_to_end_says_so() -> None:
 
 def test_silence_is_said() -> None:
     """A view that may be old says since when."""
-    lines = overview([], now=NOW, width=80, height=10, heard=NOW)
+    lines = overview([], now=NOW, width=80, height=10, stale=no_answer("Redis", NOW, 80))
     assert "no answer from Redis since" in lines[1].plain
 
 

@@ -19,11 +19,11 @@ from tests.faults.pools import Pool, Start
 from tests.faults.programs import Running
 from tests.faults.servers import engine_of
 from tests.support import Clock, wait_for
-from tracker.celery.queueing import OnComplete
 from tracker.engines import Engine
 from tracker.history.liveness import LOST_AFTER
 from tracker.history.recorder import Recorder
 from tracker.model import ENDED, Children, Operation, Status
+from tracker.queued import OnComplete
 
 FATES = ["well"] * 7 + ["fails", "again", "dies"]
 

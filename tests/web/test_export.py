@@ -21,10 +21,11 @@ from tests.web.client import Answer, Server, serving
 from tracker.archive import Archive
 from tracker.errors import StoreUnavailable
 from tracker.history import History, OperationPage
+from tracker.history.export import HEADER, row
 from tracker.model import Error, Operation, QueuePart, Status, StepStatus, Worker
 from tracker.store import QueueItem, Store
 from web import export
-from web.export import HEADER, csv_lines, json_lines, row
+from web.export import csv_lines, json_lines
 
 OTHERS = 1
 """Exports that may be made beside one."""

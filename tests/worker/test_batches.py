@@ -13,9 +13,10 @@ from tests.store.making import NOW, by, lease, started
 from tests.support import wait_for
 from tests.worker.conftest import System
 from tests.worker.test_jobs import ended, waiting_messages
-from tracker.celery.queueing import OnComplete, Queueing
+from tracker.celery.queueing import Queueing
 from tracker.errors import BrokerUnavailable, InvalidArguments, UnknownJob
 from tracker.model import Operation, QueuePart, Status, Verdict
+from tracker.queued import OnComplete
 from tracker.settings import Settings
 from tracker.store import QueueItem, Seal, Sent, Silence
 

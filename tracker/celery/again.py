@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from tracker.archive import runs_of
-from tracker.celery.expected import NOTHING, Expected, of_children, of_steps
+from tracker.celery.expected import NOTHING, of_children, of_steps
 from tracker.celery.queueing import Queueing
 from tracker.celery.schema import validate
 from tracker.clock import now
@@ -22,6 +22,7 @@ from tracker.errors import CannotRunAgain, InvalidArguments, NotFound, UnknownJo
 from tracker.history import History
 from tracker.ids import new_id
 from tracker.model import ENDED, Again, Operation, Parts, QueuePart
+from tracker.queued import Expected
 from tracker.record import Record
 from tracker.redact import line
 from tracker.store import JobInfo, QueueAgain, Store

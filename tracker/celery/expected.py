@@ -5,38 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tracker.model import Operation, StepState, Value
+from tracker.model import StepState
+from tracker.queued import Expected
 from tracker.results import release_of
 
 NOTHING = "nothing can be reused, so every step runs"
-
-
-class Expected(Value, frozen=True, omit_defaults=False):
-    """By what is kept now; what is really reused is found out as it runs.
-
-    ``step`` is the index of the first step that runs (0: not known) and ``reused`` how many others are not run; of a
-    batch, ``children`` is how many run again. ``summary`` says so in words.
-    """
-
-    summary: str
-    step: int = 0
-    name: str = ""
-    reused: int = 0
-    children: int = 0
-
-
-class Resumed(Operation):
-    """An operation that was queued again, and what the new attempt is expected to do."""
-
-    expected: Expected | None = None
-
-
-def told(operation: Operation, expected: Expected | None) -> Operation:
-    """``operation`` with what is expected of it, if that is known."""
-    if expected is None:
-        return operation
-    fields = {name: getattr(operation, name) for name in operation.__struct_fields__}
-    return Resumed(**fields, expected=expected)
 
 
 def of_steps(steps: Sequence[StepState], kept: Mapping[str, bytes], release: str) -> Expected:

@@ -12,8 +12,6 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
 from tracker.celery.schema import validate, validate_all
 from tracker.clock import elapsed, now
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, StoreUnavailable, UnknownJob
@@ -21,6 +19,7 @@ from tracker.history.batches import queued_children
 from tracker.ids import new_id
 from tracker.limits import BATCH_LIMIT
 from tracker.model import Error, Parts, QueuePart, Status, Verdict
+from tracker.queued import OnComplete
 from tracker.redact import line, safe_labels, value
 from tracker.settings import Settings
 from tracker.store import Follow, Item, JobInfo, QueueItem, Seal, Sent, Store, VerdictItem
@@ -33,13 +32,6 @@ JOBS_HOLD = 1.0
 
 STORED_AT_ONCE = 200
 """Children stored in one call."""
-
-
-class OnComplete(msgspec.Struct, forbid_unknown_fields=True):
-    """The job to queue once a batch has ended; it gets the batch's id as ``batch``, if it takes such an argument."""
-
-    job: str
-    args: dict[str, Any] = {}
 
 
 class Queueing:

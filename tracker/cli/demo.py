@@ -12,7 +12,7 @@ from tracker.cli.demo_batch import Plan, run_batch
 from tracker.cli.demo_files import Files, default_folder, find_files
 from tracker.cli.options import output_options
 from tracker.cli.output import Output
-from tracker.cli.source import settings as complete_settings
+from tracker.cli.source.local import settings as complete_settings
 from tracker.cli.stopping import Stop, Stopped, stopping
 from tracker.errors import TrackerError
 from tracker.render.words import clean

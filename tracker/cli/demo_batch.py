@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,15 +15,13 @@ from tracker.cli.claim import Running
 from tracker.cli.demo_files import Files
 from tracker.cli.local_api import Api
 from tracker.cli.output import Output
-from tracker.cli.source import open_store
+from tracker.cli.source import Source
+from tracker.cli.source.direct import Direct
+from tracker.cli.source.paging import all_children
 from tracker.cli.watch import watch_one
 from tracker.clock import elapsed
 from tracker.model import Operation, Status
 from tracker.settings import Settings
-
-if TYPE_CHECKING:
-    from tracker.history import History
-    from tracker.store import Store
 
 JOB = "files.process"
 
@@ -52,11 +50,10 @@ def run_batch(plan: Plan, running: Running) -> int:
     number = len(plan.files.paths)
     items: list[dict[str, Any]] = [{"path": path} for path in plan.files.paths]
     id = api.queue_batch(JOB, items, f"Process {number} file{'s' if number != 1 else ''}")
-    store = open_store(plan.settings)
-    history = open_history(plan.settings, store)
-    outcome = watch_one(store, history, id, plan.output, check=plan.check, hint=Hint())
+    source = Direct(plan.settings)
+    outcome = watch_one(source, id, plan.output, check=plan.check, hint=Hint())
     if outcome.status is not Status.COMPLETE:
-        _report(history, outcome, plan)
+        _report(source, outcome, plan)
     return exit_codes.BY_STATUS[outcome.status]
 
 
@@ -73,13 +70,6 @@ class Hint:
         return f"Try this in another terminal: kill -9 {self._pid}   (a process of the worker)" if self._pid else ""
 
 
-def open_history(settings: Settings, store: Store) -> History:
-    """The read facade over ``store`` and the archive."""
-    from tracker.history import History
-
-    return History.of(settings, store)
-
-
 def _wait_for_first_page(api: Api, plan: Plan) -> None:
     """So that somebody who opens the dashboard sees the batch from its beginning."""
     plan.output.say(f"Open it now: the batch starts with the first look, or in {FIRST_PAGE_WAIT:.0f} s.")
@@ -89,9 +79,9 @@ def _wait_for_first_page(api: Api, plan: Plan) -> None:
         plan.pause(0.1)
 
 
-def _report(history: History, outcome: Operation, plan: Plan) -> None:
+def _report(source: Source, outcome: Operation, plan: Plan) -> None:
     """How to look at a failure, and how to run what failed again."""
-    failed = _failed(history, outcome.id)
+    failed = [child for status in FAILED for child in all_children(source, outcome.id, status)]
     if not failed:
         return
     file = plan.settings.state_dir.resolve() / f"failed-{outcome.id}.ndjson"
@@ -99,17 +89,6 @@ def _report(history: History, outcome: Operation, plan: Plan) -> None:
     plan.output.say(f"Look at one:      tracker show {failed[0].id}")
     plan.output.say(f"Run them again:   tracker batch {JOB} --items-from {shlex.quote(str(file))} --wait")
     plan.output.say(f"                  (as a new batch, while `tracker up` runs with {_setting(plan.files.root)})")
-
-
-def _failed(history: History, batch: str) -> list[Operation]:
-    found: list[Operation] = []
-    for status in FAILED:
-        page = history.children(batch, status=status, limit=200)
-        found += page.items
-        while page.next is not None:
-            page = history.children(batch, status=status, limit=200, page=page.next)
-            found += page.items
-    return found
 
 
 def _setting(root: Path) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import rich_click as click
 
-from tracker.cli.source import open_store, settings
+from tracker.cli.source import open_source
 from tracker.errors import TrackerError
 
 PREFIX = "argument_"
@@ -25,7 +26,7 @@ class JobCommand(click.RichCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         job = next((word for word in args if not word.startswith("-")), "")
         taken = {name for param in self.params for name in param.opts}
-        ctx.meta[PREFIX] = [option for option in _options(job) if not taken & set(option.opts)]
+        ctx.meta[PREFIX] = [option for option in _options(job, _server(args)) if not taken & set(option.opts)]
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -54,9 +55,16 @@ def typed(text: str, schema: dict[str, Any]) -> Any:
         return text
 
 
-def _options(job: str) -> list[click.Option]:
+def _server(args: list[str]) -> str | None:
+    """What ``--server`` says, which is not read yet when the options are to be known."""
+    following = dict(pairwise(args))
+    joined = [word.partition("=")[2] for word in args if word.startswith("--server=")]
+    return following.get("--server") or next(iter(joined), None)
+
+
+def _options(job: str, server: str | None) -> list[click.Option]:
     try:
-        found = next((known.schema for known in open_store(settings()).jobs() if known.name == job), None)
+        found = next((known.schema for known in open_source(server).jobs() if known.name == job), None)
     except TrackerError:
         return []
     schema = found or {}

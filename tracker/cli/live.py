@@ -28,16 +28,19 @@ SECOND = 1.0
 class LiveWriter:
     """Draws a frame when something has changed, and once a second. ``hint`` is a last line for the person watching."""
 
-    def __init__(self, screen: Screen, subject: One | Everything, symbols: Symbols, hint: Callable[[], str]) -> None:
+    def __init__(
+        self, screen: Screen, subject: One | Everything, where: str, symbols: Symbols, hint: Callable[[], str]
+    ) -> None:
         self._screen = screen
         self._subject = subject
+        self._where = where
         self._hint = hint
         self._symbols = symbols
         self._changed = True
         self._drawn = 0.0
         self._stale_since: float | None = None
 
-    def snapshot(self) -> None:
+    def snapshot(self, topic: str) -> None:
         self._changed = True
 
     def reset(self, reason: str) -> None:
@@ -56,6 +59,9 @@ class LiveWriter:
             return SECOND
         return FRAME - passed if self._changed else SECOND - passed
 
+    def end(self) -> None:
+        """The last frame is drawn by whoever ends the watching, however it ends."""
+
     def draw(self, *, final: bool = False) -> None:
         """Draw a frame; the final one is not cut and carries no hint."""
         self._changed, self._drawn = False, elapsed()
@@ -65,8 +71,8 @@ class LiveWriter:
         width, height = self._screen.size()
         if isinstance(self._subject, Everything):
             operations = self._subject.operations()
-            heard = None if final else self._stale_since
-            return overview(operations, now=now(), width=width, height=height - 1, heard=heard, symbols=self._symbols)
+            stale = None if final or self._stale_since is None else no_answer(self._where, self._stale_since, width)
+            return overview(operations, now=now(), width=width, height=height - 1, stale=stale, symbols=self._symbols)
         return self._operation_frame(self._subject, width, height, final)
 
     def _operation_frame(self, subject: One, width: int, height: int, final: bool) -> list[RenderableType]:
@@ -98,7 +104,7 @@ class LiveWriter:
     def _below(self, operation: Operation, width: int) -> list[Text]:
         lines = [Text(line) for line in pace_lines(operation, now())]
         if self._stale_since is not None:
-            lines.append(no_answer(self._stale_since, width))
+            lines.append(no_answer(self._where, self._stale_since, width))
         lines.append(Text(self._hint() or f"as of {clock_time(now())}", "dim"))
         return [fitted(line, width) for line in lines]
 

@@ -28,6 +28,19 @@ def output_options(command: Command) -> Command:
     return gathered  # type: ignore[return-value]
 
 
+def source_option(command: Command) -> Command:
+    """Add ``--server``, handed to the command as ``source``; nothing is connected before it is asked."""
+    from tracker.cli.source import open_source
+
+    def opened(*args: Any, server: str | None, **kwargs: Any) -> Any:
+        return command(*args, source=open_source(server), **kwargs)
+
+    opened.__doc__, opened.__name__ = command.__doc__, command.__name__
+    opened.__dict__.update(command.__dict__)
+    option = click.option("--server", metavar="URL", help="Ask this web server instead of Redis (TRACKER_SERVER).")
+    return option(opened)  # type: ignore[return-value]
+
+
 def pairs(values: Iterable[str], option: str) -> dict[str, str]:
     """``("tenant=acme",)`` as a dictionary; a value without ``=`` is a usage error naming the option.
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import rich_click as click
 
 from tracker.cli import exit_codes
 from tracker.cli.job_options import JobCommand, arguments_in, typed
-from tracker.cli.options import lines_of, output_options, pairs
+from tracker.cli.options import lines_of, output_options, pairs, source_option
 from tracker.cli.output import Output
-from tracker.cli.source import open_store, settings
+from tracker.cli.source import Source
 from tracker.cli.watch import watch_one
 from tracker.errors import UnknownJob
-
-if TYPE_CHECKING:
-    from tracker.celery.queueing import OnComplete
-    from tracker.history import History
-    from tracker.store import Store
+from tracker.queued import OnComplete
 
 LABEL = click.option("--label", "labels", multiple=True, metavar="K=V", help="A label; may be given several times.")
 WAIT = click.option("--wait", is_flag=True, help="Watch it until it has ended.")
@@ -34,6 +30,7 @@ QUIET = click.option("-q", "--quiet", is_flag=True, help="Print the id only.")
 @WAIT
 @EXIT_STATUS
 @QUIET
+@source_option
 @output_options
 def submit(
     job: str,
@@ -43,6 +40,7 @@ def submit(
     wait: bool,
     exit_status: bool,
     quiet: bool,
+    source: Source,
     output: Output,
     **options: Any,
 ) -> int:
@@ -54,12 +52,11 @@ def submit(
     """
     given = (_object(json_args, "--args") if json_args else {}) | arguments_in(options)
     named = pairs(values, "--arg")
-    store, queueing = _open()
     if named:
-        properties = _schema(store, job).get("properties", {})
+        properties = _schema(source, job).get("properties", {})
         given |= {key: typed(text, properties.get(key, {})) for key, text in named.items()}
-    id = queueing.submit(job, given, pairs(labels, "--label"))
-    return _after(store, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
+    id = source.submit(job, given, pairs(labels, "--label"))
+    return _after(source, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
 
 
 @click.command()
@@ -74,6 +71,7 @@ def submit(
 @WAIT
 @EXIT_STATUS
 @QUIET
+@source_option
 @output_options
 def batch(
     job: str,
@@ -87,6 +85,7 @@ def batch(
     wait: bool,
     exit_status: bool,
     quiet: bool,
+    source: Source,
     output: Output,
 ) -> int:
     """Queue one operation of a JOB for each ITEM.
@@ -99,16 +98,13 @@ def batch(
     if not texts:
         raise click.UsageError("a batch needs at least one ITEM; give them as arguments or with --items-from")
     on_complete = _on_complete(after, after_args)
-    store, queueing = _open()
-    schema = {} if all(text.lstrip().startswith("{") for text in texts) else _schema(store, job)
+    schema = {} if all(text.lstrip().startswith("{") for text in texts) else _schema(source, job)
     arguments = [item(text, schema, arg_name) for text in texts]
-    id = queueing.batch(job, arguments, pairs(labels, "--label"), title, on_complete=on_complete)
-    return _after(store, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
+    id = source.batch(job, arguments, pairs(labels, "--label"), title, on_complete=on_complete)
+    return _after(source, id, output, wait=wait, exit_status=exit_status, quiet=quiet)
 
 
 def _on_complete(job: str | None, args: str | None) -> OnComplete | None:
-    from tracker.celery.queueing import OnComplete
-
     if job is None:
         if args is not None:
             raise click.UsageError("--on-complete-args needs --on-complete")
@@ -143,38 +139,27 @@ def _object(text: str, what: str) -> dict[str, Any]:
         raise click.UsageError(f"{what} {text[:80]!r} is not a JSON object: {error}") from None
 
 
-def _open() -> tuple[Store, Any]:
-    from tracker.celery.queueing import Queueing
-
-    found = settings()
-    store = open_store(found)
-    return store, Queueing(found, store)
-
-
-def _schema(store: Store, job: str) -> dict[str, Any]:
-    found = {known.name: known.schema for known in store.jobs()}
+def _schema(source: Source, job: str) -> dict[str, Any]:
+    found = {known.name: known.schema for known in source.jobs()}
     if job not in found:
         raise UnknownJob(f"no worker has published a job {job!r}; `tracker jobs` lists those there are")
     return found[job]
 
 
-def _after(store: Store, id: str, output: Output, *, wait: bool, exit_status: bool, quiet: bool) -> int:
+def _after(source: Source, id: str, output: Output, *, wait: bool, exit_status: bool, quiet: bool) -> int:
     """Say what was queued, and wait for it if wanted."""
-    from tracker.history import History
-
-    history = History.of(settings(), store)
     if not wait:
-        _say_queued(history, id, output, quiet)
+        _say_queued(source, id, output, quiet)
         return exit_codes.COMPLETE
     if quiet:
         output.line(id)
-    outcome = watch_one(store, history, id, output)
+    outcome = watch_one(source, id, output)
     return exit_codes.BY_STATUS[outcome.status] if exit_status else exit_codes.COMPLETE
 
 
-def _say_queued(history: History, id: str, output: Output, quiet: bool) -> None:
+def _say_queued(source: Source, id: str, output: Output, quiet: bool) -> None:
     if output.json:
-        output.object(history.operation(id))
+        output.object(source.operation(id))
     elif quiet or not output.terminal:
         output.line(id)
     else:

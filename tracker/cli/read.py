@@ -5,9 +5,10 @@ from __future__ import annotations
 import rich_click as click
 
 from tracker.cli import exit_codes
-from tracker.cli.options import output_options
+from tracker.cli.options import output_options, source_option
 from tracker.cli.output import Output
-from tracker.cli.source import open_history
+from tracker.cli.source import Source, Wanted
+from tracker.cli.source.paging import find
 from tracker.errors import NotFound
 from tracker.model import Operation, Status
 
@@ -23,8 +24,9 @@ from tracker.model import Operation, Status
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N", help="How many at most."
 )
+@source_option
 @output_options
-def ls(status: str | None, name: str | None, limit: int, output: Output) -> int:
+def ls(status: str | None, name: str | None, limit: int, source: Source, output: Output) -> int:
     """List operations, newest first.
 
     In a pipe: plain columns with the whole ids, separated by tabs.
@@ -33,9 +35,8 @@ def ls(status: str | None, name: str | None, limit: int, output: Output) -> int:
     """
     from tracker.cli import tables
 
-    history = open_history()
-    page = history.operations(status=status, name=name, limit=limit)
-    for notice in history.notices():
+    page = source.operations(Wanted(status, name), limit=limit)
+    for notice in source.notices():
         output.note(notice)
     if output.json:
         for operation in page.items:
@@ -51,8 +52,9 @@ def ls(status: str | None, name: str | None, limit: int, output: Output) -> int:
 @click.command()
 @click.argument("id")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="As it was at its attempt N.")
+@source_option
 @output_options
-def show(id: str, attempt: int | None, output: Output) -> int:
+def show(id: str, attempt: int | None, source: Source, output: Output) -> int:
     """Show one operation with its steps, error and attempts.
 
     ID is an operation's id or the beginning of one.
@@ -61,16 +63,15 @@ def show(id: str, attempt: int | None, output: Output) -> int:
     """
     from tracker.cli import tables
 
-    history = open_history()
-    id = history.find(id)
-    attempts = history.attempts(id)
-    operation = history.operation(id) if attempt is None else _chosen(attempts, attempt, id)
+    id = find(source, id)
+    attempts = source.attempts(id)
+    operation = source.operation(id) if attempt is None else _chosen(attempts, attempt, id)
     if output.json:
         output.object(operation)
         return exit_codes.COMPLETE
     failed = []
     if operation.children.total:
-        pages = [history.children(operation.id, status=status) for status in ("error", "lost", "cancelled")]
+        pages = [source.children(operation.id, status=status) for status in ("error", "lost", "cancelled")]
         failed = [child for page in pages for child in page.items]
     if output.terminal:
         tables.print_operation(operation, attempts, failed, output)
@@ -89,15 +90,16 @@ def _chosen(attempts: list[Operation], number: int, id: str) -> Operation:
 
 
 @click.command()
+@source_option
 @output_options
-def jobs(output: Output) -> int:
+def jobs(source: Source, output: Output) -> int:
     """List the jobs that can be queued, with their arguments.
 
     Example:  tracker jobs
     """
     from tracker.cli import tables
 
-    found = open_history().jobs()
+    found = source.jobs()
     if output.json:
         for job in found:
             output.object(job)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import rich_click as click
 
 from tracker.cli import exit_codes
-from tracker.cli.source import open_store, settings
+from tracker.cli.source.local import open_store, settings
 from tracker.cli.stopping import stopping
 from tracker.settings import Settings
 

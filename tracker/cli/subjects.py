@@ -1,27 +1,22 @@
 """What a watcher looks at: one operation with its children, or everything that runs now.
 
-Holds state and folds changes into it; draws and prints nothing.
+Holds state and folds in what a source tells; draws and prints nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
+from msgspec.structs import replace
+
+from tracker.cli.source.items import Events, Snapshot
 from tracker.clock import elapsed, now
-from tracker.compose import compose, status_of
-from tracker.model import ENDED, LiveEvent, Operation, Parts, Status
-from tracker.store.view import View
-
-if TYPE_CHECKING:
-    from tracker.history.reads import Reads
-    from tracker.store import Change
+from tracker.history.topics import CHILDREN
+from tracker.model import ENDED, Children, LiveEvent, Operation, Status, StepState
 
 RECENT = 300.0
 """How long an ended operation stays among what runs now, in seconds."""
-
-LIST_LIMIT = 500
-"""Most operations read for one list."""
 
 FAILED = (Status.ERROR, Status.LOST, Status.CANCELLED)
 
@@ -33,112 +28,146 @@ class Subject(Protocol):
 
     id: str | None
 
-    def load(self) -> None:
-        """Take a snapshot; raises ``StoreUnavailable``."""
+    def begin(self, snapshot: Snapshot) -> None:
+        """Take a snapshot of one of the topics; what was held of it is forgotten."""
 
-    def apply(self, change: Change) -> list[LiveEvent]:
-        """Fold a change; what comes back is what was not known yet."""
+    def apply(self, events: Events) -> list[LiveEvent]:
+        """Fold changes in; what comes back is what was not known yet."""
 
-    def operations(self) -> list[Operation]:
-        """What the snapshot holds, for ``--json``."""
+    def of_topic(self, topic: str) -> list[Operation]:
+        """What is held of a topic."""
 
-    def over(self) -> bool:
-        """Whether nothing more will come."""
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+
+    def is_settled(self) -> bool:
+        """Of what is over, whether all is known that belongs to it."""
+
+
+class Held:
+    """Operations by id, each as new as it was told."""
+
+    def __init__(self) -> None:
+        self.operations: dict[str, Operation] = {}
+
+    def begin(self, operations: Iterable[Operation]) -> None:
+        """Hold these and no others."""
+        self.operations = {operation.id: operation for operation in operations}
+
+    def apply(self, events: Iterable[LiveEvent]) -> list[LiveEvent]:
+        """Take what is newer than what is held.
+
+        Events of one message may tell of the same change, so they are compared with what was held before it.
+        """
+        before: dict[str, tuple[int, int]] = {}
+        news = []
+        for event in events:
+            operation, held = event.operation, self.operations.get(event.operation.id)
+            known = before.setdefault(operation.id, _version(held) if held is not None else (-1, -1))
+            if _version(operation) > known:
+                self.operations[operation.id] = operation
+                news.append(event)
+        return news
+
+    def drop(self, id: str) -> None:
+        """Look at an operation no longer."""
+        self.operations.pop(id, None)
 
 
 class One:
     """One operation and its children.
 
-    ``every_child`` holds them all, for a machine's eyes; else those that run or have failed are read,
-    which is what people look at.
+    Held are those children that run or have failed, which is what people look at. With ``rest``, which reads all
+    there are, they all are, for a machine's eyes.
     """
 
-    def __init__(self, reads: Reads, id: str, *, every_child: bool = False) -> None:
+    def __init__(self, id: str, rest: Callable[[], Iterable[Operation]] | None = None) -> None:
         self.id: str | None = id
         self._id = id
-        self._every_child = every_child
-        self._reads = reads
-        self._view = View(reads.operation)
-        self._shown: set[str] = set()
+        self._rest = rest
+        self._held = Held()
+        self._children = Held()
+        self._steps: dict[int, StepState] = {}
 
-    def load(self) -> None:
-        parts = self._reads.operation(self._id)
-        self._view.parts.clear()
-        self._shown.clear()
-        if parts is None:
+    def begin(self, snapshot: Snapshot) -> None:
+        if snapshot.topic == f"operation:{self._id}":
+            self._held.begin(snapshot.operations)
+            held = self._own()
+            self._steps = {step.index: step for step in (held.steps if held else None) or ()}
             return
-        self._view.put(parts)
-        if parts.children.total and self._every_child:
-            self._load_children(None)
-        elif parts.children.total:
-            for status in (*FAILED, Status.RUNNING):
-                self._load_children(status)
+        self._children.begin(snapshot.operations)
+        if self._rest is not None and snapshot.operations:
+            for child in self._rest():
+                self._children.operations.setdefault(child.id, child)
+        self._let_go()
 
-    def _load_children(self, status: Status | None) -> None:
-        page = self._reads.children(self._id, status=status, limit=LIST_LIMIT)
-        while True:
-            for parts in page.items:
-                self._view.put(parts)
-                self._sort_in(parts)
-            if page.next is None or not self._every_child:
-                return
-            page = self._reads.children(self._id, status=status, limit=LIST_LIMIT, page=page.next)
-
-    def apply(self, change: Change) -> list[LiveEvent]:
-        news = self._view.apply(change)
-        child = self._view.parts.get(change.operation)
-        if child is not None and child.id != self._id:
-            self._sort_in(child)
-        if change.hole and change.operation == self._id:
-            self.load()
+    def apply(self, events: Events) -> list[LiveEvent]:
+        if events.topic != f"operation:{self._id}":
+            news = self._children.apply(events.events)
+            self._let_go()
+            return news
+        run = self._run()
+        news = self._held.apply(events.events)
+        for event in news:
+            if event.operation.run != run:
+                run, self._steps = event.operation.run, {}
+            if event.step is not None:
+                self._steps[event.step.index] = event.step
         return news
 
-    def _sort_in(self, child: Parts) -> None:
-        """Keep apart what people look at; a child that is complete is not needed any more."""
-        status = _status(child)
-        if status is Status.RUNNING or status in FAILED or self._every_child:
-            self._shown.add(child.id)
-            return
-        self._shown.discard(child.id)
-        if status is Status.COMPLETE:
-            self._view.drop(child.id)
+    def _own(self) -> Operation | None:
+        return self._held.operations.get(self._id)
+
+    def _run(self) -> str:
+        held = self._own()
+        return held.run if held is not None else ""
+
+    def _let_go(self) -> None:
+        """Of what people do not look at."""
+        if self._rest is None:
+            for child in list(self._children.operations.values()):
+                if child.status in (Status.QUEUED, Status.COMPLETE):
+                    self._children.drop(child.id)
 
     def operation(self) -> Operation | None:
         """The operation as it is known now, with its steps."""
-        parts = self._view.parts.get(self._id)
-        return compose(parts) if parts is not None else None
+        held = self._own()
+        return replace(held, steps=[self._steps[index] for index in sorted(self._steps)]) if held is not None else None
 
     def children(self) -> list[Operation]:
         """The children held: failed ones first, then those that run."""
-        return _listed(self._view.parts[id] for id in self._shown)
+        return listed(self._children.operations.values())
 
-    def operations(self) -> list[Operation]:
+    def of_topic(self, topic: str) -> list[Operation]:
         operation = self.operation()
-        return [operation, *self.children()] if operation is not None else []
+        if topic.startswith("children:"):
+            return self.children()
+        return [operation] if operation is not None else []
 
-    def over(self) -> bool:
-        parts = self._view.parts.get(self._id)
-        return parts is not None and _status(parts) in ENDED
+    def is_over(self) -> bool:
+        held = self._own()
+        return held is not None and held.status in ENDED
+
+    def is_settled(self) -> bool:
+        held = self._own()
+        counts = held.children if held is not None else Children()
+        wanted = counts.ended if self._rest is not None else min(counts.failed, CHILDREN)
+        return sum(child.status in ENDED for child in self._children.operations.values()) >= wanted
 
 
 class Everything:
     """The top-level operations that are queued, run, or ended in the last minutes; their children only as counts."""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self) -> None:
         self.id: str | None = None
-        self._reads = reads
-        self._view = View(reads.operation)
+        self._held = Held()
         self._forgotten = 0.0
 
-    def load(self) -> None:
-        self._view.parts.clear()
-        for status in (None, Status.RUNNING, Status.QUEUED):
-            for parts in self._reads.operations(status=status, limit=LIST_LIMIT).items:
-                self._view.put(parts)
+    def begin(self, snapshot: Snapshot) -> None:
+        self._held.begin(snapshot.operations)
 
-    def apply(self, change: Change) -> list[LiveEvent]:
-        # A child is not held here: only its parent's counts matter.
-        news = self._view.apply_counts(change) if change.parent else self._view.apply(change)
+    def apply(self, events: Events) -> list[LiveEvent]:
+        news = self._held.apply(events.events)
         if elapsed() - self._forgotten > 1.0:
             self._forget()
         return news
@@ -147,23 +176,29 @@ class Everything:
         """Let go of what ended more than some minutes ago."""
         self._forgotten = elapsed()
         since = now() - RECENT
-        for parts in list(self._view.parts.values()):
-            if _status(parts) in ENDED and (compose(parts, steps=False).ended or 0.0) < since:
-                self._view.drop(parts.id)
+        for operation in list(self._held.operations.values()):
+            if operation.status in ENDED and (operation.ended or 0.0) < since:
+                self._held.drop(operation.id)
 
     def operations(self) -> list[Operation]:
+        """What runs now, the most important first."""
         self._forget()
-        return _listed(self._view.parts.values())
+        return listed(self._held.operations.values())
 
-    def over(self) -> bool:
+    def of_topic(self, topic: str) -> list[Operation]:
+        return self.operations()
+
+    def is_over(self) -> bool:
         return False
 
+    def is_settled(self) -> bool:
+        return True
 
-def _status(parts: Parts) -> Status:
-    return status_of(parts.queue, parts.run, parts.verdict)
+
+def _version(operation: Operation) -> tuple[int, int]:
+    return operation.rev, operation.children.version
 
 
-def _listed(held: Iterable[Parts]) -> list[Operation]:
+def listed(operations: Iterable[Operation]) -> list[Operation]:
     """Failures first, then what runs, what waits, what is complete; the newest first in each."""
-    operations = [compose(parts, steps=False) for parts in held]
     return sorted(operations, key=lambda operation: (ORDER[operation.status], -(operation.ended or operation.created)))

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from tracker.cli import exit_codes
-from tracker.cli.options import output_options
+from tracker.cli.options import output_options, source_option
 from tracker.cli.output import Output
-from tracker.cli.source import open_both
+from tracker.cli.source import Source
+from tracker.cli.source.paging import find
 from tracker.errors import NotFound, TrackerError
 
 if TYPE_CHECKING:
     from tracker.cli.subjects import Everything, One
-    from tracker.history import History
     from tracker.model import Operation
-    from tracker.store import Store
 
 
 @click.command()
@@ -25,8 +24,9 @@ if TYPE_CHECKING:
 @click.option("--wait", is_flag=True, help="Wait for an operation that does not exist yet.")
 @click.option("--exit-status", is_flag=True, help="Exit with the operation's outcome: 0, 1, 3 or 4.")
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop watching then, exit 124.")
+@source_option
 @output_options
-def watch(id: str | None, wait: bool, exit_status: bool, timeout: float | None, output: Output) -> int:
+def watch(id: str | None, wait: bool, exit_status: bool, timeout: float | None, source: Source, output: Output) -> int:
     """Watch an operation, or without ID all that runs now.
 
     ID is an operation's id or the beginning of one. Ctrl-C ends the watching, never the operation.
@@ -36,42 +36,40 @@ def watch(id: str | None, wait: bool, exit_status: bool, timeout: float | None, 
     """
     if id is None and (wait or exit_status):
         raise click.UsageError("--wait and --exit-status need the ID of an operation")
-    store, history = open_both()
     if id is None:
-        watch_everything(store, history, output, timeout)
+        watch_everything(source, output, timeout)
         return exit_codes.COMPLETE
-    id = found(history, id, wait=wait)
-    _announce(history, id, output)
+    id = found(source, id, wait=wait)
+    _announce(source, id, output)
     try:
-        outcome = watch_one(store, history, id, output, timeout=timeout)
+        outcome = watch_one(source, id, output, timeout=timeout)
     except KeyboardInterrupt:
         output.note(f"no longer watching; it goes on. Watch it again: tracker watch {id}")
         raise
     return exit_codes.BY_STATUS[outcome.status] if exit_status else exit_codes.COMPLETE
 
 
-def found(history: History, id: str, *, wait: bool) -> str:
+def found(source: Source, id: str, *, wait: bool) -> str:
     """The id that ``id`` stands for; with ``wait`` an operation need not exist yet."""
     from tracker.ids import ID
 
     try:
-        return history.find(id)
+        return find(source, id)
     except NotFound:
         if wait and ID.fullmatch(id):
             return id
         raise
 
 
-def watch_everything(store: Store, history: History, output: Output, timeout: float | None) -> None:
+def watch_everything(source: Source, output: Output, timeout: float | None) -> None:
     """Follow what runs now until ``timeout`` or an interruption."""
     from tracker.cli.subjects import Everything
 
-    _watch(store, Everything(history.live), output, timeout, lambda: None, lambda: "")
+    _watch(source, Everything(), output, timeout, lambda: None, lambda: "")
 
 
 def watch_one(
-    store: Store,
-    history: History,
+    source: Source,
     id: str,
     output: Output,
     *,
@@ -84,30 +82,32 @@ def watch_one(
     ``check`` is called several times a second and may raise to end the watching; ``hint`` gives the live
     view's last line. Raises ``TimedOut``.
     """
+    from tracker.cli.source.paging import all_children
     from tracker.cli.subjects import One
 
-    subject = One(history.live, id, every_child=output.json)
-    _watch(store, subject, output, timeout, check, lambda: hint(subject.operation(), subject.children()))
+    subject = One(id, (lambda: all_children(source, id)) if output.json else None)
+    _watch(source, subject, output, timeout, check, lambda: hint(subject.operation(), subject.children()))
     operation = subject.operation()
     if operation is None:
         raise TrackerError(f"operation {id!r} has gone")
     return operation
 
 
-def _announce(history: History, id: str, output: Output) -> None:
-    from tracker.compose import compose
+def _announce(source: Source, id: str, output: Output) -> None:
     from tracker.model import ENDED
     from tracker.render.transitions import title_of
 
-    parts = history.live.operation(id)
-    if parts is None:
+    try:
+        operation = source.operation(id)
+    except NotFound:
         output.note(f"waiting for operation {id}")
-    elif compose(parts, steps=False).status in ENDED:
-        output.note(f"{title_of(compose(parts, steps=False))} is already over")
+        return
+    if operation.status in ENDED:
+        output.note(f"{title_of(operation)} is already over")
 
 
 def _watch(
-    store: Store,
+    source: Source,
     subject: One | Everything,
     output: Output,
     timeout: float | None,
@@ -118,14 +118,14 @@ def _watch(
     from tracker.cli.writers import JsonWriter, PlainWriter
 
     if output.terminal:
-        _watch_live(store, subject, output, timeout, check, hint)
+        _watch_live(source, subject, output, timeout, check, hint)
         return
-    writer = JsonWriter(output, subject) if output.json else PlainWriter(output, subject)
-    Watching(store, subject, writer, check).run(timeout)
+    writer = (JsonWriter if output.json else PlainWriter)(output, subject, source.where)
+    Watching(lambda stop: source.follow(subject.id, stop), subject, writer, check).run(timeout)
 
 
 def _watch_live(
-    store: Store,
+    source: Source,
     subject: One | Everything,
     output: Output,
     timeout: float | None,
@@ -138,8 +138,8 @@ def _watch_live(
     from tracker.cli.watching import Watching
 
     with Screen(output.console()) as screen:
-        writer = LiveWriter(screen, subject, output.symbols(), hint)
+        writer = LiveWriter(screen, subject, source.where, output.symbols(), hint)
         try:
-            Watching(store, subject, writer, check).run(timeout)
+            Watching(lambda stop: source.follow(subject.id, stop), subject, writer, check).run(timeout)
         finally:
             writer.draw(final=True)

@@ -33,13 +33,13 @@ SIGN_OF_LIFE = 30.0
 class JsonWriter:
     """Every change as one line, nothing else on stdout."""
 
-    def __init__(self, output: Output, subject: One | Everything) -> None:
+    def __init__(self, output: Output, subject: One | Everything, where: str) -> None:
         self._output = output
         self._subject = subject
-        self._silence = Silence(output.note)
+        self._silence = Silence(output.note, where)
 
-    def snapshot(self) -> None:
-        for operation in self._subject.operations():
+    def snapshot(self, topic: str) -> None:
+        for operation in self._subject.of_topic(topic):
             self._output.line(jsonl.snapshot_line(operation))
 
     def reset(self, reason: str) -> None:
@@ -53,40 +53,44 @@ class JsonWriter:
         self._silence.note(stale_since)
         return 1.0
 
+    def end(self) -> None:
+        """Everything has been said."""
+
 
 class Silence:
-    """Says once that Redis does not answer, and once that it does again."""
+    """Says once that there is no answer, and once that there is again."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], where: str) -> None:
         self._say = say
+        self._where = where
         self._since: float | None = None
 
     def note(self, stale_since: float | None) -> None:
         from tracker.render.words import clock_time
 
         if stale_since is not None and self._since is None:
-            self._say(f"no answer from Redis since {clock_time(stale_since)}, trying again")
+            self._say(f"no answer from {self._where} since {clock_time(stale_since)}, trying again")
         if stale_since is None and self._since is not None:
-            self._say("Redis answers again")
+            self._say(f"{self._where} answers again")
         self._since = stale_since
 
 
 class PlainWriter:
     """One line for every transition, and every few seconds one for what has only moved."""
 
-    def __init__(self, output: Output, subject: One | Everything) -> None:
+    def __init__(self, output: Output, subject: One | Everything, where: str) -> None:
         self._output = output
         self._subject = subject
-        self._silence = Silence(self._say)
+        self._silence = Silence(self._say, where)
         self._statuses: dict[str, tuple[str, str]] = {}
         self._steps: dict[tuple[str, str, int], StepStatus] = {}
         self._spoke = elapsed()
         self._moved = elapsed()
         self._last_move = ""
 
-    def snapshot(self) -> None:
-        for operation in self._subject.operations():
-            if operation.status in ENDED and self._is_child(operation) and self._subject.over():
+    def snapshot(self, topic: str) -> None:
+        for operation in self._subject.of_topic(topic):
+            if operation.status in ENDED and self._is_child(operation) and self._subject.is_over():
                 continue
             for step in operation.steps or ():
                 self._step(operation, step, now())
@@ -119,8 +123,6 @@ class PlainWriter:
         self._statuses[operation.id] = mark
         if operation.status in ENDED or not self._is_child(operation):
             self._say(operation_line(operation), moment)
-        if operation.status in ENDED and not self._is_child(operation):
-            self._say_failures(operation)
 
     def _step(self, operation: Operation, step: StepState, moment: float) -> None:
         key = (operation.id, operation.run, step.index)
@@ -142,9 +144,8 @@ class PlainWriter:
 
     def _say_movement(self) -> None:
         """Counts and progress when they have moved, else a sign of life now and then."""
-        running = [
-            one for one in self._subject.operations() if one.status is Status.RUNNING and not self._is_child(one)
-        ]
+        shown = self._subject.operations() if isinstance(self._subject, Everything) else [self._subject.operation()]
+        running = [one for one in shown if one is not None and one.status is Status.RUNNING]
         lines = [counts_line(one) if one.children.total else progress_line(one) for one in running]
         movement = "\n".join(lines)
         if movement and (movement != self._last_move or elapsed() - self._spoke >= SIGN_OF_LIFE):
@@ -152,9 +153,11 @@ class PlainWriter:
             for line in filter(None, lines):
                 self._say(line)
 
-    def _say_failures(self, operation: Operation) -> None:
-        failed = self._subject.children() if isinstance(self._subject, One) else []
-        for line in error_lines(operation, [child for child in failed if child.status in ENDED]):
+    def end(self) -> None:
+        """The failures of a batch once more, where they are found."""
+        if not isinstance(self._subject, One) or (operation := self._subject.operation()) is None:
+            return
+        for line in error_lines(operation, [child for child in self._subject.children() if child.status in ENDED]):
             self._output.line(line)
 
     def _say(self, text: str, moment: float | None = None) -> None:

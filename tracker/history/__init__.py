@@ -126,13 +126,13 @@ class History:
         """Where the feed ends now."""
         return self._store.cursor()
 
-    def events(self, id: str, after: str = "0-0", limit: int = 500) -> Changes:
-        """Changes of an operation behind the cursor ``after``, as far as the feed still holds them.
+    def events(self, id: str, after: str = "0-0", limit: int = 500, *, below: bool = False) -> Changes:
+        """Changes of an operation behind the cursor ``after``; with ``below`` also those of its children.
 
         Raises ``NotFound``, and ``EventsGone`` if it no longer holds all of them.
         """
         self.operation(id)
-        return self._store.events(id, after, limit)
+        return self._store.events(id, after, limit, below=below)
 
     def operations(
         self,

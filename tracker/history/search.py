@@ -39,15 +39,18 @@ class Search(msgspec.Struct, frozen=True):
             and self.step in ("", operation.step.name if operation.step else None)
             and self.error in ("", operation.error.type if operation.error else None)
             and self.release in ("", operation.release)
-            and (not self.text or self._has_text(operation))
+            and (not self.text or self._has_text(operation, parts))
         )
 
     def _in_time(self, created: float) -> bool:
         return (self.since is None or created >= self.since) and (self.until is None or created <= self.until)
 
-    def _has_text(self, operation: Operation) -> bool:
+    def _has_text(self, operation: Operation, parts: Parts) -> bool:
+        """In its id, name or title; or as the whole id of the Celery task that runs it again."""
         wanted = self.text.casefold()
-        return any(wanted in text.casefold() for text in (operation.id, operation.name, operation.title))
+        again = parts.queue.again if parts.queue else None
+        named = any(wanted in text.casefold() for text in (operation.id, operation.name, operation.title))
+        return named or (again is not None and again.task == self.text)
 
     def start(self, after: Place | None) -> Place | None:
         """Where to begin in a list that has the newest first."""

@@ -28,19 +28,19 @@ def overview(
     now: float,
     width: int,
     height: int,
-    heard: float | None = None,
+    stale: Text | None = None,
     symbols: Symbols = UNICODE,
 ) -> list[Text]:
     """What runs now, in ``height`` lines of ``width`` cells at most.
 
-    ``operations`` stand in the order of their importance; ``heard`` is since when nothing was heard.
+    ``operations`` stand in the order of their importance; ``stale`` says that what is shown may be old.
     """
     counts = Counter(operation.status for operation in operations)
     head = counted(counts, symbols=symbols) if operations else Text("nothing runs now", "dim")
-    head.append(f"   as of {clock_time(now)}", "dim") if heard is None else None
+    head.append(f"   as of {clock_time(now)}", "dim") if stale is None else None
     lines = [fitted(head, width)]
-    if heard is not None:
-        lines.append(no_answer(heard, width))
+    if stale is not None:
+        lines.append(stale)
     return lines + rows(operations, now=now, width=width, height=height - len(lines), symbols=symbols)
 
 
@@ -84,9 +84,9 @@ def counted(counts: Counter[Status], *, symbols: Symbols = UNICODE) -> Text:
     )
 
 
-def no_answer(heard: float, width: int) -> Text:
+def no_answer(where: str, heard: float, width: int) -> Text:
     """Says that what is shown may be old."""
-    return fitted(Text(f"no answer from Redis since {clock_time(heard)}, trying again", "bold yellow"), width)
+    return fitted(Text(f"no answer from {where} since {clock_time(heard)}, trying again", "bold yellow"), width)
 
 
 def fitted(line: Text, width: int) -> Text:

@@ -256,9 +256,9 @@ class Store:
         with self.client.answering() as redis:
             return feed_last(redis, self.keys)
 
-    def events(self, id: str, after: str, limit: int) -> Changes:
-        """Changes of an operation behind a cursor; raises ``EventsGone`` if the feed no longer holds all of them."""
-        return changes_after(self.client, self.keys, id, after, limit)
+    def events(self, id: str, after: str, limit: int, *, below: bool = False) -> Changes:
+        """Changes of an operation behind a cursor, with ``below`` also of its children; raises ``EventsGone``."""
+        return changes_after(self.client, self.keys, id, after, limit, below=below)
 
     def follow(
         self, *, operation: str | None = None, stop: threading.Event | None = None

@@ -240,27 +240,33 @@ def age_of(client: Client, cursor: str) -> float:
     return float(max(0.0, seconds + micros / 1e6 - _numbers(cursor)[0] / 1e3))
 
 
-def changes_after(client: Client, keys: Keys, operation: str, after: str, limit: int) -> Changes:
+def changes_after(
+    client: Client, keys: Keys, operation: str, after: str, limit: int, *, below: bool = False
+) -> Changes:
     """Changes of one operation behind a cursor, at most ``limit`` of them, as far as the feed holds them.
 
     A cursor is untrusted: of one that the feed cannot prove to be its own, nothing is said. ``0-0`` is the beginning
-    of the operation.
+    of the operation. With ``below``, its children's are among them.
     """
     cursor = CURSOR.fullmatch(after)
     if cursor is None:
         raise TrackerError(f"{after[:100]!r} is no cursor; take one as it was given, or 0-0")
     entry, from_start = cursor[1], after == "0-0"
+
+    def is_wanted(change: Change) -> bool:
+        return change.operation == operation or (below and change.parent == operation)
+
     with client.answering() as redis:
         begun = [] if from_start else redis.xrange(keys.feed, entry, entry)
         if not from_start and not begun:
             raise EventsGone("the feed no longer holds what came after that cursor; read the operation as it is now")
         rest = readable(*begun[0])[int(cursor[2]) :] if cursor[2] and begun else []
-        found = [change for change in rest if change.operation == operation]
+        found = [change for change in rest if is_wanted(change)]
         while len(found) <= limit and (entries := redis.xrange(keys.feed, f"({entry}", "+", count=FEED_PAGE)):
             entry = entries[-1][0].decode()
             # Looking for the id is much faster than reading what is not wanted.
             told = (read for read in entries if operation.encode() in read[1].get(b"m", b""))
-            found += [change for read in told for change in readable(*read) if change.operation == operation]
+            found += [change for read in told for change in readable(*read) if is_wanted(change)]
     if from_start and not (found and found[0].fresh):
         raise EventsGone("the feed no longer holds how this operation began; read it as it is now")
     return Changes(found[:limit], found[limit - 1].cursor if len(found) > limit else entry)

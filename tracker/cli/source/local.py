@@ -1,4 +1,4 @@
-"""Finds the Redis a command works with, and opens the store and the history on it."""
+"""The Redis of this machine's environment, for commands that run here: the one that is named, or the embedded one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from tracker.errors import StoreUnavailable
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
-    from tracker.history import History
     from tracker.store import Store
 
 NO_REDIS = "no Redis: set TRACKER_REDIS_URL or start `tracker up`"
 
 
 def settings() -> Settings:
-    """The environment's settings with the Redis URL completed from a running embedded server.
+    """The environment's settings, completed; raises ``StoreUnavailable``."""
+    return completed(Settings.from_env())
+
+
+def completed(found: Settings) -> Settings:
+    """Settings with the Redis URL of a running embedded server, if they name none.
 
     Raises ``StoreUnavailable`` when there is neither.
     """
-    found = Settings.from_env()
     if found.redis_url:
         return found
     from tracker.embedded import find_server
@@ -38,17 +41,3 @@ def open_store(found: Settings) -> Store:
     store = Store.of(found)
     store.ping()
     return store
-
-
-def open_both() -> tuple[Store, History]:
-    """The Redis the environment names, and the read facade over it and the archive."""
-    from tracker.history import History
-
-    found = settings()
-    store = open_store(found)
-    return store, History.of(found, store)
-
-
-def open_history() -> History:
-    """The read facade over the Redis and the archive that the environment names."""
-    return open_both()[1]
