@@ -116,7 +116,7 @@ def open_source(server: str | None = None) -> Source:
     if address:
         from tracker.cli.source.remote import Remote
 
-        return Remote(address, settings.token)  # type: ignore[return-value]
+        return Remote(address, settings.token)
     from tracker.cli.source.direct import Direct
 
     return Direct(settings)
