@@ -18,7 +18,7 @@ from tracker.cli.output import Output
 from tracker.cli.source import Source
 from tracker.cli.source.direct import Direct
 from tracker.cli.source.paging import all_children
-from tracker.cli.watch import watch_one
+from tracker.cli.watch import View, watch_one
 from tracker.clock import elapsed
 from tracker.model import Operation, Status
 from tracker.settings import Settings
@@ -51,7 +51,7 @@ def run_batch(plan: Plan, running: Running) -> int:
     items: list[dict[str, Any]] = [{"path": path} for path in plan.files.paths]
     id = api.queue_batch(JOB, items, f"Process {number} file{'s' if number != 1 else ''}")
     source = Direct(plan.settings)
-    outcome = watch_one(source, id, plan.output, check=plan.check, hint=Hint())
+    outcome = watch_one(source, id, plan.output, View(check=plan.check, hint=Hint(), keys=False))
     if outcome.status is not Status.COMPLETE:
         _report(source, outcome, plan)
     return exit_codes.BY_STATUS[outcome.status]

@@ -1,15 +1,18 @@
 """Draws frames over each other on the normal screen, and leaves the last one there.
 
-Owns the cursor while it is open. Only lines that changed are written, at most ten frames a second.
+Owns the terminal while it is open: the cursor, its modes, and what Ctrl-Z does. Only lines that changed are written.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import signal
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 from rich.cells import cell_len
@@ -26,14 +29,19 @@ BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
 
 
 class Screen:
-    """A place on the terminal that is drawn again and again; use as a context manager."""
+    """A place on the terminal that is drawn again and again; use as a context manager.
+
+    ``resumed`` is called when the terminal is ours again after Ctrl-Z and ``fg``.
+    """
 
     def __init__(self, console: Console) -> None:
+        self.resumed: Callable[[], None] = lambda: None
         self._console = console
         self._lines: list[str | None] = []
         self._modes: list[Any] | None = None
         self._widths: list[int] = []
         self._size = self.size()
+        self._stopped: Any = None
 
     def size(self) -> tuple[int, int]:
         """Columns and lines of the terminal now."""
@@ -41,15 +49,32 @@ class Screen:
         return max(1, columns), max(2, lines)
 
     def __enter__(self) -> Screen:
-        self._modes = _without_echo()
-        sys.stdout.write(HIDE_CURSOR + NO_WRAP)
+        self._take()
+        self._stopped = signal.signal(signal.SIGTSTP, self._stop)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGTSTP, self._stopped)
+        self._give_back()
+
+    def _take(self) -> None:
+        self._modes = _quiet()
+        sys.stdout.write(HIDE_CURSOR + NO_WRAP)
+        sys.stdout.flush()
+
+    def _give_back(self) -> None:
         sys.stdout.write(WRAP + SHOW_CURSOR)
         sys.stdout.flush()
         if self._modes is not None:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._modes)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        """Stop as the shell expects it, with the terminal as it was; when continued, begin below what stands there."""
+        self._give_back()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._take()
+        self._lines, self._widths = [], []
+        self.resumed()
 
     def draw(self, content: Sequence[RenderableType], *, whole: bool = False) -> None:
         """Replace what is drawn by ``content``, cut to the terminal's height unless ``whole``."""
@@ -87,12 +112,16 @@ class Screen:
         return "".join(moves) + "\x1b[J"
 
 
-def _without_echo() -> list[Any] | None:
-    """Stop the terminal from writing typed keys into the frames; its modes before, ``None`` without a terminal."""
+def _quiet() -> list[Any] | None:
+    """Have the terminal hand over keys one by one, and write none of them into the frames; its modes before.
+
+    ``None`` without a terminal. Ctrl-C and Ctrl-Z stay signals.
+    """
     if not sys.stdin.isatty():
         return None
     modes = termios.tcgetattr(sys.stdin)
-    silent = termios.tcgetattr(sys.stdin)
-    silent[3] &= ~termios.ECHO
-    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
+    quiet[6][termios.VMIN], quiet[6][termios.VTIME] = 1, 0
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
     return modes

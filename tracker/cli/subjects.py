@@ -18,6 +18,9 @@ from tracker.model import ENDED, Children, LiveEvent, Operation, Status, StepSta
 RECENT = 300.0
 """How long an ended operation stays among what runs now, in seconds."""
 
+FEW = 50
+"""Up to so many children are all held."""
+
 FAILED = (Status.ERROR, Status.LOST, Status.CANCELLED)
 
 ORDER = {status: place for place, status in enumerate((*FAILED, Status.RUNNING, Status.QUEUED, Status.COMPLETE))}
@@ -77,8 +80,8 @@ class Held:
 class One:
     """One operation and its children.
 
-    Held are those children that run or have failed, which is what people look at. With ``rest``, which reads all
-    there are, they all are, for a machine's eyes.
+    Of many children, those are held that run or have failed, which is what people look at. With ``rest``, which reads
+    all there are, they all are, for a machine's eyes.
     """
 
     def __init__(self, id: str, rest: Callable[[], Iterable[Operation]] | None = None) -> None:
@@ -124,10 +127,14 @@ class One:
 
     def _let_go(self) -> None:
         """Of what people do not look at."""
-        if self._rest is None:
+        if self._are_many():
             for child in list(self._children.operations.values()):
                 if child.status in (Status.QUEUED, Status.COMPLETE):
                     self._children.drop(child.id)
+
+    def _are_many(self) -> bool:
+        held = self._own()
+        return self._rest is None and held is not None and held.children.total > FEW
 
     def operation(self) -> Operation | None:
         """The operation as it is known now, with its steps."""
@@ -135,8 +142,9 @@ class One:
         return replace(held, steps=[self._steps[index] for index in sorted(self._steps)]) if held is not None else None
 
     def children(self) -> list[Operation]:
-        """The children held: failed ones first, then those that run."""
-        return listed(self._children.operations.values())
+        """The children held: of many, failed ones first, then those that run; few in the order they were made."""
+        held = self._children.operations.values()
+        return listed(held) if self._are_many() or self._rest else sorted(held, key=lambda child: child.created)
 
     def of_topic(self, topic: str) -> list[Operation]:
         operation = self.operation()
@@ -156,10 +164,14 @@ class One:
 
 
 class Everything:
-    """The top-level operations that are queued, run, or ended in the last minutes; their children only as counts."""
+    """The top-level operations that are queued, run, or ended in the last minutes; their children only as counts.
 
-    def __init__(self) -> None:
+    With ``statuses``, only those in one of them are told of; of one that leaves them, the change by which it does.
+    """
+
+    def __init__(self, statuses: Iterable[str] = ()) -> None:
         self.id: str | None = None
+        self._statuses = frozenset(statuses) or frozenset(Status)
         self._held = Held()
         self._forgotten = 0.0
 
@@ -167,10 +179,15 @@ class Everything:
         self._held.begin(snapshot.operations)
 
     def apply(self, events: Events) -> list[LiveEvent]:
+        before = {event.operation.id for event in events.events if self._is_told(event.operation.id)}
         news = self._held.apply(events.events)
         if elapsed() - self._forgotten > 1.0:
             self._forget()
-        return news
+        return [event for event in news if event.operation.id in before or event.operation.status in self._statuses]
+
+    def _is_told(self, id: str) -> bool:
+        held = self._held.operations.get(id)
+        return held is not None and held.status in self._statuses
 
     def _forget(self) -> None:
         """Let go of what ended more than some minutes ago."""
@@ -183,7 +200,7 @@ class Everything:
     def operations(self) -> list[Operation]:
         """What runs now, the most important first."""
         self._forget()
-        return listed(self._held.operations.values())
+        return listed(one for one in self._held.operations.values() if one.status in self._statuses)
 
     def of_topic(self, topic: str) -> list[Operation]:
         return self.operations()

@@ -2,51 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import rich_click as click
 
 from tracker.cli import exit_codes
 from tracker.cli.options import output_options, source_option
 from tracker.cli.output import Output
-from tracker.cli.source import Source
+from tracker.cli.source import Source, Wanted
 from tracker.cli.source.paging import find
-from tracker.errors import NotFound, TrackerError
+from tracker.cli.subjects import Everything, One
+from tracker.errors import NotFound
+from tracker.model import ENDED, Operation, Status
 
-if TYPE_CHECKING:
-    from tracker.cli.subjects import Everything, One
-    from tracker.model import Operation
+STATUS = click.Choice([status.value for status in Status])
 
 
 @click.command()
 @click.argument("id", required=False)
+@click.option("--last", is_flag=True, help="Watch the operation that was made last.")
 @click.option("--wait", is_flag=True, help="Wait for an operation that does not exist yet.")
 @click.option("--exit-status", is_flag=True, help="Exit with the operation's outcome: 0, 1, 3 or 4.")
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop watching then, exit 124.")
+@click.option("--compact", is_flag=True, help="Of the steps, only those that run or failed.")
+@click.option("--logs", is_flag=True, help="With what it logs (in a pipe it always is).")
+@click.option("--status", "statuses", type=STATUS, multiple=True, metavar="STATUS", help="Without ID: only these.")
+@click.option("--after", default="", metavar="CURSOR", help="With --json: go on behind this cursor.")
 @source_option
 @output_options
-def watch(id: str | None, wait: bool, exit_status: bool, timeout: float | None, source: Source, output: Output) -> int:
+def watch(id: str | None, last: bool, wait: bool, source: Source, output: Output, **given: Any) -> int:
     """Watch an operation, or without ID all that runs now.
 
-    ID is an operation's id or the beginning of one. Ctrl-C ends the watching, never the operation.
+    ID is an operation's id or the beginning of one. Ctrl-C ends the watching, never the operation; ? shows the keys.
     In a pipe: one line for each change; with --json one event a line.
 
     Example:  tracker watch 01979f2b --exit-status
     """
-    if id is None and (wait or exit_status):
-        raise click.UsageError("--wait and --exit-status need the ID of an operation")
-    if id is None:
-        watch_everything(source, output, timeout)
+    view = View(**given)
+    _check(id, last, wait, view, output)
+    if id is None and not last:
+        _watch(source, Everything(view.statuses), output, view)
         return exit_codes.COMPLETE
-    id = found(source, id, wait=wait)
+    id = found(source, id, wait=wait) if id is not None else newest(source)
     _announce(source, id, output)
     try:
-        outcome = watch_one(source, id, output, timeout=timeout)
+        outcome = watch_one(source, id, output, view)
     except KeyboardInterrupt:
         output.note(f"no longer watching; it goes on. Watch it again: tracker watch {id}")
         raise
-    return exit_codes.BY_STATUS[outcome.status] if exit_status else exit_codes.COMPLETE
+    return exit_codes.BY_STATUS[outcome.status] if view.exit_status else exit_codes.COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How something is watched, and for how long; ``check`` may raise to end it, ``hint`` gives a last line.
+
+    Without ``keys`` it is only looked at.
+    """
+
+    timeout: float | None = None
+    compact: bool = False
+    logs: bool = False
+    after: str = ""
+    statuses: Sequence[str] = ()
+    exit_status: bool = False
+    keys: bool = True
+    check: Callable[[], None] = lambda: None
+    hint: Callable[[Operation | None, list[Operation]], str] = lambda operation, children: ""
+
+
+def _check(id: str | None, last: bool, wait: bool, view: View, output: Output) -> None:
+    """Raise a usage error for options that do not go together."""
+    if id is not None and last:
+        raise click.UsageError("give an ID or --last, not both")
+    if id is None and not last and (wait or view.exit_status or view.after):
+        raise click.UsageError("--wait, --exit-status and --after need the ID of an operation")
+    if (id is not None or last) and view.statuses:
+        raise click.UsageError("--status narrows what is watched without an ID")
+    if view.after and not output.json:
+        raise click.UsageError("--after needs --json, which tells the cursors")
 
 
 def found(source: Source, id: str, *, wait: bool) -> str:
@@ -61,40 +98,30 @@ def found(source: Source, id: str, *, wait: bool) -> str:
         raise
 
 
-def watch_everything(source: Source, output: Output, timeout: float | None) -> None:
-    """Follow what runs now until ``timeout`` or an interruption."""
-    from tracker.cli.subjects import Everything
+def newest(source: Source) -> str:
+    """The id of the operation that was made last; raises ``NotFound``."""
+    items = source.operations(Wanted(), limit=1).items
+    if not items:
+        raise NotFound("there is no operation yet; `tracker demo` makes some")
+    return items[0].id
 
-    _watch(source, Everything(), output, timeout, lambda: None, lambda: "")
 
-
-def watch_one(
-    source: Source,
-    id: str,
-    output: Output,
-    *,
-    timeout: float | None = None,
-    check: Callable[[], None] = lambda: None,
-    hint: Callable[[Operation | None, list[Operation]], str] = lambda operation, children: "",
-) -> Operation:
+def watch_one(source: Source, id: str, output: Output, view: View = View()) -> Operation:
     """Follow operation ``id`` until it has ended, and answer it as it ended.
 
-    ``check`` is called several times a second and may raise to end the watching; ``hint`` gives the live
-    view's last line. Raises ``TimedOut``.
+    Raises ``TimedOut``, and ``KeyboardInterrupt`` also if somebody has left the board.
     """
     from tracker.cli.source.paging import all_children
-    from tracker.cli.subjects import One
 
     subject = One(id, (lambda: all_children(source, id)) if output.json else None)
-    _watch(source, subject, output, timeout, check, lambda: hint(subject.operation(), subject.children()))
+    _watch(source, subject, output, view)
     operation = subject.operation()
-    if operation is None:
-        raise TrackerError(f"operation {id!r} has gone")
+    if not subject.is_over() or operation is None:
+        raise KeyboardInterrupt
     return operation
 
 
 def _announce(source: Source, id: str, output: Output) -> None:
-    from tracker.model import ENDED
     from tracker.render.transitions import title_of
 
     try:
@@ -106,40 +133,28 @@ def _announce(source: Source, id: str, output: Output) -> None:
         output.note(f"{title_of(operation)} is already over")
 
 
-def _watch(
-    source: Source,
-    subject: One | Everything,
-    output: Output,
-    timeout: float | None,
-    check: Callable[[], None],
-    hint: Callable[[], str],
-) -> None:
+def _watch(source: Source, subject: One | Everything, output: Output, view: View) -> None:
+    from tracker.cli.source.resuming import followed
     from tracker.cli.watching import Watching
     from tracker.cli.writers import JsonWriter, PlainWriter
 
     if output.terminal:
-        _watch_live(source, subject, output, timeout, check, hint)
+        _watch_live(source, subject, output, view)
         return
-    writer = (JsonWriter if output.json else PlainWriter)(output, subject, source.where)
-    Watching(lambda stop: source.follow(subject.id, stop), subject, writer, check).run(timeout)
+    writer = JsonWriter(output, subject, source.where) if output.json else PlainWriter(output, subject, source.where)
+    follow = partial(followed, source, subject.id, after=view.after)
+    Watching(follow, subject, writer, view.check).run(view.timeout)
 
 
-def _watch_live(
-    source: Source,
-    subject: One | Everything,
-    output: Output,
-    timeout: float | None,
-    check: Callable[[], None],
-    hint: Callable[[], str],
-) -> None:
+def _watch_live(source: Source, subject: One | Everything, output: Output, view: View) -> None:
     """The last frame stays on the screen, however the watching ends."""
-    from tracker.cli.live import LiveWriter
+    from tracker.cli.board.session import Session
     from tracker.cli.screen import Screen
-    from tracker.cli.watching import Watching
 
-    with Screen(output.console()) as screen:
-        writer = LiveWriter(screen, subject, source.where, output.symbols(), hint)
+    screen = Screen(output.console())
+    session = Session(source, screen, output.symbols(), subject, view)
+    with screen:
         try:
-            Watching(lambda stop: source.follow(subject.id, stop), subject, writer, check).run(timeout)
+            session.run()
         finally:
-            writer.draw(final=True)
+            session.draw(final=True)

@@ -33,6 +33,28 @@ class Writer(Protocol):
     def end(self) -> None: ...
 
 
+class Ending:
+    """Whether a subject is over, and what is told of its children has come as well, if it comes at all."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._since: float | None = None
+
+    def is_reached(self) -> bool:
+        """Whether nothing more is to be waited for."""
+        if not self._subject.is_over():
+            self._since = None
+            return False
+        self._since = self._since or elapsed()
+        return self._subject.is_settled() or elapsed() - self._since >= AFTERMATH
+
+
+def check_time(deadline: float | None, timeout: float | None) -> None:
+    """Raise ``TimedOut`` if the moment ``deadline`` of the monotonic clock, ``timeout`` seconds on, has come."""
+    if deadline is not None and elapsed() >= deadline:
+        raise TimedOut(f"not over after {timeout:g} s; it goes on, watch it with `tracker watch`")
+
+
 class Watching:
     """Follows ``subject`` until it is over. ``check`` is called all the while and may raise to end it."""
 
@@ -45,29 +67,20 @@ class Watching:
         self._check = check
         self._heard = now()
         self._stale = False
-        self._over_since: float | None = None
 
     def run(self, timeout: float | None = None) -> None:
         """Return when the subject is over; raises ``TimedOut`` after ``timeout`` seconds."""
         deadline = elapsed() + timeout if timeout is not None else None
+        ending = Ending(self._subject)
         inbox = Inbox[Item | TrackerError]()
         with Feed(self._follow, inbox.put):
             pause = LONGEST_WAIT
-            while not self._is_finished():
+            while not ending.is_reached():
                 self._check()
-                if deadline is not None and elapsed() >= deadline:
-                    raise TimedOut(f"not over after {timeout:g} s; it goes on, watch it with `tracker watch`")
+                check_time(deadline, timeout)
                 self._take(inbox.next(pause))
                 pause = min(LONGEST_WAIT, self._writer.refresh(self._heard if self._stale else None))
         self._writer.end()
-
-    def _is_finished(self) -> bool:
-        """Over, and what is told of the children has come as well, if it comes at all."""
-        if not self._subject.is_over():
-            self._over_since = None
-            return False
-        self._over_since = self._over_since or elapsed()
-        return self._subject.is_settled() or elapsed() - self._over_since >= AFTERMATH
 
     def _take(self, item: Item | TrackerError | None) -> None:
         if item is None:

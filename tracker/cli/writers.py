@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tracker.cli.output import Output
-from tracker.cli.subjects import Everything, One
+from tracker.cli.subjects import FAILED, Everything, One
 from tracker.clock import elapsed, now
 from tracker.model import ENDED, LiveEvent, LogLine, Operation, Status, StepState, StepStatus
 from tracker.render import jsonl
@@ -157,7 +157,8 @@ class PlainWriter:
         """The failures of a batch once more, where they are found."""
         if not isinstance(self._subject, One) or (operation := self._subject.operation()) is None:
             return
-        for line in error_lines(operation, [child for child in self._subject.children() if child.status in ENDED]):
+        failed = [child for child in self._subject.children() if child.status in FAILED]
+        for line in error_lines(operation, failed):
             self._output.line(line)
 
     def _say(self, text: str, moment: float | None = None) -> None:

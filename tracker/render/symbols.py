@@ -29,7 +29,7 @@ class Symbols(msgspec.Struct, frozen=True):
     """One set of symbols.
 
     ``full`` and ``empty`` make progress bars, ``ellipsis`` stands for what is left out, ``margin`` is before log lines,
-    ``branch`` before what is nested in the step above.
+    ``branch`` before what is nested in the step above; ``folded`` and ``unfolded`` are before what can be opened.
     """
 
     marks: Mapping[str, str]
@@ -38,6 +38,8 @@ class Symbols(msgspec.Struct, frozen=True):
     ellipsis: str
     margin: str
     branch: str
+    folded: str
+    unfolded: str
 
     def mark(self, status: str) -> str:
         """The symbol of a status; a question mark for one this version does not know."""
@@ -54,6 +56,8 @@ EMOJI = Symbols(
     ellipsis="…",
     margin="│",
     branch="└ ",
+    folded="▸",
+    unfolded="▾",
 )  # fmt: skip
 """The set of the tracker's own display; one code point each, for terminals differ on longer sequences."""
 
@@ -67,6 +71,8 @@ UNICODE = Symbols(
     ellipsis="…",
     margin="│",
     branch="└ ",
+    folded="▸",
+    unfolded="▾",
 )  # fmt: skip
 """One terminal cell each; for lists."""
 
@@ -80,6 +86,8 @@ ASCII = Symbols(
     ellipsis="...",
     margin="|",
     branch="`-",
+    folded="+",
+    unfolded="-",
 )  # fmt: skip
 """For terminals and files that cannot hold more."""
 
@@ -87,7 +95,15 @@ ASCII = Symbols(
 def fitting(encoding: str | None, wanted: Symbols) -> Symbols:
     """``wanted``, or ``ASCII`` if text in ``encoding`` cannot hold it."""
     try:
-        others = (wanted.full, wanted.empty, wanted.ellipsis, wanted.margin, wanted.branch)
+        others = (
+            wanted.full,
+            wanted.empty,
+            wanted.ellipsis,
+            wanted.margin,
+            wanted.branch,
+            wanted.folded,
+            wanted.unfolded,
+        )
         "".join((*wanted.marks.values(), *others)).encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return ASCII
