@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -16,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from rich.cells import cell_len
+from rich.color import ColorSystem
 from rich.console import Console, RenderableType
 from rich.text import Text
 
@@ -24,8 +26,19 @@ FRAME = 0.1
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+"""What styles are in a rendered line; nothing else moves in it."""
+
 BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
 """Around a frame: terminals that know it show the frame at once, others ignore it."""
+
+
+COLOR_SYSTEMS = {
+    "standard": ColorSystem.STANDARD,
+    "256": ColorSystem.EIGHT_BIT,
+    "truecolor": ColorSystem.TRUECOLOR,
+    "windows": ColorSystem.WINDOWS,
+}
 
 
 class Screen:
@@ -85,16 +98,21 @@ class Screen:
         sys.stdout.write(BEGIN + self._back_to_top(columns, height) + self._changed(lines) + END)
         sys.stdout.flush()
         self._lines, self._size = list(lines), (columns, height)
-        self._widths = [cell_len(Text.from_ansi(line).plain) for line in lines]
+        self._widths = [cell_len(STYLE.sub("", line)) for line in lines]
 
     def lines_of(self, part: RenderableType) -> int:
         """How many lines ``part`` takes."""
         return len(self._rendered([part], self.size()[0]))
 
     def _rendered(self, content: Sequence[RenderableType], columns: int) -> list[str]:
+        return [line for part in content for line in self._lines_in(part, columns)]
+
+    def _lines_in(self, part: RenderableType, columns: int) -> list[str]:
+        """A line that is known to fit is not wrapped, which would cost most of a frame."""
+        if isinstance(part, Text) and part.no_wrap and part.cell_len <= columns:
+            return [_styled(part, self._console)]
         with self._console.capture() as capture:
-            for part in content:
-                self._console.print(part, width=columns)
+            self._console.print(part, width=columns)
         return capture.get().splitlines()
 
     def _back_to_top(self, columns: int, height: int) -> str:
@@ -110,6 +128,17 @@ class Screen:
         known = self._lines + [None] * len(lines)
         moves = ["\n" if line == old else f"\x1b[2K{line}\r\n" for line, old in zip(lines, known, strict=False)]
         return "".join(moves) + "\x1b[J"
+
+
+def _styled(line: Text, console: Console) -> str:
+    """One line with its styles as the terminal understands them."""
+    colors, old = COLOR_SYSTEMS.get(console.color_system or ""), console.legacy_windows
+    if colors is None:
+        return line.plain
+    segments = line.render(console)
+    return "".join(
+        style.render(text, color_system=colors, legacy_windows=old) if style else text for text, style, _ in segments
+    )
 
 
 def _quiet() -> list[Any] | None:

@@ -111,7 +111,8 @@ def _where(operation: Operation) -> Text:
 
 
 def _place(operation: Operation) -> Text:
-    if operation.children.total:
+    # What has steps of its own is told by them; those below may be no more than what runs inside one.
+    if operation.children.total and (operation.batch or operation.step is None):
         return _counts_in_brief(operation)
     if operation.error is not None:
         step = f"{operation.step.name}: " if operation.step else ""

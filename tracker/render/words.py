@@ -23,7 +23,8 @@ def clean(text: str) -> str:
     >>> clean("a\\x1b[31mb\\nc")
     'a�[31mb c'
     """
-    return "".join(map(_harmless, text[:SHOWN]))
+    text = text[:SHOWN]
+    return text if text.isprintable() else "".join(map(_harmless, text))
 
 
 def cleaned(operation: Operation) -> Operation:

@@ -125,7 +125,8 @@ def tree_line(one: TreeRow, chosen: str, widest: int, look: Look) -> Text:
 def _operation_line(one: OperationRow, is_chosen: bool, widest: int, look: Look) -> Text:
     operation = one.operation
     mark = ("›" if look.symbols.ellipsis == "…" else ">") if is_chosen else " "
-    fold = look.symbols.unfolded if one.is_open else look.symbols.folded if operation.children.total else " "
+    can_open = operation.children.total > 0 or operation.step is not None
+    fold = look.symbols.unfolded if one.is_open else look.symbols.folded if can_open else " "
     before = f"{mark} {'  ' * one.depth}{fold} "
     host = clean(operation.worker.host) if operation.worker is not None and look.width >= WIDE else ""
     room = look.width - len(before) - (HOST + 2 if look.width >= WIDE else 0)
@@ -157,7 +158,7 @@ def step_text(step: StepState, operation: Operation, look: Look) -> Text:
 def log_lines(lines: Sequence[LogLine], room: int, look: Look) -> list[Text]:
     """The last lines of a log, the newest at the bottom."""
     if not lines:
-        return [fitted(Text("no log lines yet", "dim"), look.width)]
+        return [fitted(Text("no log lines", "dim"), look.width)]
     drawn = []
     for line in lines[-max(1, room) :]:
         text = Text(f"{clock_time(line.ts)} {look.symbols.margin} ", "dim")
