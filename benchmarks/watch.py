@@ -118,11 +118,11 @@ def share(load: Load, watcher: Watcher) -> tuple[float, float]:
     return (watcher.cpu() - before) / SECONDS, rate
 
 
-def sights(load: Load, watcher: Watcher) -> list[float]:
+def sights(load: Load, watcher: Watcher, kind: str) -> list[float]:
     """Milliseconds from the answer of Redis until the name of a new step has been written to the terminal."""
     found = []
     for number in range(SIGHTS):
-        name = f"sight{number:03}"
+        name = f"{kind}{number:03}"
         load.store.append([load.move(OPERATIONS - 1, name)])
         stored = time.monotonic()
         while name.encode() not in watcher.seen:
@@ -146,10 +146,10 @@ def main() -> None:
                 watcher.end()
             watcher = Watcher(server.url, folder)
             load.run(5.0)
-            quiet = sights(load, watcher)
+            quiet = sights(load, watcher, "quiet")
             thread = threading.Thread(target=load.run, args=(15.0,))
             thread.start()
-            busy = sights(load, watcher)
+            busy = sights(load, watcher, "busy")
             thread.join()
             watcher.end()
             for name, found in (("alone", quiet), ("among all", busy)):

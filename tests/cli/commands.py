@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyte
+
 from tests.support import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +37,7 @@ class Command:
         self._chunks: list[bytes] = []
         self._errors: list[bytes] = []
         self._master = -1
+        self._terminal = terminal or (80, 24)
         where = {"cwd": cwd, "env": {**environment, "PYTHONPATH": str(ROOT)}}
         if terminal is None:
             self.process = subprocess.Popen(
@@ -72,6 +75,21 @@ class Command:
     def text(self) -> str:
         """``out`` without control sequences."""
         return CONTROL.sub("", self.out)
+
+    @property
+    def screen(self) -> list[str]:
+        """What a person sees on its terminal now, line by line without trailing blanks."""
+        emulator = pyte.Screen(*self._terminal)
+        pyte.ByteStream(emulator).feed(b"".join(self._chunks))
+        return [line.rstrip() for line in emulator.display]
+
+    def displays(self, text: str) -> list[str]:
+        """Wait until ``text`` is in sight; gives the screen."""
+        return wait_for(lambda: (screen := self.screen) and any(text in line for line in screen) and screen)
+
+    def hides(self, text: str) -> list[str]:
+        """Wait until ``text`` is in sight no longer; gives the screen."""
+        return wait_for(lambda: (screen := self.screen) and not any(text in line for line in screen) and screen)
 
     @property
     def lines(self) -> list[str]:

@@ -15,12 +15,15 @@ FAST = 100
 
 
 def pace_lines(operation: Operation, now: float) -> list[str]:
-    """One line for the children of a running operation, and one for each of its running steps with progress."""
+    """One line for the children of a running batch, or one for each running step with progress."""
     if operation.status is not Status.RUNNING:
         return []
-    lines = [_children_pace(operation, now) if operation.children.total else ""]
-    running = [step for step in operation.steps or () if step.status is StepStatus.RUNNING]
-    lines += [_step_pace(step, now) for step in running if not operation.children.total]
+    # What has steps of its own goes by them; those below may be no more than what runs inside one.
+    if operation.children.total and (operation.batch or not operation.steps):
+        lines = [_children_pace(operation, now)]
+    else:
+        running = [step for step in operation.steps or () if step.status is StepStatus.RUNNING]
+        lines = [_step_pace(step, now) for step in running]
     return [line for line in lines if line]
 
 

@@ -13,6 +13,9 @@ from tracker.model import LiveEvent, LogLine, Operation, Status
 LINES = 200
 """Log lines that are held."""
 
+FEW = 4
+"""So many children are opened of themselves."""
+
 NARROWINGS: tuple[tuple[str, frozenset[Status]], ...] = (
     ("", frozenset(Status)),
     ("failed", frozenset(FAILED)),
@@ -90,6 +93,12 @@ class OperationPane:
     def rows(self) -> list[TreeRow]:
         """The rows of its children."""
         return self.tree.rows(self.branch.subject.children())
+
+    def unfold(self) -> None:
+        """Open the children, if they are so few that they fit."""
+        children = self.branch.subject.children()
+        if len(children) <= FEW:
+            self.tree.offer([child.id for child in children])
 
     def turn_log(self) -> None:
         """Show the log, or show it no longer."""

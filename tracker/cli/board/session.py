@@ -142,6 +142,8 @@ class Session:
         for pane in self._panes:
             if isinstance(pane, OperationPane) and pane.branch is told.branch:
                 pane.hear(news)
+                if not self._view.compact:
+                    pane.unfold()
 
     def _is_due(self) -> bool:
         passed = elapsed() - self._drawn

@@ -50,6 +50,7 @@ class Tree:
         """The id of the operation that keys are about."""
         self._grow = grow
         self._open: dict[str, Branch[One]] = {}
+        self._offered: set[str] = set()
         self._place = 0
 
     def rows(self, operations: Sequence[Operation]) -> list[TreeRow]:
@@ -99,6 +100,13 @@ class Tree:
         """Show what is below an operation."""
         if id not in self._open:
             self._open[id] = self._grow(id)
+
+    def offer(self, ids: Sequence[str]) -> None:
+        """Open these of themselves, each once: what somebody has shut stays so."""
+        for id in ids:
+            if id not in self._offered:
+                self._offered.add(id)
+                self.open(id)
 
     def shut(self, id: str) -> None:
         """Show it no longer."""
