@@ -76,12 +76,16 @@ class Command:
         """``out`` without control sequences."""
         return CONTROL.sub("", self.out)
 
+    def emulator(self) -> pyte.Screen:
+        """Its terminal as it stands now."""
+        emulator = pyte.Screen(*self._terminal)
+        pyte.ByteStream(emulator).feed(b"".join(self._chunks))
+        return emulator
+
     @property
     def screen(self) -> list[str]:
         """What a person sees on its terminal now, line by line without trailing blanks."""
-        emulator = pyte.Screen(*self._terminal)
-        pyte.ByteStream(emulator).feed(b"".join(self._chunks))
-        return [line.rstrip() for line in emulator.display]
+        return [line.rstrip() for line in self.emulator().display]
 
     def displays(self, text: str) -> list[str]:
         """Wait until ``text`` is in sight; gives the screen."""

@@ -61,6 +61,10 @@ class Screen:
         columns, lines = shutil.get_terminal_size()
         return max(1, columns), max(2, lines)
 
+    def is_resized(self) -> bool:
+        """Whether the terminal has another size than when a frame was last drawn."""
+        return self.size() != self._size
+
     def __enter__(self) -> Screen:
         self._take()
         self._stopped = signal.signal(signal.SIGTSTP, self._stop)

@@ -28,16 +28,17 @@ _FRAME = 3  # lines of a panel around one line
 
 
 def render_operation(
-    operation: Operation, now: float, *, symbols: Symbols = UNICODE, height: int | None = None
+    operation: Operation, now: float, *, symbols: Symbols = UNICODE, height: int | None = None, framed: bool = True
 ) -> RenderableType:
     """The picture of ``operation`` at ``now`` (UTC seconds), in at most about ``height`` lines.
 
     Steps that do not fit are folded into one line; running and failed ones are the last to go.
     """
-    parts: list[RenderableType] = [header(operation.title)]
+    title = operation.title.strip() or UNTITLED
+    parts: list[RenderableType] = [header(title) if framed else line(title, "bold cyan")]
     ended = texts.ended(operation)
     below = len(texts.summary(operation)) + 3 if ended else bool(remarks(operation))
-    room = None if height is None else max(2, height - _FRAME - 1 - below)
+    room = None if height is None else max(2, height - (_FRAME if framed else 1) - 1 - below)
     if operation.steps:
         parts.append(step_rows(operation, now, symbols, room))
     if operation.children.total:
@@ -51,7 +52,7 @@ def render_operation(
 
 def header(title: str) -> RenderableType:
     """The title in its frame."""
-    return Panel(line(title.strip() or UNTITLED, "bold cyan"), box=box.HEAVY, border_style="blue", expand=False)
+    return Panel(line(title, "bold cyan"), box=box.HEAVY, border_style="blue", expand=False)
 
 
 def summary_panel(operation: Operation, symbols: Symbols = UNICODE) -> RenderableType:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -21,7 +20,7 @@ from tracker.model import ENDED, Operation, StepStatus
 from tracker.render.operation import render_operation
 from tracker.render.overview import fitted, rows
 from tracker.render.symbols import Symbols
-from tracker.render.transitions import error_lines, title_of
+from tracker.render.transitions import error_lines
 from tracker.render.words import clean, cleaned, clock_time
 
 if TYPE_CHECKING:
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 
 LOG_LINES = 8
 """Lines of a log beside an operation, if there is room."""
+
+FRAMED = 14
+"""From so many lines of the terminal on a title is framed."""
 
 TELLING = (StepStatus.RUNNING, StepStatus.ERROR, StepStatus.CANCELLED)
 """Steps that are shown where only what is telling is wanted."""
@@ -93,16 +95,16 @@ class Drawing:
         room = height - 1 - len(below)
         log = self._log(pane, room, look)
         children = pane.rows()
-        picture = self._picture(operation, room - len(log) - min(len(children), room // 2))
+        picture = self._picture(operation, room - len(log) - min(len(children), room // 2), height)
         room = max(0, room - len(log) - self._screen.lines_of(picture))
         return [picture, *self._rows(pane, children, room, look), *log, *below]
 
-    def _picture(self, operation: Operation, room: int) -> RenderableType:
+    def _picture(self, operation: Operation, room: int, height: int) -> RenderableType:
+        framed = height >= FRAMED and not self._view.compact
         if self._view.compact and operation.status not in ENDED:
             telling = sum(step.status in TELLING for step in operation.steps or ())
-            operation = replace(operation, title=title_of(operation))
-            room = min(room, 4 + max(2, telling + 1))
-        return render_operation(cleaned(operation), now(), symbols=self._symbols, height=room)
+            room = min(room, 2 + max(2, telling + 1))
+        return render_operation(cleaned(operation), now(), symbols=self._symbols, height=room, framed=framed)
 
     def _log(self, pane: OperationPane, room: int, look: Look) -> list[Text]:
         if pane.log is None or room < 4:

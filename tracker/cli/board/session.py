@@ -147,6 +147,7 @@ class Session:
 
     def _is_due(self) -> bool:
         passed = elapsed() - self._drawn
+        self._changed = self._changed or self._screen.is_resized()
         return passed >= SECOND or (self._changed and passed >= FRAME)
 
     def _pause(self) -> float:
