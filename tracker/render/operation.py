@@ -42,7 +42,7 @@ def render_operation(
     if operation.steps:
         parts.append(step_rows(operation, now, symbols, room))
     if operation.children.total:
-        parts.append(childrenline(operation.children, symbols))
+        parts.append(childrenline(operation.children, symbols) if framed else line(children_words(operation.children)))
     if ended:
         parts.append(summary_panel(operation, symbols))
     elif operation.status is not Status.RUNNING or below or not (operation.steps or operation.children.total):
@@ -52,7 +52,7 @@ def render_operation(
 
 def header(title: str) -> RenderableType:
     """The title in its frame."""
-    return Panel(line(title, "bold cyan"), box=box.HEAVY, border_style="blue", expand=False)
+    return Panel(line(title.strip() or UNTITLED, "bold cyan"), box=box.HEAVY, border_style="blue", expand=False)
 
 
 def summary_panel(operation: Operation, symbols: Symbols = UNICODE) -> RenderableType:
@@ -77,9 +77,14 @@ def status_line(operation: Operation, symbols: Symbols) -> Text:
 
 def childrenline(children: Children, symbols: Symbols) -> Text:
     """``48/50 complete, 2 error`` after a bar of those that are over."""
+    return Text(f"{bar(children.ended, children.total, symbols)} {children_words(children)}")
+
+
+def children_words(children: Children) -> str:
+    """``48/50 complete, 2 error``."""
     counted = [(name, getattr(children, name)) for name in ("queued", "running", "error", "cancelled", "lost")]
     others = "".join(f", {count} {name}" for name, count in counted if count)
-    return Text(f"{bar(children.ended, children.total, symbols)} {children.complete}/{children.total} complete{others}")
+    return f"{children.complete}/{children.total} complete{others}"
 
 
 def step_rows(operation: Operation, now: float, symbols: Symbols, room: int | None = None) -> RenderableType:
