@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 
 from tests.cli.commands import ROOT
 from tests.cli.system import processes_of
-from tests.support import wait_for
-from tracker.cli.part import Keeper, Part
+from tests.support import Clock, wait_for
+from tracker.cli.part import Keeper, Kept, Log, Part
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
@@ -55,6 +56,38 @@ def test_a_part_tells_how_it_ended_and_what_it_said_last(command: str, code: int
     part.kill()
     assert part.exit_code == code
     assert part.last_line == ("last words" if "echo" in command else "")
+
+
+def test_what_ends_again_and_again_is_started_after_ever_longer_pauses(clock: Clock) -> None:
+    """1, 2, 4 seconds; after a minute in which it ran well, 1 once more."""
+    said: list[str] = []
+    kept = Kept(
+        "short", lambda: Part("short", ["sh", "-c", "read x"], os.environ, lambda name, line: None), _said(said)
+    )
+    for pause in (1, 2, 4):
+        end(kept)
+        kept.tend()
+        assert said[-1].endswith(f"exit code 137 (SIGKILL); starting it again in {pause} s")
+        clock.time += pause - 0.1
+        kept.tend()
+        assert kept.ended
+        clock.time += 0.2
+        kept.tend()
+        assert not kept.ended
+    clock.time += 60
+    end(kept)
+    kept.tend()
+    assert said[-1].endswith("in 1 s")
+    kept.part.kill()
+
+
+def end(kept: Kept) -> None:
+    os.killpg(kept.part.pid, signal.SIGKILL)
+    wait_for(lambda: kept.ended)
+
+
+def _said(lines: list[str]) -> Log:
+    return lambda name, line: lines.append(line)
 
 
 PARENT = """

@@ -107,16 +107,40 @@ def test_a_killed_supervisor_leaves_nothing_behind(up: Up, folder: Path) -> None
 
 
 @pytest.mark.parametrize("part", ["worker", "web"])
-def test_a_part_that_ends_ends_everything_and_is_named(up: Up, folder: Path, part: str) -> None:
-    """With its exit code; half a system helps nobody."""
+def test_a_part_that_is_killed_is_started_again(up: Up, folder: Path, part: str) -> None:
+    """It says so, with the exit code, and the system is whole again without anybody's help."""
     command = up()
     command.shows("(Ctrl-C stops everything)", 60)
-    main = min(
-        pid for pid, text in processes_of(folder).items() if f"-m tracker {part}" in text and "guard" not in text
-    )
+    running = json.loads((folder / "up.json").read_bytes())
+    main = main_of(folder, part)
     os.kill(main, signal.SIGKILL)
-    assert command.code() == 1
-    assert f"tracker: the {part} ended unexpectedly with exit code 137 (SIGKILL)" in command.err
+    command.shows(f"the {part} ended unexpectedly with exit code 137 (SIGKILL)")
+    wait_for(lambda: main_of(folder, part) not in (0, main))
+    wait_for(lambda: is_ready(running["url"]))
+    command.process.send_signal(signal.SIGINT)
+    assert command.code() == 130
+    nothing_left(folder)
+
+
+def main_of(folder: Path, part: str) -> int:
+    """The process of a part, not those that it has started; 0 if there is none."""
+    found = [pid for pid, text in processes_of(folder).items() if f"-m tracker {part}" in text and "guard" not in text]
+    return min(found, default=0)
+
+
+def is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url + "readyz", timeout=10) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def test_a_part_that_cannot_begin_ends_everything_and_is_named(up: Up, folder: Path) -> None:
+    """Half a system helps nobody, and trying again would not help it."""
+    command = up(TRACKER_BROKER_URL="nonsense://localhost")
+    assert command.code(90) == 1
+    assert "the worker ended unexpectedly with exit code" in command.err.splitlines()[-1]
     nothing_left(folder)
 
 

@@ -14,7 +14,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tracker import clock
+
 GUARD = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))]
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds before a part is started again: after it ran well for a while, and after it has ended many times."""
+
+STEADY = 60.0
+"""Seconds after which a part counts as having run well."""
 
 Log = Callable[[str, str], None]
 """Takes the name of a part and one line that it wrote."""
@@ -37,6 +45,11 @@ class Part:
         )
         self._reader = threading.Thread(target=self._read, name=f"log of {name}", daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process group."""
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -67,6 +80,48 @@ class Part:
                 # A log that cannot be written must not stop the reading: the child would wait for ever.
                 with contextlib.suppress(OSError):
                     self._log(self.name, text)
+
+
+class Kept:
+    """A part that is started again whenever it has ended, after a pause that grows while it does so again and again."""
+
+    def __init__(self, name: str, start: Callable[[], Part], log: Log) -> None:
+        self.name = name
+        self.part = start()
+        self._start = start
+        self._log = log
+        self._begun = clock.elapsed()
+        self._again = 0.0
+        self._pause = 0.0
+
+    @property
+    def ended(self) -> str:
+        """How it ended and what it said last; empty while it runs."""
+        code = self.part.exit_code
+        if code is None:
+            return ""
+        last = f"; its last line: {self.part.last_line}" if self.part.last_line else ""
+        return f"the {self.name} ended unexpectedly with exit code {_named(code)}{last}"
+
+    def tend(self) -> None:
+        """Start it again if it is time to."""
+        moment = clock.elapsed()
+        if self._again and moment >= self._again:
+            self._again, self._begun = 0.0, moment
+            self.part.kill()  # What is left of its children.
+            self.part = self._start()
+        elif not self._again and self.ended:
+            is_steady = moment - self._begun >= STEADY
+            self._pause = FIRST_PAUSE if is_steady or not self._pause else min(LONGEST_PAUSE, 2 * self._pause)
+            self._again = moment + self._pause
+            self._log(self.name, f"{self.ended}; starting it again in {self._pause:.0f} s")
+
+
+def _named(code: int) -> str:
+    try:
+        return f"{code} ({signal.Signals(code - 128).name})" if code > 128 else str(code)
+    except ValueError:
+        return str(code)
 
 
 class Keeper:

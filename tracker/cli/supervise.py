@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import socket
 import sys
 import sysconfig
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from tracker.cli.claim import Running
 from tracker.cli.local_api import Api, Unready, url_of
-from tracker.cli.part import Keeper, Log, Part
+from tracker.cli.part import Keeper, Kept, Log, Part
 from tracker.cli.stopping import Stop
 from tracker.embedded import Server, ensure_server
 from tracker.errors import TrackerError
@@ -46,7 +45,8 @@ class System:
         self.running = Running(os.getpid(), url_of(settings), str(settings.data_root.resolve()))
         self._stop = stop
         self._log = log
-        self._parts: list[Part] = []
+        self._parts: list[Kept] = []
+        self._is_ready = False
         self._server: Server | None = None
         self._keeper: Keeper | None = None
 
@@ -56,27 +56,27 @@ class System:
         if self.settings.redis_url is None:
             self._start_server()
         self._stop.check()
-        environment = child_environment(self.settings)
-        python = [sys.executable, "-m", "tracker"]
-        self._parts.append(Part("web", [*python, "web"], environment, self._log))
-        self._parts.append(
-            Part("worker", [*python, "worker", "--concurrency", str(concurrency)], environment, self._log)
-        )
+        self._add("web", "web")
+        self._add("worker", "worker", "--concurrency", str(concurrency))
         self._wait_until_ready()
+        self._is_ready = True
+
+    def _add(self, name: str, *arguments: str) -> None:
+        command, environment = [sys.executable, "-m", "tracker", *arguments], child_environment(self.settings)
+        self._parts.append(Kept(name, lambda: Part(name, command, environment, self._log), self._log))
 
     def check(self) -> None:
-        """Raise ``Stopped`` if asked to stop, ``PartEnded`` if a part has ended by itself."""
+        """Start again what has ended; raises ``Stopped`` if asked to stop, ``PartEnded`` if it was never ready."""
         self._stop.check()
         if self._server is not None and not self._server.is_alive():
             self._restart_server(self._server)
-        for part in self._parts:
-            code = part.exit_code
-            if code is not None:
-                last = f"; its last line: {part.last_line}" if part.last_line else ""
-                raise PartEnded(f"the {part.name} ended unexpectedly with exit code {_named(code)}{last}")
+        for kept in self._parts:
+            if kept.ended and not self._is_ready:
+                raise PartEnded(kept.ended)
+            kept.tend()
 
     def run(self) -> None:
-        """Return never but by ``Stopped`` or ``PartEnded``."""
+        """Return never but by ``Stopped``."""
         while True:
             self.check()
             self._stop.wait(0.25)
@@ -84,8 +84,8 @@ class System:
     def shut_down(self) -> None:
         """End the worker, then the web server, then the embedded server if this system started it."""
         asked = self._stop.times
-        for part in reversed(self._parts):
-            self._end(part, asked)
+        for kept in reversed(self._parts):
+            self._end(kept.part, asked)
         self._parts.clear()
         if self._server is not None and self._server.started:
             self._server.stop()
@@ -162,10 +162,3 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "TRACKER_BASE_PATH": settings.base_path,
         "TRACKER_DATA_ROOT": str(settings.data_root.resolve()),
     }
-
-
-def _named(code: int) -> str:
-    try:
-        return f"{code} ({signal.Signals(code - 128).name})" if code > 128 else str(code)
-    except ValueError:
-        return str(code)
