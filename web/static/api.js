@@ -53,14 +53,17 @@ export class Refusal extends Error {
 
 /** @param {Response} response @param {string} path */
 async function understood(response, path) {
-  const answer = await response.json().catch(() => ({}));
+  const answer = await response.json().catch((error) => (isAbort(error) ? unreachable(error) : {}));
   if (response.ok) return answer;
   throw new Refusal(answer.detail || answer.title || `the server answered ${response.status} to ${path}`, answer.errors ?? [], answer.cursor ?? '');
 }
 
+/** Nobody waits for the answer any more. @param {unknown} error */
+const isAbort = (error) => error instanceof DOMException && error.name === 'AbortError';
+
 /** @param {unknown} error @returns {never} */
 function unreachable(error) {
-  if (error instanceof DOMException && error.name === 'AbortError') throw error;
+  if (isAbort(error)) throw error;
   throw new Error('the server does not answer');
 }
 

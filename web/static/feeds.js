@@ -2,7 +2,7 @@
  * The topics this page shows: their state as signals, one per row, changed at most once per frame.
  * While no connection comes about, the same topics are read over HTTP every two seconds.
  */
-import { batch, signal } from './lib.js';
+import { batch, signal, useEffect, useMemo } from './lib.js';
 import { read } from './api.js';
 import { setServerTime } from './clock.js';
 import { announceOutcomes } from './announce.js';
@@ -70,8 +70,20 @@ export const notice = signal('');
 /** The version of the server that answers now; empty until it said so. */
 export const serverVersion = signal('');
 
+/**
+ * The feed of a topic, followed as long as the component that asks for it is there; null for no topic.
+ * @template {string} Topic
+ * @param {Topic} topic
+ * @returns {Topic extends '' ? null : Feed}
+ */
+export function useFeed(topic) {
+  const feed = useMemo(() => (topic ? openFeed(topic) : null), [topic]);
+  useEffect(() => () => closeFeed(topic), [topic]);
+  return /** @type {any} */ (feed);
+}
+
 /** @param {string} topic */
-export function openFeed(topic) {
+function openFeed(topic) {
   const feed = open.get(topic) ?? (topic === 'operations' ? list : new Feed(topic));
   feed.users += 1;
   if (open.has(topic)) return feed;
@@ -85,7 +97,7 @@ export function openFeed(topic) {
  * Leave a topic; it is followed as long as anyone on the page still shows it.
  * @param {string} topic
  */
-export function closeFeed(topic) {
+function closeFeed(topic) {
   const feed = open.get(topic);
   if (!feed || (feed.users -= 1) > 0) return;
   open.delete(topic);

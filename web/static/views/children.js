@@ -1,7 +1,7 @@
 /** The children of an operation: failures first, filtered by status. All can be reached by scrolling. */
-import { html, useComputed, useEffect, useMemo, useSignal } from '../lib.js';
+import { html, useComputed, useSignal } from '../lib.js';
 import { useCalm } from '../calm.js';
-import { closeFeed, openFeed } from '../feeds.js';
+import { useFeed } from '../feeds.js';
 import { clean, count } from '../format.js';
 import { failuresFirst } from '../order.js';
 import { usePages } from '../paging.js';
@@ -20,10 +20,8 @@ const PAUSE = 500;
 
 /** @param {{ operation: Operation }} props */
 export function Children({ operation }) {
-  const topic = `children:${operation.id}`;
-  const feed = useMemo(() => openFeed(topic), [topic]);
+  const feed = useFeed(`children:${operation.id}`);
   const chosen = useSignal('');
-  useEffect(() => () => closeFeed(topic), [topic]);
   const ready = useComputed(() => feed.held.value.ready);
   return html`<section class="children" aria-labelledby="children-heading">
     <div class="head"><h2 id="children-heading">Children</h2><${Choice} counts=${operation.children} chosen=${chosen} /></div>

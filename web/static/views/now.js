@@ -1,8 +1,8 @@
 /** Now: what failed, runs, waits and has ended lately, and where everything is. Left open, it stays calm. */
-import { html, useComputed, useEffect, useMemo } from '../lib.js';
+import { html, useComputed, useEffect, } from '../lib.js';
 import { useCalm } from '../calm.js';
 import { choiceOf, isEverything } from '../choice.js';
-import { closeFeed, openFeed } from '../feeds.js';
+import { useFeed } from '../feeds.js';
 import { notices } from '../notices.js';
 import { lastSeen, query } from '../router.js';
 import { failures, stale } from '../socket.js';
@@ -21,14 +21,13 @@ const PAUSE = 500;
 const TRIED = 2;
 
 export function NowPage() {
-  const feed = useMemo(() => openFeed('operations'), []);
+  const feed = useFeed('operations');
   const places = useCalm(feed.places, PAUSE);
   const ready = useComputed(() => feed.held.value.ready);
   useLengths();
   useEffect(() => {
     document.title = 'Now · step tracker';
     focusedRow.value = lastSeen.peek();
-    return () => closeFeed('operations');
   }, []);
   return html`<main id="main" class=${stale.value ? 'now is-stale' : 'now'}>
     <div class="head">

@@ -1,7 +1,7 @@
 /** The page of one operation: what it is, how far it came, what failed, and its children. */
-import { html, useEffect, useMemo } from '../lib.js';
+import { html, useEffect, } from '../lib.js';
 import { clean, titleOf } from '../format.js';
-import { closeFeed, openFeed } from '../feeds.js';
+import { useFeed } from '../feeds.js';
 import { listPath, operationPath, query, route } from '../router.js';
 import { ENDED, percentOf } from '../state.js';
 import { StatusMark } from '../status.js';
@@ -22,9 +22,7 @@ import { Timeline } from './timeline.js';
 
 /** @param {{ id: string }} props */
 export function OperationPage({ id }) {
-  const topic = `operation:${id}`;
-  const feed = useMemo(() => openFeed(topic), [topic]);
-  useEffect(() => () => closeFeed(topic), [topic]);
+  const feed = useFeed(`operation:${id}`);
   const held = feed.held.value;
   const operation = held.operations.get(id);
   useEffect(() => {
@@ -90,9 +88,7 @@ function Title({ operation, newest }) {
 
 /** The parent by its title, once known. @param {{ id: string }} props */
 function Parent({ id }) {
-  const topic = `operation:${id}`;
-  const feed = useMemo(() => openFeed(topic), [topic]);
-  useEffect(() => () => closeFeed(topic), [topic]);
+  const feed = useFeed(`operation:${id}`);
   const parent = feed.held.value.operations.get(id);
   return html`<a data-inside data-parent class="clip" dir="auto" href=${operationPath(id)}>${parent ? titleOf(parent, 120) : id}</a>`;
 }

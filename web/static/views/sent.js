@@ -1,7 +1,7 @@
 /** What was queued from this page: each with how it stands now. */
-import { html, useEffect, useMemo } from '../lib.js';
+import { html, } from '../lib.js';
 import { count, titleOf } from '../format.js';
-import { closeFeed, openFeed } from '../feeds.js';
+import { useFeed } from '../feeds.js';
 import { operationPath } from '../router.js';
 import { StatusMark } from '../status.js';
 
@@ -19,9 +19,7 @@ export function Sent({ ids }) {
 
 /** @param {{ id: string }} props */
 function SentRow({ id }) {
-  const topic = `operation:${id}`;
-  const feed = useMemo(() => openFeed(topic), [topic]);
-  useEffect(() => () => closeFeed(topic), [topic]);
+  const feed = useFeed(`operation:${id}`);
   const operation = feed.held.value.operations.get(id);
   return html`<li><${StatusMark} status=${operation?.status ?? 'queued'} />
     <a data-inside class="clip" dir="auto" href=${operationPath(id)}>${operation ? titleOf(operation, 120) : id}</a>

@@ -1,8 +1,8 @@
 /** When each step and child ran: rows with bars on one time axis, earlier attempts as lanes, children opened on demand. */
-import { Fragment, html, useEffect, useMemo, useSignal } from '../lib.js';
+import { Fragment, html, useSignal } from '../lib.js';
 import { operationAt } from '../api.js';
 import { now } from '../clock.js';
-import { closeFeed, openFeed } from '../feeds.js';
+import { useFeed } from '../feeds.js';
 import { clean, clockTime, count, duration, ticking, titleOf } from '../format.js';
 import { useReading } from '../reading.js';
 import { operationPath } from '../router.js';
@@ -68,9 +68,7 @@ function isNear(own, lanes, at) {
 
 /** The children that are held of it. @param {Operation} operation @returns {Operation[]} */
 function useChildren(operation) {
-  const topic = operation.children.total > 0 ? `children:${operation.id}` : '';
-  const feed = useMemo(() => (topic ? openFeed(topic) : null), [topic]);
-  useEffect(() => () => closeFeed(topic), [topic]);
+  const feed = useFeed(operation.children.total > 0 ? `children:${operation.id}` : '');
   if (!feed) return [];
   const isBusy = feed.held.peek().operations.size > BUSY && now.value > 0;
   return [...(isBusy ? feed.held.peek() : feed.held.value).operations.values()];
