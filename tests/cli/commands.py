@@ -128,6 +128,11 @@ class Command:
         """Change the size of its terminal."""
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    def hang_up(self) -> None:
+        """Close its terminal, as closing a window does."""
+        os.close(self._master)
+        self._master = -1
+
     def echoes(self) -> bool:
         """Whether its terminal shows typed keys."""
         return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)

@@ -236,6 +236,14 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_it_anew(tracker: Run, store
     assert command.code() == 0
 
 
+def test_a_terminal_that_is_closed_ends_the_watching(tracker: Run, store: Store) -> None:
+    """As its SIGHUP says, and at once."""
+    store.append([running("a", "Import a")])
+    command = watching(tracker, sees="Import a")
+    command.hang_up()
+    assert command.code() == 129
+
+
 def _state(command: Command) -> str:
     return Path(f"/proc/{command.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 

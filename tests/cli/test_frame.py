@@ -17,7 +17,8 @@ from tracker.render.symbols import ASCII, UNICODE
 
 steps = st.builds(
     StepState, index=st.integers(1, 99), name=texts, status=st.sampled_from(StepStatus),
-    started=st.none() | st.just(NOW), current=st.none() | st.just(3.0), total=st.none() | st.just(9.0), unit=texts, detail=texts, error=texts,
+    started=st.none() | st.just(NOW), current=st.none() | st.just(3.0),
+    total=st.none() | st.just(9.0), unit=texts, detail=texts, error=texts,
 )  # fmt: skip
 rows = st.lists(
     st.builds(OperationRow, operations, st.integers(0, 6), st.booleans())

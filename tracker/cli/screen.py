@@ -13,6 +13,7 @@ import signal
 import sys
 import termios
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -80,10 +81,11 @@ class Screen:
         sys.stdout.flush()
 
     def _give_back(self) -> None:
-        sys.stdout.write(WRAP + SHOW_CURSOR)
-        sys.stdout.flush()
-        if self._modes is not None:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._modes)
+        with suppress(OSError, termios.error):  # A terminal that has gone wants nothing back.
+            sys.stdout.write(WRAP + SHOW_CURSOR)
+            sys.stdout.flush()
+            if self._modes is not None:
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._modes)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         """Stop as the shell expects it, with the terminal as it was; when continued, begin below what stands there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -157,4 +158,5 @@ def _watch_live(source: Source, subject: One | Everything, output: Output, view:
         try:
             session.run()
         finally:
-            session.draw(final=True)
+            with suppress(OSError):  # The terminal may have gone.
+                session.draw(final=True)
