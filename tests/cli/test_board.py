@@ -179,7 +179,7 @@ def test_the_keys_are_told(tracker: Run, store: Store) -> None:
 def test_children_of_an_operation_are_a_tree_that_is_open_when_it_is_small(tracker: Run, store: Store) -> None:
     """What runs inside a step is seen with its own steps, also once it is complete."""
     store.append([started("a"), step_event("a", 2), started("c", parent="a"), step_event("c", 2, index=7)])
-    command = watching(tracker, "a", sees="Step 7")
+    command = watching(tracker, "a", sees="[7] Step 7  running")
     store.append([ended("c", seq=3, parent="a")])
     command.displays("✓ complete  A title")
     store.append([ended("a", seq=3)])
