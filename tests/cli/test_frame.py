@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from tests.cli.test_pictures import NOW, operation, operations, texts
 from tracker.cli.board import frame
+from tracker.cli.board.branch import Branch
 from tracker.cli.board.frame import Look
 from tracker.cli.board.panes import Filter
-from tracker.cli.board.tree import OperationRow, RestRow, StepRow, TreeRow
+from tracker.cli.board.tree import OperationRow, RestRow, StepRow, Tree, TreeRow
+from tracker.cli.subjects import One
 from tracker.model import LogLine, Operation, Status, StepState, StepStatus, Worker
 from tracker.render.symbols import ASCII, UNICODE
 
@@ -95,3 +97,22 @@ def test_a_filter_looks_at_all_that_people_know_of_an_operation() -> None:
     assert not Filter("node-4").fits(one)
     assert Filter().next().words == "failed"
     assert not Filter().next().fits(one)
+
+
+def test_the_choice_stays_on_its_operation_and_near_its_place_when_that_has_gone() -> None:
+    """Rows that come and go above it do not move it to another operation."""
+    tree = Tree(_nothing_grows)
+    one, two, three = [row.operation for row in several(3, Status.RUNNING, "r")]
+    tree.rows([one, two, three])
+    tree.move(["r0", "r1", "r2"], 1)
+    tree.move(["r0", "r1", "r2"], 1)
+    tree.rows([three, one, two])
+    assert tree.chosen == "r1"
+    tree.rows([three, one])
+    assert tree.chosen == "r0"
+    tree.rows([])
+    assert tree.chosen == ""
+
+
+def _nothing_grows(id: str) -> Branch[One]:
+    raise AssertionError(id)
