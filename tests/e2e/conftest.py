@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from tests.browsing import browser, context, page, shared_context
 from tests.support import wait_for
+
+__all__ = ["browser", "context", "page", "shared_context"]
+"""Fixtures of all tests that drive a browser."""
 
 ROOT = Path(__file__).parents[2]
 
