@@ -113,7 +113,7 @@ class System:
         return "\n".join(f"{log.name}:\n{log.read_text()}" for log in self.folder.glob("*.log"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def system(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Web server and two workers with host names and state folders of their own."""
     system = System(redis_url, tmp_path_factory.mktemp("system"))
