@@ -196,8 +196,19 @@ def install(kind: str, uv: str | None) -> None:
     if uv:
         command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
     else:
-        command = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
+        command = [
+            str(PYTHON),
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-compile",
+        ]
     run_or_stop([*command, "--require-hashes", "-r", str(path)], "the packages could not be installed")
+    # With all cores; pip would take one, and uv leave it to whoever starts first.
+    subprocess.run([str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(site_packages())])
 
 
 def run_or_stop(command: Sequence[str], problem: str) -> None:
@@ -205,10 +216,13 @@ def run_or_stop(command: Sequence[str], problem: str) -> None:
         stop(f"{problem} (see above); the command was: {' '.join(map(shlex.quote, command))}")
 
 
+def site_packages() -> Path:
+    return VENV / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
+
+
 def link_checkout() -> None:
     """Make the checkout importable in .venv, and ``.venv/bin/tracker`` run it."""
-    version = "python{}.{}".format(*sys.version_info)
-    write_whole(VENV / "lib" / version / "site-packages" / "steptracker-checkout.pth", f"{ROOT}\n")
+    write_whole(site_packages() / "steptracker-checkout.pth", f"{ROOT}\n")
     script = VENV / "bin" / "tracker"
     write_whole(script, f'#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -P -m tracker "$@"\n')
     script.chmod(0o755)
