@@ -193,22 +193,11 @@ def install(kind: str, uv: str | None) -> None:
     path = requirements(kind)
     pins = sum("==" in line for line in path.read_text().splitlines())
     say(f"installing up to {pins} packages from {path.relative_to(ROOT)} with {'uv' if uv else 'pip'}")
-    if uv:
-        command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
-    else:
-        command = [
-            str(PYTHON),
-            "-m",
-            "pip",
-            "install",
-            "-qq",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-compile",
-        ]
+    pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-compile"]
+    command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)] if uv else pip
     run_or_stop([*command, "--require-hashes", "-r", str(path)], "the packages could not be installed")
     # With all cores; pip would take one, and uv leave it to whoever starts first.
-    subprocess.run([str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(site_packages())])
+    subprocess.run([str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")])
 
 
 def run_or_stop(command: Sequence[str], problem: str) -> None:
@@ -216,13 +205,10 @@ def run_or_stop(command: Sequence[str], problem: str) -> None:
         stop(f"{problem} (see above); the command was: {' '.join(map(shlex.quote, command))}")
 
 
-def site_packages() -> Path:
-    return VENV / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
-
-
 def link_checkout() -> None:
     """Make the checkout importable in .venv, and ``.venv/bin/tracker`` run it."""
-    write_whole(site_packages() / "steptracker-checkout.pth", f"{ROOT}\n")
+    version = "python{}.{}".format(*sys.version_info)
+    write_whole(VENV / "lib" / version / "site-packages" / "steptracker-checkout.pth", f"{ROOT}\n")
     script = VENV / "bin" / "tracker"
     write_whole(script, f'#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -P -m tracker "$@"\n')
     script.chmod(0o755)

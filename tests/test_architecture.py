@@ -196,7 +196,9 @@ def test_importing_tracker_is_light() -> None:
 
 def test_the_database_is_loaded_when_there_is_one() -> None:
     """SQLAlchemy takes longer to load than most commands take to run; commands and workers begin without it."""
-    script = "import sys, tracker.history, tracker.celery.worker, tracker.cli.source; print('sqlalchemy' in sys.modules)"
+    script = (
+        "import sys, tracker.history, tracker.celery.worker, tracker.cli.source; print('sqlalchemy' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
