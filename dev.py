@@ -193,11 +193,11 @@ def install(kind: str, uv: str | None) -> None:
     path = requirements(kind)
     pins = sum("==" in line for line in path.read_text().splitlines())
     say(f"installing up to {pins} packages from {path.relative_to(ROOT)} with {'uv' if uv else 'pip'}")
-    if uv:
-        command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
-    else:
-        command = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
+    pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-compile"]
+    command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)] if uv else pip
     run_or_stop([*command, "--require-hashes", "-r", str(path)], "the packages could not be installed")
+    # With all cores; pip would take one, and uv leave it to whoever starts first.
+    subprocess.run([str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")])
 
 
 def run_or_stop(command: Sequence[str], problem: str) -> None:

@@ -13,15 +13,19 @@ _moment = threading.Event()
 
 
 def wait_for(condition: Callable[[], Value], timeout: float = 45.0) -> Value:
-    """Return the first true value of ``condition``; fail with what it last gave after ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
+    """Return the first true value of ``condition``; fail with what it last gave after ``timeout`` seconds.
+
+    What takes longer is asked for less often: asking takes time from what is waited for.
+    """
+    begun = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > timeout:
             raise AssertionError(f"still {value!r} after {timeout} s: {condition}")
-        _moment.wait(0.02)
+        _moment.wait(min(max(waited / 10, 0.01), 0.1))
 
 
 class Clock:

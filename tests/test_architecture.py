@@ -194,6 +194,15 @@ def test_importing_tracker_is_light() -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_the_database_is_loaded_when_there_is_one() -> None:
+    """SQLAlchemy takes longer to load than most commands take to run; commands and workers begin without it."""
+    script = (
+        "import sys, tracker.history, tracker.celery.worker, tracker.cli.source; print('sqlalchemy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("False", "")
+
+
 def test_no_module_is_too_long() -> None:
     """A module that grows past this holds two concepts."""
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in [*PRODUCT, ROOT / "dev.py"]}

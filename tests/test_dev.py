@@ -187,15 +187,6 @@ def test_an_unknown_benchmark_is_one_line_that_names_those_there_are(checkout: P
     assert not (checkout / ".venv").exists()
 
 
-def test_benchmarks_run_all_or_by_name(checkout: Path) -> None:
-    """Each is a module of the folder; one that fails makes the whole fail."""
-    (checkout / "benchmarks").mkdir()
-    for name, code in (("good", "print('ran good')"), ("bad", "raise SystemExit(3)")):
-        (checkout / "benchmarks" / f"{name}.py").write_text(code + "\n")
-    assert run(checkout, "bench", "good")[:2] == (0, "ran good\n")
-    assert run(checkout, "bench")[:2] == (3, "ran good\n")
-
-
 def test_tools_keep_the_bytecode_of_what_they_start(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the caller has set: the tests start the program very often."""
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
@@ -244,6 +235,15 @@ def test_the_tracker_command_works_from_any_folder(installed: Path, tmp_path: Pa
     done = subprocess.run([command, "ls"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (3, "")
     assert done.stdout.split()[1:3] == ["ls", str(tmp_path)]
+
+
+def test_benchmarks_run_all_or_by_name(installed: Path) -> None:
+    """Each is a module of the folder; one that fails makes the whole fail."""
+    (installed / "benchmarks").mkdir()
+    for name, code in (("good", "print('ran good')"), ("bad", "raise SystemExit(3)")):
+        (installed / "benchmarks" / f"{name}.py").write_text(code + "\n")
+    assert run(installed, "bench", "good")[:2] == (0, "ran good\n")
+    assert run(installed, "bench")[:2] == (3, "ran good\n")
 
 
 def test_a_requirement_without_a_hash_is_not_installed(installed: Path, tmp_path: Path) -> None:

@@ -11,17 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 from werkzeug.serving import make_server
 
+from tests.browsing import browser, context, lenient, own_clock, page, shared_context
 from tests.web.client import Server
 from tests.web.conftest import SCHEMA, queue_of, shared_namespace, shared_server, store
 from tracker.settings import Settings
 from tracker.store import JobInfo, Store
 from web.app import create_app
 
-__all__ = ["shared_namespace", "shared_server", "store"]
-"""Fixtures of the web tests that are those of these, too."""
+__all__ = [
+    "browser",
+    "context",
+    "lenient",
+    "own_clock",
+    "page",
+    "shared_context",
+    "shared_namespace",
+    "shared_server",
+    "store",
+]
+"""Fixtures of the web tests and of all that drive a browser that are those of these, too."""
 
 Script = Callable[[str], Any]
 
@@ -68,14 +79,6 @@ def unrecorded(settings: Settings) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture
-def lenient(browser: Browser) -> Iterator[Page]:
-    """A page whose browser may complain on its console, as it does about every request that is refused."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1600})
-    yield page
-    page.close()
 
 
 @pytest.fixture

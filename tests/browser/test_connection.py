@@ -138,6 +138,7 @@ def test_a_redis_that_restarts_is_told_and_made_up_for(namespace: str, page: Pag
         store.client.disconnect()
 
 
+@pytest.mark.usefixtures("own_clock")
 def test_a_minute_of_silence_is_told_and_then_made_up_for(
     own: Store, redis_url: str, namespace: str, lenient: Page, tmp_path: Path
 ) -> None:

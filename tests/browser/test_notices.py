@@ -32,6 +32,7 @@ def url(settings: Settings) -> Iterator[str]:
 
 
 @pytest.mark.browser
+@pytest.mark.usefixtures("own_clock")
 def test_the_page_says_that_nobody_records_and_where_the_archive_is(
     url: str, settings: Settings, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

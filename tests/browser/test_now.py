@@ -282,6 +282,7 @@ def test_an_empty_page_says_how_to_begin(page: Page, server: Server) -> None:
     expect(rows(page, "Running")).to_have_text(["first"])
 
 
+@pytest.mark.usefixtures("own_clock")
 def test_times_stand_still_and_look_like_it_while_nothing_is_heard(page: Page, server: Server) -> None:
     """After 40 s of silence nothing counts up that cannot be proved."""
     page.clock.install()

@@ -171,6 +171,7 @@ def test_a_name_of_which_nothing_has_ended_says_so(server: Server, page: Page) -
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
+@pytest.mark.usefixtures("own_clock")
 def test_what_was_read_stays_with_its_time_when_the_server_is_gone(server: Server, lenient: Page) -> None:
     """A page that cannot be read at all says that, and can be read again."""
     lenient.clock.install()

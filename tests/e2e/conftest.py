@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from tests.browsing import browser, context, page, shared_context
 from tests.support import wait_for
+
+__all__ = ["browser", "context", "page", "shared_context"]
+"""Fixtures of all tests that drive a browser."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,7 +113,7 @@ class System:
         return "\n".join(f"{log.name}:\n{log.read_text()}" for log in self.folder.glob("*.log"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def system(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Web server and two workers with host names and state folders of their own."""
     system = System(redis_url, tmp_path_factory.mktemp("system"))

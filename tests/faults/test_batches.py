@@ -48,7 +48,7 @@ class Polling:
         self._thread.start()
 
     def _poll(self) -> None:
-        while not self._over.wait(0.005):
+        while not self._over.wait(0.02):
             self.seen.append(self._look())
 
     def end(self) -> list[Children]:

@@ -10,8 +10,10 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
 from tests.store.making import ended, started, step_event, whole
 from tests.support import wait_for
+from tracker.cli.source.items import Snapshot
 from tracker.cli.subjects import One
 from tracker.history import History
+from tracker.history.topics import of_subject, snapshot
 from tracker.model import StepStatus
 from tracker.store import Store
 from tracker.store.follow import Follower
@@ -164,18 +166,23 @@ def test_who_watches_one_operation_holds_nothing_of_a_history_that_is_over(
     server: BreakableServer, store: Store
 ) -> None:
     """What ``tracker watch`` loads at a reset is all it holds, be it older than what it held, or nothing."""
-    subject = One(History(store).live, "a")
+    subject, reads = One("a"), History(store).live
+
+    def load() -> None:
+        for topic in of_subject("a"):
+            subject.begin(Snapshot(topic, "", snapshot(reads, topic)))
+
     store.append([started("a")])
     server.save()
     store.append([ended("a")])
-    subject.load()
-    assert subject.over()
+    load()
+    assert subject.is_over()
     server.roll_back()
     store.client.disconnect()
-    subject.load()
+    load()
     assert subject.operation() == stored(store)["a"]
     server.flush()
-    subject.load()
+    load()
     assert subject.operation() is None
 
 

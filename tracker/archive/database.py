@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from tracker.archive.address import path_of
 from tracker.errors import ArchiveUnavailable
 
 PATIENCE = 10.0
@@ -25,8 +26,6 @@ PATIENCE = 10.0
 
 PAUSE = 0.02
 """Seconds between two tries."""
-
-PREFIX = "sqlite:///"
 
 PRAGMAS = (
     f"busy_timeout = {int(PATIENCE * 1000)}",
@@ -60,7 +59,7 @@ class Database:
 
     def __init__(self, url: str, prepare: Callable[[Engine], None]) -> None:
         # Of any other URL not even a part is shown: each may be a piece of a password.
-        self.path = Path(url.removeprefix(PREFIX)).expanduser().absolute() if url.startswith(PREFIX) else None
+        self.path = path_of(url)
         self._prepare = prepare
         self._engine: Engine | None = None
         self._pid = 0

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tracker.archive.codec import Number
 from tracker.archive.packing import pack, unpack
 from tracker.archive.reading import Reader
+from tracker.archive.spread import DayRuns
 from tracker.archive.tables import days
 
 STEPS = 50
@@ -29,17 +29,6 @@ _this = (*_mine, days.c.day == bindparam("of_day"))
 ROW = select(days.c.took, days.c.failed).where(*_this)
 RENEW = update(days).where(*_this).values(took=bindparam("took"), failed=bindparam("failed"))
 SINCE = select(days).where(*_mine, days.c.day >= bindparam("since")).order_by(days.c.day)
-
-
-@dataclass(slots=True)
-class DayRuns:
-    """Spread of the seconds that successful runs took, and how many others failed at which step."""
-
-    took: Counter[int] = field(default_factory=Counter)
-    failed: Counter[Number] = field(default_factory=Counter)
-
-    def __bool__(self) -> bool:
-        return bool(self.took or self.failed)
 
 
 def add(connection: Connection, namespace: int, news: Mapping[Place, DayRuns]) -> None:

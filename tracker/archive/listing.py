@@ -8,15 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Float, bindparam, select, union_all
 
+from tracker.archive import Place
 from tracker.archive.codec import STATUSES
 from tracker.archive.packing import pack_id
 from tracker.archive.reading import Reader
 from tracker.archive.tables import operations
 from tracker.ids import ID
 from tracker.model import Parts, Status
-
-Place = tuple[float, str]
-"""Where an operation stands in a list: its score and its id."""
 
 _columns = operations.c
 

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import accumulate
 
+from tracker.archive.codec import Number
 from tracker.model import Value
+
+KEPT = 1_000
+"""Successful runs of a name whose durations are kept; a few more may be."""
 
 PER_DOUBLING = 16
 """Buckets between a duration and twice that."""
@@ -55,3 +61,14 @@ def percentiles(spread: Spread) -> Percentiles | None:
     upto = list(accumulate(spread[bucket] for bucket in buckets))
     places = [bisect_left(upto, math.ceil(count * share)) for share in (0.5, 0.9, 0.95, 0.99)]
     return Percentiles(count, *(2.0 ** (buckets[place] / PER_DOUBLING) for place in places))
+
+
+@dataclass(slots=True)
+class DayRuns:
+    """Spread of the seconds that successful runs took, and how many others failed at which step."""
+
+    took: Counter[int] = field(default_factory=Counter)
+    failed: Counter[Number] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return bool(self.took or self.failed)

@@ -15,11 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from tracker.archive import days
 from tracker.archive.codec import NUMBERED_STEPS, Number
-from tracker.archive.days import DayRuns
 from tracker.archive.merging import runs_of
 from tracker.archive.packing import pack, unpack
 from tracker.archive.reading import Reader
-from tracker.archive.spread import Percentiles, bucket_of
+from tracker.archive.spread import KEPT, DayRuns, Percentiles, bucket_of
 from tracker.archive.tables import stats
 from tracker.archive.texts import LIMIT
 from tracker.compose import compose
@@ -34,9 +33,6 @@ LAST_DAY = 10**6
 
 PART = 25
 """Successful runs whose durations one row holds."""
-
-KEPT = 1_000
-"""Successful runs of a name whose durations are kept; the oldest row may hold a few more."""
 
 COUNTED = (Status.COMPLETE, Status.ERROR, Status.CANCELLED, Status.LOST)
 

@@ -53,7 +53,6 @@ Index(
     operations.c.status,
     operations.c.score,
     sqlite_where=operations.c.parent.is_(None),
-    postgresql_where=operations.c.parent.is_(None),
 )
 
 attempts = Table(
