@@ -18,9 +18,10 @@ NAMES = {"brown": "yellow", "default": None}
 
 
 def picture(emulator: pyte.Screen, title: str) -> str:
-    """The screen as it is now."""
+    """The screen as it is now, down to its last line with something on it."""
     console = Console(record=True, width=emulator.columns, file=io.StringIO(), force_terminal=True)
-    for y in range(emulator.lines):
+    drawn = [y for y, line in enumerate(emulator.display) if line.strip()]
+    for y in range(max(drawn, default=0) + 1):
         console.print(_line(emulator, y), no_wrap=True, crop=True, soft_wrap=False)
     # It names fonts somewhere on the network, which a picture of ours does not ask for.
     return re.sub(r"@font-face \{[^}]*\}\s*", "", console.export_svg(title=title, theme=SVG_EXPORT_THEME))
