@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from tracker.settings import Settings
 from tracker.store import Hold, JobInfo, Store
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+
+CLOCK = re.compile(r"^\d\d:\d\d:\d\d", re.MULTILINE)
+"""When a line was written, which is the command's own time."""
 
 
 class Told(NamedTuple):
@@ -117,7 +121,7 @@ def both(start: Start, direct: dict[str, str], remote: dict[str, str]) -> Both:
 
     def run(*arguments: str) -> Told:
         commands = [start(environment, *arguments) for environment in (direct, remote)]
-        first, second = (Told(command.code(), command.out, command.err) for command in commands)
+        first, second = (Told(command.code(), CLOCK.sub("…", command.out), command.err) for command in commands)
         assert second == first
         return first
 

@@ -57,7 +57,7 @@ def hostile(store: Store, id: str) -> None:
     store.append([QueueItem(id, part), started(id)])
     line = Event("step.log", id, NOW, "r1", 2, log=LogLine(1, NOW, HOSTILE, level="warning"))
     store.append([RunBlob(id, "r1", [line], "", NOW, None, [], None)])
-    failed(store, f"{id}-2", HOSTILE)
+    failed(store, f"other-{id}", HOSTILE)
 
 
 MAKERS = [complete, failed, a_batch, run_again, hostile]
@@ -79,7 +79,7 @@ def test_watching_what_is_over_tells_the_same(both: Both, store: Store, id: str,
     """Its snapshot, its failures, its outcome as exit code."""
     make(store, id)
     if make is hostile:
-        id = f"{id}-2"
+        id = f"other-{id}"
     assert both("watch", id, "--exit-status").err.endswith("is already over\n")
     assert both("watch", id, "--json").code == 0
 

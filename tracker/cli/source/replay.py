@@ -96,7 +96,7 @@ def read(source: Source, id: str, since: str) -> Replay:
 
     Raises ``EventsGone`` if it cannot, and whatever else the source raises.
     """
-    if place(since) > place(BEGINNING):
+    if since not in ("", BEGINNING):
         source.changes(id, since)
     found, cursor = list[Change](), BEGINNING
     while True:
