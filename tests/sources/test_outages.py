@@ -13,8 +13,9 @@ from tests.browser.gateway import gateway
 from tests.cli.system import free_address
 from tests.faults.proxy import FaultProxy
 from tests.sources import scripts
+from tests.sources.conftest import Start
 from tests.sources.following import Watcher
-from tests.sources.telling import Turn
+from tests.sources.telling import Turn, by_operation, turns
 from tests.store.making import batch_of
 from tests.support import wait_for
 from tests.web.client import Server, serving
@@ -193,3 +194,29 @@ def test_where_websockets_are_refused_events_come_all_the_same(
         watcher.sees_end(id)
     assert watcher.turns == {id: scripts.steps_seen(id, 3)}
     assert not any(isinstance(item, Tick) and item.stale for item in watcher.items)
+
+
+TOKEN = "a-token-of-nginx"
+
+
+def test_a_gateway_that_wants_a_token_is_shown_it(
+    start: Start, shared: dict[str, str], remote: dict[str, str], store: Store, tmp_path: Path, id: str
+) -> None:
+    """Below a path, by plain requests and by the live connection; without it, exit code 6 and one line."""
+    base = {"TRACKER_BASE_PATH": "/tracker", "TRACKER_STATE_DIR": shared["TRACKER_STATE_DIR"]}
+    scripts.waits(store, id)
+    with (
+        serving(shared["TRACKER_REDIS_URL"], shared["TRACKER_NAMESPACE"], tmp_path / "log", base) as server,
+        gateway(server, tmp_path, token=TOKEN) as address,
+    ):
+        outside = {**remote, "TRACKER_SERVER": ""}
+        refused = start(outside, "watch", id, "--server", address)
+        assert (refused.code(), refused.out) == (6, "")
+        assert refused.err == f"tracker: {address.rstrip('/')} wants a token; set TRACKER_TOKEN\n"
+        watching = start({**outside, "TRACKER_TOKEN": TOKEN}, "watch", id, "--json", "--server", address)
+        wait_for(lambda: watching.objects or watching.process.poll() is not None)
+        assert TOKEN.encode() not in Path(f"/proc/{watching.process.pid}/cmdline").read_bytes()
+        scripts.one_by_one(store, scripts.steps(id, 2))
+        assert watching.code() == 0
+    assert by_operation(turns(watching.objects)) == {id: scripts.steps_seen(id, 2)}
+    assert TOKEN not in watching.out + watching.err
