@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from itertools import pairwise
@@ -141,16 +140,18 @@ def test_what_is_no_cursor_is_an_error(source: Source, store: Store, id: str) ->
     assert str(watcher.error) == "'yesterday' is no cursor; take one as it was given, or 0-0"
 
 
-@pytest.mark.parametrize("after", ["0-0"])
+@pytest.mark.parametrize("is_begun", [False, True])
 def test_the_command_goes_on_behind_a_cursor(
-    start: Start, store: Store, way: dict[str, str], id: str, after: str
+    start: Start, store: Store, way: dict[str, str], id: str, is_begun: bool
 ) -> None:
-    """From the very beginning, of what is over: every event, and then it ends."""
+    """From the very beginning or from within, of what is over: only what came behind it, and then it ends."""
     scripts.waits(store, id)
-    scripts.one_by_one(store, scripts.steps(id, 1))
+    beginning, *rest = scripts.steps(id, 1)
+    scripts.one_by_one(store, [beginning])
+    after = store.cursor() if is_begun else "0-0"
+    scripts.one_by_one(store, rest)
     command = start(way, "watch", id, "--json", "--after", after)
     assert command.code() == 0
-    told = [json.loads(line) for line in command.lines]
-    assert [one["type"] for one in told] == [
-        "operation.queued", "operation.start", "step.start", "step.start", "operation.complete"
-    ]  # fmt: skip
+    told = [one["type"] for one in command.objects]
+    begun = [] if is_begun else ["operation.queued", "operation.start"]
+    assert told == [*begun, "step.start", "step.start", "operation.complete"]

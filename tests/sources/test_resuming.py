@@ -155,6 +155,17 @@ def test_what_cannot_be_read_at_once_is_read_later(store: Store, shared: dict[st
     assert not any(isinstance(item, Reset) for item in told)
 
 
+def test_a_child_that_was_born_and_has_ended_meanwhile_is_told(store: Store, shared: dict[str, str], id: str) -> None:
+    """Nobody has seen it before, and its end would be in no later change."""
+    found = Settings.from_env(shared)
+    store.append([started(id)])
+    before = shown(Direct(found), id, store.cursor())
+    scripts.one_by_one(store, scripts.child(f"{id}-child", id))
+    items = [*before, Reset("lost"), *shown(Direct(found), id, store.cursor())]
+    told = list(followed(Refusing(found, items, []), id, threading.Event()))
+    assert by_operation(turns(lines(told)))[f"{id}-child"] == scripts.child_seen(f"{id}-child")
+
+
 def test_what_has_not_moved_needs_no_proof(store: Store, shared: dict[str, str], id: str) -> None:
     """Also if the feed has let go of it long ago: nothing has happened that could be missing."""
     found = Settings.from_env(shared)

@@ -49,12 +49,13 @@ _chance = random.SystemRandom()
 
 
 class Http:
-    """A web server. Raises ``SettingsError`` for an address that is none; nothing is connected yet."""
+    """A web server; unless it ``insists`` it asks once. Raises ``SettingsError`` for an address that is none."""
 
-    def __init__(self, server: str, token: str = "") -> None:
+    def __init__(self, server: str, token: str = "", *, insists: bool = True) -> None:
         self.address = address.read(server, token)
         self.where = self.address.url
         self.has_token = bool(token)
+        self._insists = insists
         self.headers = {"User-Agent": f"tracker/{__version__}"}
         if token:
             self.headers["Authorization"] = f"Bearer {token}"
@@ -84,7 +85,7 @@ class Http:
 
     def _insist(self, request: urllib.request.Request) -> bytes:
         """The answer's body; asks again as long as there is hope."""
-        deadline, pause = elapsed() + PATIENCE, FIRST_PAUSE
+        deadline, pause = elapsed() + PATIENCE * self._insists, FIRST_PAUSE
         while True:
             try:
                 with self._open(request, TIME_LIMIT) as response:
