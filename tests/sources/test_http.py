@@ -318,3 +318,16 @@ def test_a_command_never_shows_the_token(start: Start, remote: dict[str, str]) -
         told.code()
     assert not any(TOKEN in command.out + command.err for command in [*commands, told])
     assert "TRACKER_TOKEN" in told.out
+
+
+@pytest.mark.parametrize(
+    ("address", "code"), [("localhost:8420", exit_codes.USAGE), ("http://tracker.invalid", exit_codes.UNREACHABLE)]
+)
+def test_an_address_that_is_wrong_is_one_line_and_an_exit_code(
+    start: Start, remote: dict[str, str], address: str, code: int
+) -> None:
+    """Whatever command it was meant for."""
+    command = start({**remote, "http_proxy": "", "HTTP_PROXY": ""}, "show", "a", "--server", address)
+    assert (command.code(), command.out) == (code, "")
+    assert command.err.count("\n") == 1
+    assert address in command.err
