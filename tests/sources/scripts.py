@@ -29,13 +29,13 @@ def child(id: str, parent: str, status: Status = Status.COMPLETE) -> list[RunBlo
     """A child's run with one step."""
     run = f"run-{id}"
     why = Error("ValueError", "no", step=1) if status is Status.ERROR else None
-    end = blob(id, head(run, status, error=why), seq=4, type="operation.complete", parent=parent)
+    end = blob(id, head(run, status, error=why, parent=parent), seq=4, type="operation.complete", parent=parent)
     over = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.ERROR
     first = [
         replace(step_event(id, seq, 1, state, run), parent=parent)
         for seq, state in ((2, StepStatus.RUNNING), (3, over))
     ]
-    return [started(id, run, parent), *first, end]
+    return [blob(id, head(run, parent=parent), parent=parent), *first, end]
 
 
 def child_seen(id: str, status: Status = Status.COMPLETE) -> list[Turn]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
+import uuid
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.sources import scripts
 from tests.sources.conftest import Start
@@ -15,9 +20,12 @@ from tests.sources.telling import Turn, by_operation, turns
 from tests.store.making import batch_of, ended, queued, started
 from tests.support import wait_for
 from tracker.cli.source import Source
+from tracker.cli.source.direct import Direct
 from tracker.cli.source.items import Events, Snapshot, Tick
+from tracker.cli.source.remote import Remote
 from tracker.model import Status
-from tracker.store import Store
+from tracker.settings import Settings
+from tracker.store import Item, RunBlob, Store
 
 
 def outcomes(turned: dict[str, list[Turn]]) -> dict[str, str]:
@@ -155,3 +163,45 @@ def test_the_command_goes_on_behind_a_cursor(
     told = [one["type"] for one in command.objects]
     begun = [] if is_begun else ["operation.queued", "operation.start"]
     assert told == [*begun, "step.start", "step.start", "operation.complete"]
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_both_ways_tell_the_same_of_whatever_happens(
+    store: Store, direct: dict[str, str], remote: dict[str, str], seed: int
+) -> None:
+    """A run with steps and some children, mixed by chance, one change at a time or several at once."""
+    chance = random.Random(seed)
+    id = f"id-{uuid.uuid4().hex}"
+    scripts.waits(store, id)
+    children = [f"{id}.{number}" for number in range(chance.randrange(4))]
+    outcome = {child: chance.choice([Status.COMPLETE, Status.ERROR]) for child in children}
+    runs = [
+        list(scripts.steps(id, chance.randint(1, 4))),
+        *(scripts.child(child, id, outcome[child]) for child in children),
+    ]
+    with (
+        Watcher(Direct(Settings.from_env(direct)), id) as first,
+        Watcher(Remote(remote["TRACKER_SERVER"]), id) as second,
+    ):
+        first.begins()
+        second.begins()
+        for changes in mixed(chance, runs):
+            store.append(list[Item](changes))
+        for watcher in (first, second):
+            watcher.sees_end(id, *children)
+    assert first.turns[id] == second.turns[id]
+    assert outcomes(first.turns) == outcomes(second.turns) == {id: "complete", **outcome}
+    assert first.resets == second.resets == []
+
+
+def mixed(chance: random.Random, runs: list[list[RunBlob]]) -> Iterator[list[RunBlob]]:
+    """The changes of some runs, each run's in order, in pieces of one change or more."""
+    piece = list[RunBlob]()
+    while runs := [run for run in runs if run]:
+        piece.append(chance.choice(runs).pop(0))
+        if chance.random() < 0.6:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
