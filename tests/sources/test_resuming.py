@@ -205,3 +205,17 @@ def test_cursors_have_an_order(store: Store, shared: dict[str, str], id: str) ->
     changes = History.of(Settings.from_env(shared), store).events(id, "0-0", below=True).items
     assert len(changes) == 4
     assert sorted(changes, key=lambda change: place(change.cursor)) == changes
+
+
+def test_a_history_that_is_taken_back_later_is_told_as_a_reset(store: Store, shared: dict[str, str], id: str) -> None:
+    """Also after something was read again that went further than what is there now."""
+    found = Settings.from_env(shared)
+    store.append([started(id)])
+    early = shown(Direct(found), id, store.cursor())
+    store.append([ended(id)])
+    late = shown(Direct(found), id, store.cursor())
+    items = [*early, Reset("cut off"), *late, Tick(), Reset("taken back"), *early]
+    told = list(followed(Refusing(found, items, []), id, threading.Event()))
+    resets = [at for at, item in enumerate(told) if isinstance(item, Reset)]
+    assert [told[at] for at in resets] == [Reset("taken back")]
+    assert told[resets[0] + 1 : resets[0] + 3] == early

@@ -36,6 +36,7 @@ class Resuming:
         self._versions: dict[str, Version] = {}
         self._reading: Reading | None = None
         self._last: Replay | None = None
+        """For the other topic's snapshot, which comes in the same moment; a later one may be of another history."""
         self._held: list[Item] = []
         """What has come since something may be missing; first the snapshot by which that shows."""
         self._reason = ""
@@ -45,6 +46,7 @@ class Resuming:
     def take(self, item: Item) -> Iterator[Item]:
         """What is to be told once the source has told ``item``."""
         if isinstance(item, Tick):
+            self._last = None
             yield from self._look()
             yield item
         elif self._reading is not None:
