@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -108,7 +108,7 @@ def test_interruptions_cannot_be_seen(
 class Refusing(Direct):
     """Does not know what has happened: ``errors`` are raised, one each time somebody asks."""
 
-    def __init__(self, settings: Settings, items: list[Item], errors: list[Exception]) -> None:
+    def __init__(self, settings: Settings, items: Iterable[Item], errors: list[Exception]) -> None:
         super().__init__(settings)
         self._items = items
         self._errors = errors
@@ -214,8 +214,13 @@ def test_a_history_that_is_taken_back_later_is_told_as_a_reset(store: Store, sha
     early = shown(Direct(found), id, store.cursor())
     store.append([ended(id)])
     late = shown(Direct(found), id, store.cursor())
-    items = [*early, Reset("cut off"), *late, Tick(), Reset("taken back"), *early]
-    told = list(followed(Refusing(found, items, []), id, threading.Event()))
+
+    def happens() -> Iterator[Item]:
+        yield from [*early, Reset("cut off"), *late, Tick()]
+        store.client.redis.delete(store.keys.operation(id))
+        yield from [Reset("taken back"), *early]
+
+    told = list(followed(Refusing(found, happens(), []), id, threading.Event()))
     resets = [at for at, item in enumerate(told) if isinstance(item, Reset)]
     assert [told[at] for at in resets] == [Reset("taken back")]
     assert told[resets[0] + 1 : resets[0] + 3] == early
