@@ -19,6 +19,7 @@ from tests.sources.conftest import Start
 from tracker.cli import exit_codes
 from tracker.cli.source import Wanted, answers, http
 from tracker.cli.source.remote import Remote
+from tracker.doctor import shown_settings
 from tracker.errors import (
     KINDS,
     InvalidArguments,
@@ -29,6 +30,7 @@ from tracker.errors import (
     StoreUnavailable,
     TrackerError,
 )
+from tracker.settings import Settings
 from tracker.version import __version__
 from web.problems import PROBLEMS
 
@@ -77,6 +79,12 @@ def test_a_login_in_an_address_is_refused_and_not_repeated() -> None:
         Remote("https://me:hunter2@tracker.example.org")
     assert "hunter2" not in str(caught.value)
     assert "TRACKER_TOKEN" in str(caught.value)
+
+
+def test_the_doctor_shows_neither_a_login_nor_the_token() -> None:
+    """Also of an address that no command would take."""
+    shown = shown_settings(Settings(server="https://me:hunter2@tracker.example.org/x", token=TOKEN))
+    assert (shown["TRACKER_SERVER"], shown["TRACKER_TOKEN"]) == ("https://tracker.example.org/x", "set, not shown")
 
 
 @pytest.mark.parametrize(
