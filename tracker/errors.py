@@ -5,6 +5,8 @@
     ├── StoreUnavailable         Redis did not answer
     ├── ArchiveUnavailable       the database of finished operations cannot be used
     ├── BrokerUnavailable        the message could not be handed to the broker
+    ├── ServerUnavailable        the web server did not answer, or what answered is none of ours
+    ├── NotAllowed               the web server wants a token, or another one
     ├── NotFound                 no such operation
     ├── NotEnded                 the operation still waits or runs, or something below it does
     ├── EventsGone               the feed no longer holds what was asked for
@@ -48,8 +50,21 @@ class BrokerUnavailable(TrackerError):
     """The message could not be handed to Celery's broker; nothing was queued."""
 
 
+class ServerUnavailable(TrackerError):
+    """The web server did not answer as one does; the message says which address was tried, and what to check."""
+
+
+class NotAllowed(TrackerError):
+    """The web server, or what stands before it, does not let this client in, or not do this."""
+
+
 class NotFound(TrackerError):
     """There is no operation of that id in this namespace."""
+
+    @classmethod
+    def operation(cls, id: str, hint: str = "") -> NotFound:
+        """In the words that are the same wherever it was looked for; ``hint`` says where else it may be."""
+        return cls(f"there is no operation {id[:128]!r}; {hint or '`tracker ls` lists those there are'}")
 
 
 class NotEnded(TrackerError):
@@ -111,3 +126,19 @@ class OperationCancelled(BaseException):
     ...     print(step.status)
     cancelled
     """
+
+
+KINDS: dict[type[TrackerError], str] = {
+    NotFound: "not-found",
+    NotEnded: "not-ended",
+    AlreadyEnded: "already-ended",
+    CannotRunAgain: "cannot-run-again",
+    UnknownJob: "unknown-job",
+    NoWorker: "no-worker",
+    InvalidArguments: "invalid-arguments",
+    BrokerUnavailable: "broker-unavailable",
+    ArchiveUnavailable: "archive-unavailable",
+    EventsGone: "events-gone",
+    StoreUnavailable: "store-unavailable",
+}
+"""What each is called over HTTP, where it becomes a problem and from a problem the same error again."""

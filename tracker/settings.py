@@ -5,6 +5,7 @@ The only reader of the environment. Values that cannot be used raise ``SettingsE
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
@@ -121,6 +122,14 @@ class Settings:
         """``bind`` taken apart."""
         host, _, port = self.bind.rpartition(":")
         return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def without_password(url: str) -> str:

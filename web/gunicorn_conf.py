@@ -5,7 +5,6 @@ One process: every process follows the store once, and serves its WebSockets wit
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import resource
 import signal
@@ -16,6 +15,7 @@ from typing import Any
 from tracker.clock import elapsed
 from tracker.errors import SettingsError
 from tracker.history.recorder import Recorder
+from tracker.settings import is_loopback
 from web.limits import DESCRIPTORS, Limits
 
 worker_class = "gthread"
@@ -44,14 +44,6 @@ def on_starting(server: Any) -> None:
     for address in server.address:
         if isinstance(address, tuple) and not is_loopback(address[0]):
             raise SettingsError(refusal(address[0]))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches ``host``."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refusal(host: str) -> str:

@@ -15,10 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from tracker.clock import elapsed
+from tracker.compose import compose
 from tracker.errors import StoreUnavailable
 from tracker.history import topics
 from tracker.history.reads import Reads
-from tracker.model import ENDED, EventType, LiveEvent
+from tracker.model import ENDED, EventType, LiveEvent, Parts
 from tracker.store import Change, Reset, Standing, Store, Tick, View
 from web.channel import Channel, Note
 from web.mailbox import Mailbox
@@ -61,7 +62,9 @@ class Hub:
         """How many operations are open, read every second while anybody watches the list."""
         self._store = store
         self._reads = reads
-        self._view = View(store.operation)
+        self._offered: dict[str, Parts] = {}
+        """What snapshots have shown of operations that are not held yet."""
+        self._view = View(self._load)
         self._lock = threading.Lock()
         self._channels: dict[str, Channel] = {}
         self._thread: threading.Thread | None = None
@@ -127,7 +130,19 @@ class Hub:
     def _snapshot(self, topic: str) -> Frame:
         cursor, lagging = self.cursor, self.lagging
         counts = self._store.standing() if topic == topics.ALL else None
-        return Frame(Snapshot(topic, cursor, topics.snapshot(self._reads, topic), lagging, counts))
+        found = topics.read(self._reads, topic)
+        if topic != topics.ALL:
+            self._offer(found)
+        return Frame(Snapshot(topic, cursor, topics.composed(topic, found), lagging, counts))
+
+    def _offer(self, found: list[Parts]) -> None:
+        """Whoever gets this snapshot is told of every change behind it, if the operation is held as it is in there."""
+        for parts in found:
+            if compose(parts, steps=False).status not in ENDED:
+                self._offered.setdefault(parts.id, parts)
+
+    def _load(self, id: str) -> Parts | None:
+        return self._offered.pop(id, None) or self._store.operation(id)
 
     def _run(self) -> None:
         while not self.stopping.is_set():
@@ -173,7 +188,7 @@ class Hub:
     def _reset(self, reason: str, cursor: str) -> None:
         """Start every topic again with a new snapshot."""
         self._owed = ""
-        self._view.parts.clear()
+        self._forget()
         self.cursor = cursor
         self.following = True
         for channel in self._all():
@@ -192,18 +207,23 @@ class Hub:
             for channel in self._all():
                 channel.renew()
 
+    def _forget(self) -> None:
+        self._view.parts.clear()
+        self._offered.clear()
+
     def _all(self) -> list[Channel]:
         with self._lock:
             return list(self._channels.values())
 
     def _change(self, change: Change) -> None:
         if not self._channels:
-            self._view.parts.clear()
+            self._forget()
             return
         if change.operation in self._view.parts or self._is_watched(*topics.of_change(change)):
             self._ensure_held(change)
             news = self._view.apply(change)
         else:
+            self._offered.pop(change.operation, None)
             news = self._counts(change)
         self._publish(news, change.cursor)
         for event in news:
@@ -213,9 +233,12 @@ class Hub:
         return any(name in self._channels for name in names)
 
     def _ensure_held(self, change: Change) -> None:
-        """A parent is held before its child's change is folded, so that its counts are told too."""
+        """What has been shown is held before the change is folded; and a parent, so that its counts are told too."""
         if change.children is not None and change.parent not in self._view.parts:
             self._publish(self._reread(change.parent, change.cursor), change.cursor)
+        if change.operation in self._offered and change.operation not in self._view.parts:
+            self._publish(self._reread(change.operation, change.cursor), change.cursor)
+        self._offered.pop(change.operation, None)
 
     def _reread(self, operation: str, cursor: str) -> list[LiveEvent]:
         """Read an operation nobody has spoken of since it is watched, and tell all of it."""
@@ -225,9 +248,8 @@ class Hub:
         """The change of a child nobody watches tells only of its parent."""
         if change.children is None:
             return []
-        if change.parent not in self._view.parts:
-            return self._reread(change.parent, change.cursor)
-        return self._view.apply_counts(change)
+        news = [] if change.parent in self._view.parts else self._reread(change.parent, change.cursor)
+        return news + self._view.apply_counts(change)
 
     def _publish(self, news: list[LiveEvent], cursor: str) -> None:
         """Put each event into the channels of those who watch its operation; encoded once for all."""
@@ -253,7 +275,7 @@ class Hub:
     def _tend(self) -> None:
         """In quiet times, let go of what nobody watches or waits for any more, and look after the others."""
         if not self._channels:
-            self._view.parts.clear()
+            self._forget()
         for channel in self._all():
             channel.tend()
 

@@ -6,11 +6,9 @@ import struct
 
 import msgspec
 
+from tracker.history.topics import PROTOCOL
 from tracker.model import Operation
 from tracker.store import Standing
-
-PROTOCOL = 1
-"""Version of the protocol; a client that knows another major version closes with 4406."""
 
 RESTART, POLICY, TOO_LARGE, TOO_MANY, TOO_SLOW, FAILED = 1012, 1008, 1009, 4429, 4408, 1011
 """Close codes: the server restarts, too many mistakes, too large a message, too many messages, a client that does not

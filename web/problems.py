@@ -11,20 +11,7 @@ import msgspec
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from tracker.errors import (
-    AlreadyEnded,
-    ArchiveUnavailable,
-    BrokerUnavailable,
-    CannotRunAgain,
-    EventsGone,
-    InvalidArguments,
-    NotEnded,
-    NotFound,
-    NoWorker,
-    StoreUnavailable,
-    TrackerError,
-    UnknownJob,
-)
+from tracker.errors import KINDS, InvalidArguments, TrackerError, UnknownJob
 from tracker.model import Operation
 
 RETRY_AFTER = "5"
@@ -111,21 +98,6 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "busy": (503, "The server is busy"),
 }
 """Every problem by its kind: the status of its answer, and its title."""
-
-KINDS: dict[type[TrackerError], str] = {
-    NotFound: "not-found",
-    NotEnded: "not-ended",
-    AlreadyEnded: "already-ended",
-    CannotRunAgain: "cannot-run-again",
-    UnknownJob: "unknown-job",
-    NoWorker: "no-worker",
-    InvalidArguments: "invalid-arguments",
-    BrokerUnavailable: "broker-unavailable",
-    ArchiveUnavailable: "archive-unavailable",
-    EventsGone: "events-gone",
-    StoreUnavailable: "store-unavailable",
-}
-"""What becomes of the library's errors."""
 
 
 def install(app: Flask) -> None:

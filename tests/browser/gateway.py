@@ -27,14 +27,18 @@ def documented() -> str:
 
 
 @contextmanager
-def gateway(server: Server, folder: Path, *, upgrades: bool = True) -> Iterator[str]:
-    """The address of the dashboard behind nginx; without ``upgrades`` nginx is one that knows no WebSocket."""
+def gateway(server: Server, folder: Path, *, upgrades: bool = True, token: str = "") -> Iterator[str]:
+    """The address of the dashboard behind nginx; without ``upgrades`` nginx is one that knows no WebSocket, and with a
+    ``token`` it lets in whoever shows that."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.fail(MISSING, pytrace=False) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
     location = documented().replace("127.0.0.1:8420", server.address)
     if not upgrades:
         location = re.sub(r".*(Upgrade|Connection).*\n", "", location)
+    if token:
+        check = f'if ($http_authorization != "Bearer {token}") {{ return 401; }}'
+        location = re.sub(r"(location .*\{)", lambda found: f"{found[1]} {check}", location)
     port = free_port()
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     (folder / "nginx.conf").write_text(

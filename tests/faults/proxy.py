@@ -11,7 +11,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from tests.faults.picks import Pick
-from tests.faults.resp import Command, RequestScanner
+from tests.faults.resp import AnyBytes, Command, RequestScanner
 
 Side = Literal["client", "server"]
 
@@ -73,7 +73,7 @@ class _Link:
 
 
 class FaultProxy:
-    """Passes everything between clients and the Redis of ``target`` until it is told to break something.
+    """Passes everything between clients and the Redis, or web server, of ``target`` until told to break something.
 
     The methods named after faults may be called at any time, from any thread; each holds until ``heal()``.
     A client is expected to wait for the answer to an append before it sends the next one on that connection.
@@ -82,6 +82,7 @@ class FaultProxy:
 
     def __init__(self, target: str, ending: Literal["reset", "fin"] = "reset") -> None:
         self.ending = ending
+        self._scanner = AnyBytes if target.startswith("http") else RequestScanner
         self.connections = 0
         self.commands: Counter[str] = Counter()
         self.replies_dropped = 0
@@ -272,7 +273,7 @@ class FaultProxy:
 
     def _pass_requests(self, link: _Link) -> None:
         assert link.server is not None
-        scanner, going = RequestScanner(), True
+        scanner, going = self._scanner(), True
         while going and (data := link.read(link.client)):
             for command in scanner.feed(data):
                 going = going and self._pass_request(link, command)

@@ -35,6 +35,13 @@ class RequestScanner:
         return commands
 
 
+class AnyBytes:
+    """Takes what is not Redis's protocol, and cuts it nowhere."""
+
+    def feed(self, data: bytes) -> list[Command]:
+        return [Command("", data)]
+
+
 def _first(data: bytes) -> Command | None:
     """The command that ``data`` begins with, ``None`` if its end is not there yet."""
     line, position = _line(data, 0)

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from tests.archive.making import record, run
 from tests.docs.test_docs import routes
-from tests.store.making import NOW, blob, by, ended, head, lease, started, step_event
+from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, started, step_event
 from tests.web.client import Server
 from tracker.archive import Archive
 from tracker.clock import now
@@ -115,6 +115,19 @@ def test_events_are_read_on_from_a_cursor(server: Server, store: Store) -> None:
     (change,) = server.get(f"{OPERATIONS}/told/events?after={nothing['cursor']}").json["items"]
     assert change["events"][0]["seq"] == 4
     assert server.get(f"{OPERATIONS}/told/events?after=x").json["errors"][0]["parameter"] == "after"
+
+
+def test_events_of_an_operation_and_its_children_are_read_together(server: Server, store: Store) -> None:
+    """In the order they were stored, with ``below``; without it, only its own."""
+    children = batch_of(store, 2, "family")
+    store.append([started(children[0], parent="family"), started("other", "r2")])
+    store.append([ended(children[0], parent="family")])
+    first = server.get(f"{OPERATIONS}/family/events?below=true&limit=4").json
+    second = server.get(f"{OPERATIONS}/family/events?below=true&after={first['cursor']}").json
+    assert [change["operation"] for change in first["items"]] == ["family", *children, children[0]]
+    assert [(change["operation"], change["parent"]) for change in second["items"]] == [(children[0], "family")]
+    alone = server.get(f"{OPERATIONS}/family/events").json
+    assert [change["operation"] for change in alone["items"]] == ["family"]
 
 
 def test_events_that_are_gone_come_with_a_way_to_go_on(server: Server, store: Store) -> None:

@@ -61,7 +61,7 @@ class LazyGroup(click.RichGroup):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": help_config()},
-    epilog="Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 lost, 5 no connection.",
+    epilog="Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 lost, 5 no connection, 6 not allowed.",
 )
 @click.version_option(__version__, message="%(version)s")
 def tracker() -> None:

@@ -18,6 +18,7 @@ from tracker.cli.output import Output
 from tracker.cli.source import Source
 from tracker.cli.source.direct import Direct
 from tracker.cli.source.paging import all_children
+from tracker.cli.source.remote import Remote
 from tracker.cli.watch import View, watch_one
 from tracker.clock import elapsed
 from tracker.model import Operation, Status
@@ -44,12 +45,11 @@ class Plan:
 
 def run_batch(plan: Plan, running: Running) -> int:
     """Queue, watch and report; answers the exit code of the batch's outcome."""
-    api = Api(running.url)
     if plan.output.terminal:
-        _wait_for_first_page(api, plan)
+        _wait_for_first_page(Api(running.url), plan)
     number = len(plan.files.paths)
     items: list[dict[str, Any]] = [{"path": path} for path in plan.files.paths]
-    id = api.queue_batch(JOB, items, f"Process {number} file{'s' if number != 1 else ''}")
+    id = Remote(running.url).batch(JOB, items, {}, f"Process {number} file{'s' if number != 1 else ''}")
     source = Direct(plan.settings)
     outcome = watch_one(source, id, plan.output, View(check=plan.check, hint=Hint(), keys=False))
     if outcome.status is not Status.COMPLETE:

@@ -6,6 +6,8 @@ from tracker.errors import (
     ArchiveUnavailable,
     BrokerUnavailable,
     InvalidArguments,
+    NotAllowed,
+    ServerUnavailable,
     SettingsError,
     StoreUnavailable,
     TrackerError,
@@ -46,6 +48,8 @@ BY_ERROR: tuple[tuple[type[Exception], int], ...] = (
     (StoreUnavailable, UNREACHABLE),
     (ArchiveUnavailable, UNREACHABLE),
     (BrokerUnavailable, UNREACHABLE),
+    (ServerUnavailable, UNREACHABLE),
+    (NotAllowed, NOT_ALLOWED),
     (TimedOut, TIMED_OUT),
 )
 

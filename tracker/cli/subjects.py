@@ -99,7 +99,7 @@ class One:
             self._steps = {step.index: step for step in (held.steps if held else None) or ()}
             return
         self._children.begin(snapshot.operations)
-        if self._rest is not None and snapshot.operations:
+        if self._rest is not None and snapshot.operations and not snapshot.told:
             for child in self._rest():
                 self._children.operations.setdefault(child.id, child)
         self._let_go()

@@ -92,7 +92,8 @@ class Watching:
             self._writer.reset(item.reason)
         elif isinstance(item, Snapshot):
             self._subject.begin(item)
-            self._writer.snapshot(item.topic)
+            if not item.told:
+                self._writer.snapshot(item.topic)
         elif isinstance(item, Events):
             self._writer.events(self._subject.apply(item))
 

@@ -6,6 +6,7 @@ import difflib
 import importlib.metadata
 import os
 import platform
+import re
 import shlex
 import shutil
 import socket
@@ -50,6 +51,8 @@ def _shown(name: str, value: object) -> str:
         return "not set"
     if name.endswith("url"):
         return without_password(str(value))
+    if name == "server":
+        return re.sub("//.*@", "//", str(value))
     return "set, not shown" if name in ("token", "password", "secret") else str(value)
 
 

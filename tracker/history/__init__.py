@@ -181,8 +181,7 @@ class History:
 
     def _not_found(self, id: str) -> NotFound:
         """It may well be in an archive that is not read here."""
-        hint = self._elsewhere() or "`tracker ls` lists those there are"
-        return NotFound(f"there is no operation {id[:128]!r}; {hint}")
+        return NotFound.operation(id, self._elsewhere())
 
     def stats(self, name: str) -> Stats:
         """What the archive knows of the operations of a name: steps of its last 1,000 successful runs, and outcomes."""

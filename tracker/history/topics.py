@@ -10,6 +10,9 @@ from tracker.ids import ID
 from tracker.model import Operation, Parts, Status
 from tracker.store import Change
 
+PROTOCOL = 1
+"""Version of the messages about topics; a client that knows another one closes with 4406."""
+
 ALL = "operations"
 """Top-level operations: what is open, and what has ended lately."""
 
@@ -47,9 +50,9 @@ def of_subject(id: str | None) -> tuple[str, ...]:
     return (ALL,) if id is None else (f"operation:{id}", f"children:{id}")
 
 
-def snapshot(reads: Reads, topic: str) -> list[Operation]:
-    """What people see of a topic now; raises ``StoreUnavailable``."""
-    return composed(topic, read(reads, topic))
+def below(subject: str, id: str) -> str:
+    """The topic in which somebody who watches ``subject`` hears of ``id``: itself, or one of its children."""
+    return f"operation:{id}" if id == subject else f"children:{subject}"
 
 
 def composed(topic: str, found: Iterable[Parts]) -> list[Operation]:

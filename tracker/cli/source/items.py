@@ -13,6 +13,8 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     topic: str
     cursor: str
     operations: list[Operation]
+    told: bool = False
+    """Whether all that is in it has been told before, to whoever goes on from there."""
 
 
 class Events(msgspec.Struct, frozen=True, tag="events"):

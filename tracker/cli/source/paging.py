@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tracker.cli.source import Source, Wanted
 from tracker.errors import NotFound, TrackerError
 from tracker.history.search import Search
+from tracker.ids import ID
 from tracker.model import Operation
 
 PAGE = 200
@@ -22,7 +23,7 @@ def find(source: Source, text: str) -> str:
     try:
         return source.operation(text).id
     except NotFound:
-        if not text:
+        if not ID.fullmatch(text):
             raise
         found = source.operations(Wanted(search=Search(text=text)), limit=PAGE).items
         # What has the text neither in its name nor in its title has it in an id.
