@@ -116,7 +116,9 @@ def test_show_of_many_failures_tells_each_reason_once(tracker: Run, store: Store
     for number, id in enumerate(ids):
         why = Error("ValueError", f"row {number} is empty")
         part = RunPart(f"r{id}", "job", "A title", NOW, NOW, Status.ERROR, 1, NOW, 1.0, error=why, parent="b")
-        store.append([blob(id, part, type="operation.complete", parent="b", steps=[StepState(1, "Read", StepStatus.ERROR)])])
+        store.append(
+            [blob(id, part, type="operation.complete", parent="b", steps=[StepState(1, "Read", StepStatus.ERROR)])]
+        )
     command = tracker("show", "b")
     assert command.code() == 0
     assert command.lines[-1] == '  30 × at "Read": ValueError: row … is empty, as b.1'
