@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.system import free_address
-from tests.store.making import ended, queued, started
+from tests.store.making import batch_of, ended, queued, started
 from tracker.model import Status
 from tracker.store import JobInfo, QueueItem, Store
 
@@ -25,12 +26,12 @@ def failed(store: Store, id: str) -> None:
 def test_what_waits_is_cancelled_and_what_runs_is_asked(tracker: Run, store: Store) -> None:
     """One line for each, also for what cannot be; who asked is kept."""
     store.append([queued("waits"), started("runs", "r2"), started("over", "r3"), ended("over", run="r3")])
-    command = tracker("cancel", "waits", "runs", "over", "never")
+    command = tracker("cancel", "waits", "runs", "over", "never", "--yes")
     assert command.code() == 1
     assert command.lines == ["cancelled waits", "asked runs to end, with what is open below it"]
     assert [line.partition(";")[0] for line in command.err.splitlines()] == [
-        "tracker: over has ended already (complete), and nothing below it is open",
         "tracker: there is no operation 'never'",
+        "tracker: over has ended already (complete), and nothing below it is open",
     ]
     parts = store.operation("runs")
     assert parts is not None
@@ -90,3 +91,69 @@ def test_a_failed_job_is_resumed_and_waited_for(tracker: Run, tmp_path: Path) ->
     assert resumed.lines[0].startswith(f"queued {id} again: ")
     shown = tracker("show", id, "--json", **own)
     assert (shown.code(), shown.objects[0]["attempt"]) == (0, 2)
+
+
+def test_what_the_filters_find_is_cancelled_if_it_is_open(tracker: Run, store: Store) -> None:
+    """Shown before it is asked about on a terminal; a script has to say --yes."""
+    store.append([queued("a", name="copy"), queued("b", name="copy"), queued("c"), started("over"), ended("over")])
+    unasked = tracker("cancel", "--name", "copy")
+    assert (unasked.code(), unasked.err.count("\n")) == (2, 1)
+    assert "say --yes" in unasked.err
+    asked = tracker("cancel", "--name", "copy", terminal=(100, 24))
+    asked.shows("cancel 2 operations?")
+    assert "a  queued  A title" in asked.text
+    assert "not complete" not in asked.text
+    asked.press("y\n")
+    assert asked.code() == 0
+    assert [store.status(id) for id in "abc"] == [Status.CANCELLED, Status.CANCELLED, Status.QUEUED]
+    none = tracker("cancel", "--name", "copy", "--yes")
+    assert (none.code(), none.err) == (0, "no open operations that fit\n")
+
+
+def test_ending_processes_is_asked_about_on_a_terminal(tracker: Run, store: Store) -> None:
+    """Also of one operation: what it is in the midst of is lost."""
+    store.append([queued("a")])
+    command = tracker("cancel", "a", "--terminate", terminal=(80, 24))
+    command.shows("cancel 1 operation and end the processes that run it?")
+    command.press("n\n")
+    assert command.code() == 130
+    assert store.status("a") is Status.QUEUED
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["a", "--name", "job"], ["--status", "complete"], ["--label", "tenant"], ["--status", "nope"]]
+)
+def test_what_to_cancel_has_to_be_said(tracker: Run, store: Store, arguments: list[str]) -> None:
+    """Nothing is cancelled because something was left out, or fits nothing that is open."""
+    store.append([queued("a")])
+    command = tracker("cancel", "--yes", *arguments)
+    assert (command.code(), command.out) == (2, "")
+    assert command.err.count("\n") == 1
+    assert store.status("a") is Status.QUEUED
+
+
+def test_several_run_again_after_a_question(tracker: Run, store: Store) -> None:
+    """A script says --yes; of an id that means nothing, nothing is done to the others."""
+    failed(store, "a")
+    part = msgspec.structs.replace(queued("b", name="copy").part, args={"path": "b"}, whole=True)
+    store.append([QueueItem("b", part), started("b", "r2"), ended("b", Status.ERROR, run="r2")])
+    unasked, unknown = tracker("rerun", "a", "b"), tracker("rerun", "a", "nope", "--yes")
+    assert (unasked.code(), unknown.code()) == (2, 1)
+    assert [store.status(id) for id in "ab"] == [Status.ERROR] * 2
+    done = tracker("rerun", "a", "b", "--yes")
+    assert (done.code(), done.lines) == (0, ["queued a again", "queued b again"])
+
+
+def test_resuming_much_of_a_batch_is_asked_about(tracker: Run, store: Store) -> None:
+    """It says how many children would run; a no queues nothing."""
+    ids = batch_of(store, 3)
+    store.append([started(id, f"r{id}", parent="b") for id in ids])
+    store.append([ended(ids[0], run=f"r{ids[0]}", parent="b")])
+    store.append([ended(id, Status.ERROR, run=f"r{id}", parent="b") for id in ids[1:]])
+    asked, unasked = tracker("resume", "b", terminal=(100, 24)), tracker("resume", "b")
+    asked.shows("resume 2 children of it?")
+    assert "b  error  A title, 2 of 3 below it not complete" in asked.text
+    asked.press("n\n")
+    assert (asked.code(), unasked.code()) == (130, 2)
+    assert "say --yes" in unasked.err
+    assert store.status(ids[1]) is Status.ERROR

@@ -49,7 +49,12 @@ def test_a_setting_that_cannot_be_used_is_exit_code_2(tracker: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [["ls"], ["show", "x"], ["watch"], ["jobs"], ["submit", "x"], ["batch", "x", "y"], ["worker"], ["web"]]
+    "verb",
+    [
+        *(["ls"], ["show", "x"], ["watch"], ["jobs"], ["submit", "x"], ["batch", "x", "y"], ["worker"], ["web"]),
+        *(["logs", "x"], ["workers"], ["stats"], ["export"], ["cancel", "x"], ["resume", "x"], ["rerun", "x"]),
+    ],
+    ids=lambda verb: verb[0],
 )
 def test_without_any_redis_it_says_what_to_start(tracker: Run, verb: list[str]) -> None:
     """Neither a setting nor a running embedded server: exit code 5 and the way out, in one line."""
@@ -58,7 +63,9 @@ def test_without_any_redis_it_says_what_to_start(tracker: Run, verb: list[str]) 
     assert command.err == "tracker: no Redis: set TRACKER_REDIS_URL or start `tracker up`\n"
 
 
-@pytest.mark.parametrize("verb", [["ls"], ["watch"], ["show", "x"], ["jobs"]])
+@pytest.mark.parametrize(
+    "verb", [["ls"], ["watch"], ["show", "x"], ["jobs"], ["logs", "x"], ["export"], ["cancel", "x"]]
+)
 def test_a_redis_that_does_not_answer_is_exit_code_5(tracker: Run, verb: list[str]) -> None:
     """The address that was tried is named, its password is not."""
     command = tracker(*verb, TRACKER_REDIS_URL="redis://:secret@127.0.0.1:9/0")

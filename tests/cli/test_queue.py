@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cli.commands import ROOT, TRACKER
 from tests.cli.conftest import Run
 from tests.cli.system import free_address
+from tracker.cli.items import Given, argument, expanded
 from tracker.cli.job_options import typed
-from tracker.cli.queue import item
+from tracker.model import Status
 from tracker.store import JobInfo, Store
 
 PATH_SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
@@ -62,6 +66,8 @@ def test_a_job_without_a_live_worker_is_refused(tracker: Run, store: Store) -> N
         ["batch", "files.process", "x", "--on-complete-args", "{}"],
         ["batch", "files.process", "x", "--on-complete", "two.required", "--on-complete-args", "[1]"],
         ["batch", "files.process", "x", "--on-complete", "two.unknown"],
+        ["submit", "files.process", "--arg", "path=x", "--exit-status"],
+        ["batch", "files.process", "x", "--timeout", "3"],
     ],
 )
 def test_arguments_that_cannot_be_read_are_usage_errors(tracker: Run, store: Store, arguments: list[str]) -> None:
@@ -151,6 +157,60 @@ def test_a_value_is_read_as_the_type_the_job_asks_for(text: str, schema: dict[st
 
 def test_an_item_is_arguments_or_the_one_required_argument() -> None:
     """A JSON object is taken as it is; any other text is the value of the named or the only required argument."""
-    assert item('{"path": "a", "n": 1}', {}, None) == {"path": "a", "n": 1}
-    assert item("a b.txt", PATH_SCHEMA, None) == {"path": "a b.txt"}
-    assert item("7", {"properties": {"n": {"type": "integer"}}}, "n") == {"n": 7}
+
+    def of(text: str, schema: dict[str, Any], name: str | None = None) -> dict[str, Any]:
+        return argument(Given(text, "item 1"), schema, name)
+
+    assert of('{"path": "a", "n": 1}', {}) == {"path": "a", "n": 1}
+    assert of("a b.txt", PATH_SCHEMA) == {"path": "a b.txt"}
+    assert of("7", {"properties": {"n": {"type": "integer"}}}, "n") == {"n": 7}
+
+
+def test_a_pattern_stands_for_the_files_that_fit(tmp_path: Path) -> None:
+    """In order, also in folders below; a file's own name, JSON, and what fits nothing stay as they are."""
+    for name in ("b.txt", "a.txt", "c.csv", "[1].txt", "in/d.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert expanded("[ab].txt", tmp_path) == ["a.txt", "b.txt"]
+    assert expanded("**/d*", tmp_path) == ["in/d.txt"]
+    for word in ("[1].txt", '{"path": "*.txt"}', "*.pdf", "a.txt"):
+        assert expanded(word, tmp_path) == [word]
+
+
+def test_items_come_from_lines_and_patterns(store: Store, environment: dict[str, str], tmp_path: Path) -> None:
+    """Words and JSON objects side by side; what cannot be read is told with its line."""
+    store.publish_jobs("w1", [JobInfo("files.process", PATH_SCHEMA, f"queue-{store.keys.namespace}")])
+    (tmp_path / "a.txt").write_text("x")
+    own = {**environment, "PYTHONPATH": str(ROOT), "TRACKER_DATA_ROOT": str(tmp_path)}
+    line = [*TRACKER, "batch", "files.process", "*.txt", "--items-from", "-", "-q"]
+
+    def run(items: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(line, input=items, env=own, cwd="/", capture_output=True, text=True, timeout=60)
+
+    good, bad = run('b.txt\n\n{"path": "c.txt"}\n'), run('b.txt\n\n{"path": c}\n')
+    assert good.returncode == 0, good.stderr
+    (batch,) = store.operations().items
+    assert good.stdout == f"{batch.id}\n"
+    assert batch.children.total == 3
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.startswith("tracker: line 3 of stdin is not a JSON object: ")
+    assert bad.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["submit", "files.proces", "--path", "x"], ["batch", "files.proces", "x"], ["jobs", "files.proces"]]
+)
+def test_an_unknown_job_says_which_was_meant(tracker: Run, store: Store, arguments: list[str]) -> None:
+    """Also where its arguments are options that nobody knows."""
+    store.publish_jobs("w1", [JobInfo("files.process", PATH_SCHEMA, "celery")])
+    command = tracker(*arguments)
+    assert (command.code(), command.out) == (2, "")
+    assert command.err == "tracker: no worker has published a job 'files.proces'. Did you mean files.process?\n"
+
+
+def test_waiting_has_a_limit(tracker: Run, store: Store) -> None:
+    """Exit code 124; what was queued goes on."""
+    store.publish_jobs("w1", [JobInfo("files.process", PATH_SCHEMA, f"queue-{store.keys.namespace}")])
+    command = tracker("submit", "files.process", "--path", "x", "-q", "--wait", "--timeout", "0.2")
+    assert command.code() == 124
+    assert store.status(command.lines[0]) is Status.QUEUED

@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
+from tests.archive.making import record, run, steps
 from tests.cli.commands import ROOT, TRACKER
 from tests.cli.conftest import Run
 from tests.store.making import NOW, batch_of, blob, ended, head, leave, queued, started
+from tests.store.test_logs import lines
 from tracker.archive import Archive
 from tracker.model import Error, QueuePart, RunPart, Status, StepState, StepStatus
 from tracker.settings import Settings
@@ -108,6 +110,20 @@ def test_show_of_a_batch_names_its_failed_children(tracker: Run, store: Store) -
     assert "A title: error" in command.lines[-1]
 
 
+def test_show_of_many_failures_tells_each_reason_once(tracker: Run, store: Store) -> None:
+    """With how many there are of it and one of them, instead of a screen of the same."""
+    ids = batch_of(store, 30)
+    for number, id in enumerate(ids):
+        why = Error("ValueError", f"row {number} is empty")
+        part = RunPart(f"r{id}", "job", "A title", NOW, NOW, Status.ERROR, 1, NOW, 1.0, error=why, parent="b")
+        store.append(
+            [blob(id, part, type="operation.complete", parent="b", steps=[StepState(1, "Read", StepStatus.ERROR)])]
+        )
+    command = tracker("show", "b")
+    assert command.code() == 0
+    assert command.lines[-1] == '  30 × at "Read": ValueError: row … is empty, as b.1'
+
+
 def test_json_is_the_operation_and_nothing_else(tracker: Run, store: Store) -> None:
     """The same object as over HTTP; steps in the single view only."""
     store.append([blob("one", head(), steps=[StepState(1, "Read")])])
@@ -163,15 +179,28 @@ def test_jobs_tells_arguments_and_live_workers(tracker: Run, store: Store) -> No
     assert as_json.objects[0]["schema"] == schema
 
 
-@pytest.mark.parametrize("arguments", [["ls"], ["show", "one"], ["watch", "one"], ["--help"]])
+@pytest.mark.parametrize(
+    ("arguments", "others"),
+    [
+        (["ls"], ("sqlalchemy", "rich.console", "urllib.request")),
+        (["show", "one"], ("sqlalchemy", "rich.console", "urllib.request")),
+        (["logs", "one"], ("sqlalchemy", "rich.console", "urllib.request")),
+        (["export"], ("sqlalchemy", "rich.console")),
+        (["watch", "one"], ()),
+        (["completion", "zsh"], ("redis", "sqlalchemy")),
+        (["--help"], ("sqlalchemy",)),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
 def test_reading_loads_neither_celery_nor_flask(
-    store: Store, environment: dict[str, str], arguments: list[str]
+    store: Store, environment: dict[str, str], arguments: list[str], others: tuple[str, ...]
 ) -> None:
-    """A look costs what a look needs."""
+    """A look costs what a look needs: in a pipe no drawing, without an archive nothing that reads one."""
     store.append([started("one"), ended("one")])
+    unwanted = ("celery", "kombu", "flask", *others)
     script = (
         "import sys; from tracker.cli import main; code = main(sys.argv[1:]);"
-        "sys.exit(repr([name for name in ('celery', 'kombu', 'flask') if name in sys.modules] or code))"
+        f"sys.exit(repr([name for name in {unwanted} if name in sys.modules] or code))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
@@ -181,13 +210,13 @@ def test_reading_loads_neither_celery_nor_flask(
 
 @pytest.mark.parametrize("size", [(20, 10), (60, 20), (80, 24), (120, 40)])
 def test_ls_on_a_terminal_is_a_table_that_fits(tracker: Run, store: Store, size: tuple[int, int]) -> None:
-    """One row each, never wider than the terminal; ids as long as they must be to tell them apart."""
+    """One row each below a title, never wider than the terminal; ids as long as they must be to tell them apart."""
     store.append([started(f"0197aaaa-{n}") for n in range(3)])
     command = tracker("ls", terminal=size)
     assert command.code() == 0
-    lines = command.text.splitlines()
+    title, *lines = command.text.splitlines()
     assert len(lines) == 3
-    assert max(map(len, lines)) <= size[0]
+    assert max(map(len, (title, *lines))) <= size[0]
     assert all("A title"[: size[0] // 4] in line for line in lines)
     assert [line.split(" ")[0] for line in lines if size[0] >= 40] in ([], ["0197aaaa-2", "0197aaaa-1", "0197aaaa-0"])
 
@@ -219,3 +248,30 @@ def test_what_was_archived_is_found_like_everything_else(
     assert watched.code() == 1
     assert "already over" in watched.err
     archive.close()
+
+
+def test_show_says_what_steps_usually_take(tracker: Run, store: Store, environment: dict[str, str]) -> None:
+    """Beside what they took, from enough runs; what takes far longer is marked, and nothing is said of the others."""
+    archive = Archive(Settings.from_env(environment).archive, store.keys.namespace)
+    archive.write([record(f"op-{n}", run(f"r{n}"), steps=steps(2, 0.5)) for n in range(5)])
+    archive.close()
+    slow = [StepState(1, "Step 1", StepStatus.COMPLETE, NOW, 4.0), StepState(3, "Other", StepStatus.COMPLETE, NOW, 4.0)]
+    store.append([blob("one", head(), steps=slow)])
+    piped, drawn = tracker("show", "one"), tracker("show", "one", terminal=(100, 30))
+    assert (piped.code(), drawn.code()) == (0, 0)
+    assert "  [1] Step 1: complete in 4.0s, usually 0.5s" in piped.lines
+    assert "  [3] Other: complete in 4.0s" in piped.lines
+    assert "4.0s, usually 0.5s" in drawn.text
+    assert "\x1b[33m4.0s, usually 0.5s" in drawn.out
+
+
+def test_show_tells_log_lines_and_where_the_dashboard_is(tracker: Run, store: Store) -> None:
+    """The lines of the attempt that is shown; the address where a server is known, else what to name."""
+    store.append([lines("r1", 1, "first"), ended("a", Status.ERROR, seq=2), lines("r2", 1, "second")])
+    shown, earlier = tracker("show", "a", "--logs"), tracker("show", "a", "--logs", "--attempt", "1")
+    unknown = tracker("show", "a", "--web")
+    assert (shown.code(), earlier.code(), unknown.code()) == (0, 0, 1)
+    assert [line.split("\t")[-1] for line in shown.lines[-2:]] == ["first", "second"]
+    assert earlier.lines[-1].endswith("\tfirst")
+    assert (unknown.out, unknown.err.count("\n")) == ("", 1)
+    assert "--server or TRACKER_SERVER" in unknown.err

@@ -46,7 +46,7 @@ def name_of(page: Path) -> str:
 def section(page: str, heading: str) -> str:
     """The text under a heading of any level, up to the next one of that level."""
     text = CODE.sub("", (DOCS / page).read_text())
-    found = re.search(rf"^(#+) {re.escape(heading)}.*?$(.*?)(?=^\1 |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^(#+) {re.escape(heading)}(?!\w).*?$(.*?)(?=^\1 |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"docs/{page} has no heading {heading!r}"
     return found[2]
 

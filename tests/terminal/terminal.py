@@ -23,6 +23,14 @@ DROPPED = ("TRACKER_", "NO_COLOR", "LINES", "COLUMNS")
 """What the programs under test do not get from the environment of the tests, by how it begins."""
 
 
+def seen(written: bytes, columns: int, rows: int) -> tuple[list[str], str]:
+    """What a terminal of that size shows of what was written to it, without trailing blanks, and its title."""
+    screen = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.5)
+    pyte.ByteStream(screen).feed(written)
+    above = ["".join(line[column].data for column in range(columns)).rstrip() for line in screen.history.top]
+    return [*above, *(line.rstrip() for line in screen.display)], screen.title
+
+
 class Terminal:
     """Runs Python code with stdin, stdout and stderr in a terminal; ``stop()`` ends it whatever it does.
 

@@ -1,104 +1,94 @@
-"""``tracker cancel``, ``resume`` and ``rerun``: what can be done to an operation."""
+"""``tracker cancel``: ask operations to end."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import rich_click as click
 
 from tracker.cli import exit_codes
+from tracker.cli.asking import YES, ask
+from tracker.cli.completion import OPEN
+from tracker.cli.filters import Filter, few_filter_options
 from tracker.cli.options import output_options, source_option
 from tracker.cli.output import Output
-from tracker.cli.queue import EXIT_STATUS, WAIT
 from tracker.cli.source import Source
 from tracker.cli.source.paging import find
-from tracker.cli.watch import watch_one
-from tracker.errors import TrackerError
-from tracker.model import Status
-from tracker.queued import Expected, told
+from tracker.cli.verb import Verb
+from tracker.errors import AlreadyEnded, NotFound, StoreUnavailable, TrackerError
+from tracker.model import ENDED, Operation, Status
 
 
-@click.command()
-@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@click.command(cls=Verb)
+@click.argument("ids", nargs=-1, metavar="ID…", shell_complete=OPEN)
+@few_filter_options
 @click.option("--terminate", is_flag=True, help="Also end the processes that run it; best effort.")
-@click.option("--yes", is_flag=True, help="Do not ask before more than one is cancelled.")
+@YES
 @source_option
 @output_options
-def cancel(ids: tuple[str, ...], terminate: bool, yes: bool, source: Source, output: Output) -> int:
+def cancel(ids: tuple[str, ...], filter: Filter, terminate: bool, yes: bool, source: Source, output: Output) -> int:
     """Cancel operations, with everything below them.
 
-    What waits ends at once, what runs at its next call of the tracker.
+    Those named, or all open ones that the filters find. What waits ends at once, what runs at its next call of the
+    tracker. It asks before it cancels more than one, and before --terminate.
 
-    Example:  tracker cancel 01979f2b
+    Example:  tracker cancel --name files.process --status queued
     """
+    meant, code = _meant(source, ids, filter)
+    if not yes and (len(meant) > 1 or (terminate and meant and sys.stdin.isatty())):
+        ask(_question(len(meant), terminate), meant, output)
+    for operation in meant:
+        code = _cancel(source, operation.id, terminate, output) or code
+    if not ids and not meant:
+        output.note("no open operations that fit")
+    return code
+
+
+def _question(count: int, terminate: bool) -> str:
+    what, it = (f"{count} operations", "them") if count > 1 else ("1 operation", "it")
+    return f"cancel {what}{f' and end the processes that run {it}' if terminate else ''}?"
+
+
+def _meant(source: Source, ids: Sequence[str], filter: Filter) -> tuple[list[Operation], int]:
+    """What is to be cancelled, and the exit code of what could not be found."""
     from tracker.cli.entry import fail
 
-    if len(ids) > 1 and not yes and sys.stdin.isatty():
-        click.confirm(f"cancel {len(ids)} operations?", abort=True, err=True)
+    if bool(ids) is not filter.is_empty:
+        raise click.UsageError("say which operations: either ID…, or --status, --name or --label")
+    if not ids:
+        return list(_of_open_ones(filter).read(source)), exit_codes.COMPLETE
+    found: dict[str, Operation] = {}
     code = exit_codes.COMPLETE
     for given in ids:
         try:
             id = find(source, given)
-            source.cancel(id, terminate=terminate)
+            found[id] = source.operation(id)
+        except StoreUnavailable:
+            raise
         except TrackerError as error:
             code = fail(str(error), exit_codes.of_error(error))
-        else:
-            _say_cancelled(source, id, output)
-    return code
+    return list(found.values()), code
 
 
-@click.command()
-@click.argument("id")
-@click.option("--force", is_flag=True, help="Also if the workers run another release by now.")
-@WAIT
-@EXIT_STATUS
-@source_option
-@output_options
-def resume(id: str, force: bool, wait: bool, exit_status: bool, source: Source, output: Output) -> int:
-    """Run an operation again, and reuse the results its steps have kept.
-
-    Of a batch, the children that have failed, were cancelled or lost.
-
-    Example:  tracker resume 01979f2b --wait
-    """
-    id = find(source, id)
-    expected = source.resume(id, force=force)
-    return _after(source, id, expected, output, wait=wait, exit_status=exit_status)
+def _of_open_ones(filter: Filter) -> Filter:
+    if ended := ENDED & set(filter.statuses):
+        raise click.UsageError(f"what is {min(ended)} has ended; only queued and running operations can be cancelled")
+    return filter._replace(statuses=filter.statuses or (Status.QUEUED.value, Status.RUNNING.value))
 
 
-@click.command()
-@click.argument("id")
-@WAIT
-@EXIT_STATUS
-@source_option
-@output_options
-def rerun(id: str, wait: bool, exit_status: bool, source: Source, output: Output) -> int:
-    """Run an operation again, from its beginning.
+def _cancel(source: Source, id: str, terminate: bool, output: Output) -> int:
+    from tracker.cli.entry import fail
 
-    Example:  tracker rerun 01979f2b --wait --exit-status
-    """
-    id = find(source, id)
-    source.rerun(id)
-    return _after(source, id, None, output, wait=wait, exit_status=exit_status)
-
-
-def _say_cancelled(source: Source, id: str, output: Output) -> None:
-    operation = source.operation(id)
+    try:
+        source.cancel(id, terminate=terminate)
+        operation = source.operation(id)
+    except (AlreadyEnded, NotFound) as error:
+        return fail(str(error), exit_codes.of_error(error))
     if output.json:
         output.object(operation)
     elif operation.status is Status.CANCELLED:
         output.line(f"cancelled {id}")
     else:
         output.line(f"asked {id} to end, with what is open below it")
-
-
-def _after(source: Source, id: str, expected: Expected | None, output: Output, *, wait: bool, exit_status: bool) -> int:
-    """Say what was queued, and wait for it if wanted."""
-    if output.json and not wait:
-        output.object(told(source.operation(id), expected))
-        return exit_codes.COMPLETE
-    output.say(f"queued {id} again" + (f": {expected.summary}" if expected is not None else ""))
-    if not wait:
-        return exit_codes.COMPLETE
-    outcome = watch_one(source, id, output)
-    return exit_codes.BY_STATUS[outcome.status] if exit_status else exit_codes.COMPLETE
+    return exit_codes.COMPLETE

@@ -9,26 +9,42 @@ import sys
 import rich_click as click
 from rich_click import RichHelpConfiguration
 
+from tracker.cli.closest import did_you_mean
 from tracker.version import __version__
 
-COMMANDS = {
-    "watch": "tracker.cli.watch:watch",
-    "ls": "tracker.cli.read:ls",
-    "show": "tracker.cli.read:show",
-    "jobs": "tracker.cli.read:jobs",
-    "submit": "tracker.cli.queue:submit",
-    "batch": "tracker.cli.queue:batch",
-    "cancel": "tracker.cli.act:cancel",
-    "resume": "tracker.cli.act:resume",
-    "rerun": "tracker.cli.act:rerun",
-    "up": "tracker.cli.up:up",
-    "demo": "tracker.cli.demo:demo",
-    "worker": "tracker.cli.serve:worker",
-    "web": "tracker.cli.serve:web",
-    "recorder": "tracker.cli.serve:recorder",
-    "doctor": "tracker.cli.doctor:doctor",
+GROUPS = {
+    "Watch and look": {
+        "watch": "tracker.cli.watch:watch",
+        "ls": "tracker.cli.listing:ls",
+        "show": "tracker.cli.read:show",
+        "logs": "tracker.cli.logs:logs",
+        "workers": "tracker.cli.workers:workers",
+        "stats": "tracker.cli.stats:stats",
+        "jobs": "tracker.cli.read:jobs",
+        "export": "tracker.cli.export:export",
+    },
+    "Queue and act": {
+        "submit": "tracker.cli.queue:submit",
+        "batch": "tracker.cli.queue:batch",
+        "cancel": "tracker.cli.act:cancel",
+        "resume": "tracker.cli.again:resume",
+        "rerun": "tracker.cli.again:rerun",
+    },
+    "Run": {
+        "demo": "tracker.cli.demo:demo",
+        "up": "tracker.cli.up:up",
+        "worker": "tracker.cli.serve:worker",
+        "web": "tracker.cli.serve:web",
+        "recorder": "tracker.cli.serve:recorder",
+    },
+    "Set up and mend": {
+        "doctor": "tracker.cli.doctor:doctor",
+        "completion": "tracker.cli.completion:completion",
+    },
 }
-"""Name of every sub-command, in the order of ``--help``, and where it is."""
+"""Every sub-command and where it is, by what it is for, in the order of ``--help``."""
+
+COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
 
 
 def help_config() -> RichHelpConfiguration:
@@ -37,8 +53,8 @@ def help_config() -> RichHelpConfiguration:
     return RichHelpConfiguration(
         theme="default-slim",
         color_system=None if plain else "auto",
-        show_arguments=True,
-        group_arguments_options=True,
+        command_groups={"tracker": [{"name": name, "commands": list(group)} for name, group in GROUPS.items()]},
+        options_table_help_sections=["help", "required", "default", "deprecated"],
         max_width=100,
         padding_epilog=0,
     )
@@ -57,11 +73,32 @@ class LazyGroup(click.RichGroup):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"There is no command {args[0]!r}.{did_you_mean(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from rich.text import Text
+
+        formatter.write(Text(BELOW))  # type: ignore[arg-type]
+
+
+BELOW = """\
+Everywhere:
+  --server URL  Ask this web server instead of Redis (also: TRACKER_SERVER).
+  --json        One JSON object a line, nothing else on stdout.
+  --no-color    No colours (also: NO_COLOR, TERM=dumb).
+
+Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 lost, 5 no connection,
+6 not allowed."""
+
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": help_config()},
-    epilog="Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 lost, 5 no connection, 6 not allowed.",
 )
 @click.version_option(__version__, message="%(version)s")
 def tracker() -> None:

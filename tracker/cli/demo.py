@@ -14,12 +14,13 @@ from tracker.cli.options import output_options
 from tracker.cli.output import Output
 from tracker.cli.source.local import settings as complete_settings
 from tracker.cli.stopping import Stop, Stopped, stopping
+from tracker.cli.verb import Verb
 from tracker.errors import TrackerError
 from tracker.render.words import clean
 from tracker.settings import Settings
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--exit", "leave", is_flag=True, help="End with the batch, and with its outcome as exit code.")
 @click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", help="Take the first N files only.")

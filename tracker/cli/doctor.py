@@ -11,6 +11,7 @@ import rich_click as click
 from tracker.cli import exit_codes
 from tracker.cli.options import output_options
 from tracker.cli.output import Output
+from tracker.cli.verb import Verb
 from tracker.render.words import clean
 from tracker.settings import Settings
 
@@ -26,7 +27,7 @@ INDENT = 25
 STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
 
 
-@click.command()
+@click.command(cls=Verb)
 @output_options
 def doctor(output: Output) -> int:
     """Say what is wrong with this installation, and what to do.

@@ -6,6 +6,7 @@ its reader is ended quietly by click. Must not know any verb.
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ import click
 from tracker.cli import exit_codes
 from tracker.errors import TrackerError
 from tracker.render.words import clean
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Signalled(BaseException):
@@ -42,6 +45,10 @@ def run(argv: Sequence[str] | None) -> int:
         return fail(error.format_message(), exit_codes.USAGE)
     except TrackerError as error:
         return fail(str(error), exit_codes.of_error(error))
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        return fail(f"the output could not be written: {error.strerror}", exit_codes.ERROR)
     except (KeyboardInterrupt, click.Abort):
         return exit_codes.INTERRUPTED
     except Signalled as signalled:
@@ -60,7 +67,10 @@ def _exit_code(returned: object) -> int:
 
 def _usage(error: click.UsageError) -> int:
     path = error.ctx.command_path if error.ctx is not None else "tracker"
-    return fail(f"{error.format_message().rstrip('.')}; see `{path} --help`", exit_codes.USAGE)
+    message = error.format_message().rstrip(".")
+    # After a question, or one in brackets, a new sentence begins.
+    joint = " See" if message.endswith(("?", "?)")) else "; see"
+    return fail(f"{message}{joint} `{path} --help`", exit_codes.USAGE)
 
 
 def _unwind_on_signals() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -9,15 +10,18 @@ import msgspec
 import rich_click as click
 
 from tracker.cli.source import open_source
+from tracker.cli.verb import Verb
 from tracker.errors import TrackerError
 
 PREFIX = "argument_"
 """Before the names of these options' values, so that an argument may be called as an option of the command's own."""
 
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
 METAVARS = {"integer": "INTEGER", "number": "NUMBER", "string": "TEXT"}
 
 
-class JobCommand(click.RichCommand):
+class JobCommand(Verb):
     """A command whose first word is a job: it takes that job's arguments as ``--name VALUE``, and its help tells them.
 
     Without a Redis, or for a job nobody knows, it has its own options only: what is wrong is told when it runs.
@@ -27,7 +31,11 @@ class JobCommand(click.RichCommand):
         job = next((word for word in args if not word.startswith("-")), "")
         taken = {name for param in self.params for name in param.opts}
         ctx.meta[PREFIX] = [option for option in _options(job, _server(args)) if not taken & set(option.opts)]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption:
+            _check_known(job, _server(args))  # An option that is unknown may well be one of the job that was meant.
+            raise
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*ctx.meta.get(PREFIX, []), *super().get_params(ctx)]
@@ -62,17 +70,29 @@ def _server(args: list[str]) -> str | None:
     return following.get("--server") or next(iter(joined), None)
 
 
+def _check_known(job: str, server: str | None) -> None:
+    """Raise ``UnknownJob`` if it is known that there is no such job."""
+    from tracker.cli.read import known_job
+
+    known_job(open_source(server).jobs(), job)
+
+
 def _options(job: str, server: str | None) -> list[click.Option]:
     try:
         found = next((known.schema for known in open_source(server).jobs() if known.name == job), None)
     except TrackerError:
         return []
-    schema = found or {}
-    needed = schema.get("required", [])
-    return [_option(name, part, name in needed) for name, part in schema.get("properties", {}).items()]
+    return options_of(found or {})
 
 
-def _option(name: str, schema: dict[str, Any], needed: bool) -> click.Option:
+def options_of(schema: dict[str, Any]) -> list[click.Option]:
+    """The options by which the arguments of a job are given; one whose name fits none goes by ``--arg``."""
+    needed, properties = schema.get("required", []), schema.get("properties", {})
+    return [option_of(name, part, name in needed) for name, part in properties.items() if NAME.fullmatch(name)]
+
+
+def option_of(name: str, schema: dict[str, Any], needed: bool) -> click.Option:
+    """The option by which an argument is given."""
     flag = name.replace("_", "-")
     plain = [choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"]
     kind = plain[0].get("type", "") if len(plain) == 1 else ""

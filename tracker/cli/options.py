@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import rich_click as click
@@ -11,34 +10,43 @@ import rich_click as click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def with_options(
+    command: Command, options: Sequence[Callable[[Any], Any]], turn: Callable[[dict[str, Any]], None]
+) -> Command:
+    """``command`` with more options, whose values ``turn`` replaces by what the command itself takes."""
+
+    def turned(*args: Any, **kwargs: Any) -> Any:
+        turn(kwargs)
+        return command(*args, **kwargs)
+
+    turned.__doc__, turned.__name__ = command.__doc__, command.__name__
+    turned.__dict__.update(command.__dict__)
+    for option in reversed(options):
+        turned = option(turned)
+    return turned  # type: ignore[return-value]
+
+
 def output_options(command: Command) -> Command:
     """Add ``--json`` and ``--no-color``, handed to the command as one ``output`` argument."""
     from tracker.cli.output import Output
 
-    def gathered(*args: Any, as_json: bool, no_color: bool, **kwargs: Any) -> Any:
-        return command(*args, output=Output.choose(as_json=as_json, no_color=no_color), **kwargs)
+    def turn(values: dict[str, Any]) -> None:
+        values["output"] = Output.choose(as_json=values.pop("as_json"), no_color=values.pop("no_color"))
 
-    gathered.__doc__, gathered.__name__ = command.__doc__, command.__name__
-    gathered.__dict__.update(command.__dict__)
-    for option in (
-        click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR, TERM=dumb)."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON object a line, nothing else on stdout."),
-    ):
-        gathered = option(gathered)
-    return gathered  # type: ignore[return-value]
+    as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, nothing else on stdout.")
+    no_color = click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR, TERM=dumb).")
+    return with_options(command, (as_json, no_color), turn)
 
 
 def source_option(command: Command) -> Command:
     """Add ``--server``, handed to the command as ``source``; nothing is connected before it is asked."""
     from tracker.cli.source import open_source
 
-    def opened(*args: Any, server: str | None, **kwargs: Any) -> Any:
-        return command(*args, source=open_source(server), **kwargs)
+    def turn(values: dict[str, Any]) -> None:
+        values["source"] = open_source(values.pop("server"))
 
-    opened.__doc__, opened.__name__ = command.__doc__, command.__name__
-    opened.__dict__.update(command.__dict__)
-    option = click.option("--server", metavar="URL", help="Ask this web server instead of Redis (TRACKER_SERVER).")
-    return option(opened)  # type: ignore[return-value]
+    server = click.option("--server", metavar="URL", help="Ask this web server instead of Redis (TRACKER_SERVER).")
+    return with_options(command, (server,), turn)
 
 
 def pairs(values: Iterable[str], option: str) -> dict[str, str]:
@@ -54,12 +62,3 @@ def pairs(values: Iterable[str], option: str) -> dict[str, str]:
             raise click.UsageError(f"{option} {value!r} is not of the form key=value")
         found[key] = text
     return found
-
-
-def lines_of(name: str) -> list[str]:
-    """The non-empty lines of the file ``name``, or of stdin for ``-``."""
-    try:
-        with sys.stdin if name == "-" else open(name, encoding="utf-8") as stream:
-            return [line.rstrip("\r\n") for line in stream if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"cannot read the items from {name}: {error}") from None

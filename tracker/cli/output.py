@@ -6,16 +6,21 @@ Owns the choice between the three and the writing; knows nothing of operations.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tracker.render.words import escaped
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tracker.render.symbols import Symbols
+    from tracker.render.table import Cells, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Output:
 
     def object(self, value: Any) -> None:
         """Write ``value`` as one line of JSON."""
-        self.line(msgspec.json.encode(value).decode())
+        self.line(escaped(msgspec.json.encode(value).decode()))
 
     def note(self, text: str) -> None:
         """Write one line for people to stderr, so that stdout holds only what was asked for."""
@@ -55,11 +60,24 @@ class Output:
         """Write one line for people: to stdout, or to stderr when stdout holds JSON."""
         (self.note if self.json else self.line)(text)
 
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        return shutil.get_terminal_size().columns
+
     def symbols(self) -> Symbols:
         """Symbols that stdout's encoding can hold."""
         from tracker.render.symbols import UNICODE, fitting
 
         return fitting(sys.stdout.encoding, UNICODE)
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Cells]) -> None:
+        """Write rows fitted to the terminal, below the titles of the columns; nothing without any."""
+        from tracker.render.table import table
+
+        console = self.console()
+        for line in table(columns, rows, console.width, self.symbols()):
+            console.print(line, soft_wrap=True)
 
     def console(self) -> Console:
         """A Rich console on stdout that keeps to ``color`` and lets a closed pipe be seen."""

@@ -9,10 +9,11 @@ import rich_click as click
 from tracker.cli import exit_codes
 from tracker.cli.source.local import open_store, settings
 from tracker.cli.stopping import stopping
+from tracker.cli.verb import Verb
 from tracker.settings import Settings
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option("--concurrency", "-c", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core.")
 @click.option("--pool", type=click.Choice(["prefork", "solo", "threads"]), help="How jobs run side by side.")
 @click.option("--hostname", "-n", metavar="NAME", help="Name of this worker; default: the machine's.")
@@ -30,7 +31,7 @@ def worker(concurrency: int | None, pool: str | None, hostname: str | None) -> i
     return run(found, concurrency, pool, hostname)
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option("--bind", metavar="HOST:PORT", help="Where to listen; default: TRACKER_BIND or 127.0.0.1:8420.")
 def web(bind: str | None) -> int:
     """Serve the dashboard and the HTTP API until stopped.
@@ -45,7 +46,7 @@ def web(bind: str | None) -> int:
     return run(found, ready=lambda url: print(f"serving {url}", flush=True))
 
 
-@click.command()
+@click.command(cls=Verb)
 def recorder() -> int:
     """Keep Redis within its retention until stopped.
 

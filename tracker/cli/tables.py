@@ -1,20 +1,33 @@
-"""The shapes in which ``ls``, ``show`` and ``jobs`` are printed, for people and for pipes."""
+"""The shapes in which ``ls`` and ``show`` are printed, for people and for pipes."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from itertools import pairwise, takewhile
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tracker.cli.output import Output
+from tracker.cli.source.paging import failed_children
 from tracker.clock import now
 from tracker.model import ENDED, Operation, Status, StepState, StepStatus
 from tracker.render.pace import pace_lines
 from tracker.render.symbols import NOT_RUN
 from tracker.render.texts import seconds
-from tracker.render.transitions import attempt_line, counts_line, error_lines, operation_line, step_line, title_of
-from tracker.render.words import ago, clean, cleaned, status_words
+from tracker.render.transitions import (
+    FAILURES,
+    attempt_line,
+    counts_line,
+    error_lines,
+    operation_line,
+    step_line,
+    title_of,
+)
+from tracker.render.usual import Usual, usually
+from tracker.render.words import ago, clean, cleaned, span, status_words
+
+if TYPE_CHECKING:
+    from tracker.cli.source import Source
+    from tracker.history.failures import FailureGroup
 
 SHORTEST_ID = 8
 """Fewest characters of an id that a table shows."""
@@ -26,25 +39,27 @@ def plain_row(operation: Operation) -> str:
     return "\t".join([*fields, clean(operation.name), title_of(operation)])
 
 
-def print_operations(operations: Sequence[Operation], *, more: bool, output: Output) -> None:
+def print_operations(operations: Sequence[Operation], output: Output) -> None:
     """A table fitted to the terminal, each id as long as it must be to tell them apart."""
-    from rich.text import Text
+    from tracker.render.overview import NARROW, status_mark, took, where
+    from tracker.render.table import Cell, Cells, Column
 
-    from tracker.render.overview import fitted, rows
-
-    console, width = output.console(), shutil.get_terminal_size().columns
-    length = id_length([operation.id for operation in operations]) if width >= 40 else 0
-    wide = width >= 100
-    room = max(1, width - (length + 2 if length else 0) - (12 if wide else 0))
-    lines = rows(operations, now=now(), width=room, height=len(operations), symbols=output.symbols())
-    for operation, line in zip(operations, lines, strict=True):
-        head = Text(f"{operation.id[:length]}  ", "bold") if length else Text()
-        age = Text(f"{ago(operation.created, now()):>12}", "dim") if wide else Text()
-        console.print(fitted(Text.assemble(head, line, age), width))
-    if not operations:
-        output.note("no operations")
-    if more:
-        output.note(f"and more; see them with --limit {len(operations) * 2}")
+    length, symbols, at = id_length([operation.id for operation in operations]), output.symbols(), now()
+    named = output.width >= NARROW
+    columns = (
+        Column("id", 5),
+        Column("status" if named else "", 9),
+        Column("title", 10, least=8),
+        Column("where", 4, least=14),
+        Column("took", 3, right=True),
+        Column("age", 2, right=True),
+    )
+    rows: list[Cells] = []
+    for operation in operations:
+        status = status_mark(operation.status, symbols=symbols, word=named)
+        head = (Cell(operation.id[:length], "bold"), status, title_of(operation), where(operation))
+        rows.append([*head, took(operation, at), Cell(span(at - operation.created), "dim")])
+    output.table(columns, rows)
 
 
 def id_length(ids: Sequence[str]) -> int:
@@ -63,9 +78,9 @@ def _same(one: str, other: str) -> int:
 
 
 def print_operation(
-    operation: Operation, attempts: Sequence[Operation], failed: Sequence[Operation], output: Output
+    operation: Operation, attempts: Sequence[Operation], below: Sequence[str], usual: Usual, output: Output
 ) -> None:
-    """An operation on a terminal, as the live view shows it at its end, after its earlier attempts."""
+    """An operation on a terminal, as the live view shows it at its end, between its earlier attempts and ``below``."""
     from rich.text import Text
 
     from tracker.render.operation import render_operation
@@ -73,15 +88,17 @@ def print_operation(
     console = output.console()
     for line in facts(operation, attempts):
         console.print(Text(line, "dim"), overflow="ellipsis", no_wrap=True)
-    console.print(render_operation(cleaned(operation), now(), symbols=output.symbols()))
-    for line in [*pace_lines(operation, now()), *_children(operation, failed)]:
+    console.print(render_operation(cleaned(operation), now(), symbols=output.symbols(), usual=usual))
+    for line in [*pace_lines(operation, now()), *below]:
         console.print(Text(line))
 
 
-def plain_operation(operation: Operation, attempts: Sequence[Operation], failed: Sequence[Operation]) -> list[str]:
+def plain_operation(
+    operation: Operation, attempts: Sequence[Operation], below: Sequence[str], usual: Usual
+) -> list[str]:
     """An operation as plain lines, with one for each earlier attempt."""
     total = operation.step.total if operation.step else None
-    steps = [f"  {_step(operation, step, total)}" for step in operation.steps or ()]
+    steps = [f"  {_step(operation, step, total, usual)}" for step in operation.steps or ()]
     # Where an operation was when somebody ended it, its steps say.
     error = operation.error if operation.status is not Status.CANCELLED else None
     trace = clean_lines(error.traceback) if error else []
@@ -92,13 +109,13 @@ def plain_operation(operation: Operation, attempts: Sequence[Operation], failed:
         *steps,
         *pace,
         *trace,
-        *_children(operation, failed),
+        *below,
     ]
 
 
-def _step(operation: Operation, step: StepState, total: int | None) -> str:
+def _step(operation: Operation, step: StepState, total: int | None, usual: Usual) -> str:
     """What will not be run any more does not wait."""
-    said = step_line(step, total)
+    said = step_line(step, total, usually=usually(usual.get(step.name), step.duration))
     not_run = operation.status in ENDED and step.status is StepStatus.PENDING
     return f"{said.removesuffix(step.status)}{NOT_RUN}" if not_run else said
 
@@ -124,15 +141,21 @@ def clean_lines(text: str) -> list[str]:
     return [f"    {clean(line)}" for line in text.splitlines()]
 
 
-def job_row(name: str, schema: dict[str, Any], workers: int, description: str) -> str:
-    """``files.process  path (string)  2 workers  …``; optional arguments stand in brackets."""
-    required = schema.get("required", [])
-    arguments = [f"{clean(key)}" if key in required else f"[{clean(key)}]" for key in schema.get("properties", {})]
-    live = "no live worker" if workers == 0 else f"{workers} worker{'s' if workers > 1 else ''}"
-    return "\t".join([clean(name), " ".join(arguments) or "-", live, clean(description)]).rstrip()
-
-
-def _children(operation: Operation, failed: Sequence[Operation]) -> list[str]:
-    if not operation.children.total:
+def children_lines(operation: Operation, source: Source) -> list[str]:
+    """How many children stand where, and the failed ones; of many, why they failed, each reason once."""
+    children = operation.children
+    if not children.total:
         return []
+    if children.failed > FAILURES:
+        found = source.failures(operation.id)
+        return [f"  {counts_line(operation)}", *map(group_line, found.items[:FAILURES])]
+    failed = list(failed_children(source, operation))
     return [f"  {counts_line(operation)}", *error_lines(operation, failed)]
+
+
+def group_line(group: FailureGroup) -> str:
+    """``18 × at "Check encoding": NotText: …, as 0197…``: children that failed alike, and one of them."""
+    at = f' at "{clean(group.step)}"' if group.step else ""
+    said = f": {clean(group.message)}" if group.message else ""
+    example = f", as {clean(group.examples[0])}" if group.examples else ""
+    return f"  {group.count:,} ×{at}: {clean(group.type)}{said}{example}"

@@ -11,11 +11,12 @@ from tracker.cli.claim import Claim, Running, claim_or_join
 from tracker.cli.options import output_options
 from tracker.cli.output import Output
 from tracker.cli.stopping import Stop, Stopped, stopping
+from tracker.cli.verb import Verb
 from tracker.render.words import clean
 from tracker.settings import Settings
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option(
     "--concurrency", type=click.IntRange(min=1), default=2, show_default=True, metavar="N", help="Worker processes."
 )

@@ -11,19 +11,21 @@ from typing import Any
 import rich_click as click
 
 from tracker.cli import exit_codes
+from tracker.cli.completion import ANY
 from tracker.cli.options import output_options, source_option
 from tracker.cli.output import Output
 from tracker.cli.source import Source, Wanted
 from tracker.cli.source.paging import find
 from tracker.cli.subjects import Everything, One
+from tracker.cli.verb import Verb
 from tracker.errors import NotFound
 from tracker.model import ENDED, Operation, Status
 
 STATUS = click.Choice([status.value for status in Status])
 
 
-@click.command()
-@click.argument("id", required=False)
+@click.command(cls=Verb)
+@click.argument("id", required=False, shell_complete=ANY)
 @click.option("--last", is_flag=True, help="Watch the operation that was made last.")
 @click.option("--wait", is_flag=True, help="Wait for an operation that does not exist yet.")
 @click.option("--exit-status", is_flag=True, help="Exit with the operation's outcome: 0, 1, 3 or 4.")

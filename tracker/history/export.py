@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Literal
 
@@ -12,6 +11,7 @@ import msgspec
 
 from tracker.history import OperationPage
 from tracker.model import Operation
+from tracker.render.words import iso_time
 
 Format = Literal["csv", "jsonl"]
 
@@ -89,11 +89,7 @@ def harmless(text: str) -> str:
 
 
 def _time(stamp: float | None) -> str:
-    """ISO 8601, UTC, to the millisecond; nothing for what is no time people have a name for."""
-    try:
-        return "" if stamp is None else f"{datetime.fromtimestamp(stamp, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-    except (OverflowError, ValueError, OSError):
-        return ""
+    return "" if stamp is None else iso_time(stamp)
 
 
 def _seconds(seconds: float | None) -> float | None:

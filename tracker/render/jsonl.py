@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tracker.model import LiveEvent, Operation
+from tracker.render.words import escaped
 
 
 def snapshot_line(operation: Operation) -> str:
@@ -23,4 +24,4 @@ def reset_line(reason: str) -> str:
 
 
 def _line(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return escaped(msgspec.json.encode(value).decode())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Sequence
+from types import MappingProxyType
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -19,6 +20,7 @@ from tracker.render import texts
 from tracker.render.pace import pace
 from tracker.render.rows import Row, Rows, bar, line
 from tracker.render.symbols import STYLES, UNICODE, Symbols
+from tracker.render.usual import Took, Usual, is_slow, usually
 from tracker.render.words import remarks
 
 UNTITLED = "(no title)"
@@ -28,11 +30,18 @@ _FRAME = 3  # lines of a panel around one line
 
 
 def render_operation(
-    operation: Operation, now: float, *, symbols: Symbols = UNICODE, height: int | None = None, framed: bool = True
+    operation: Operation,
+    now: float,
+    *,
+    symbols: Symbols = UNICODE,
+    height: int | None = None,
+    framed: bool = True,
+    usual: Usual = MappingProxyType({}),
 ) -> RenderableType:
     """The picture of ``operation`` at ``now`` (UTC seconds), in at most about ``height`` lines.
 
-    Steps that do not fit are folded into one line; running and failed ones are the last to go.
+    Steps that do not fit are folded into one line; running and failed ones are the last to go. What is ``usual`` for a
+    step, by its name, stands beside what it took.
     """
     title = operation.title.strip() or UNTITLED
     parts: list[RenderableType] = [header(title) if framed else line(title, "bold cyan")]
@@ -40,7 +49,7 @@ def render_operation(
     below = len(texts.summary(operation)) + 3 if ended else bool(remarks(operation))
     room = None if height is None else max(2, height - (_FRAME if framed else 1) - 1 - below)
     if operation.steps:
-        parts.append(step_rows(operation, now, symbols, room))
+        parts.append(step_rows(operation, now, symbols, room, usual))
     if operation.children.total:
         parts.append(childrenline(operation.children, symbols) if framed else line(children_words(operation.children)))
     if ended:
@@ -87,12 +96,18 @@ def children_words(children: Children) -> str:
     return f"{children.complete}/{children.total} complete{others}"
 
 
-def step_rows(operation: Operation, now: float, symbols: Symbols, room: int | None = None) -> RenderableType:
+def step_rows(
+    operation: Operation,
+    now: float,
+    symbols: Symbols,
+    room: int | None = None,
+    usual: Usual = MappingProxyType({}),
+) -> RenderableType:
     """One row per step, at most ``room`` of them and a line that counts the others."""
     steps = operation.steps or []
     shown = steps if room is None or len(steps) <= room else most_telling(steps, room - 1)
     total, ended = texts.total_of(operation), texts.ended(operation)
-    rows: list[Row | Text] = [step_row(step, total, ended, now, symbols) for step in shown]
+    rows: list[Row | Text] = [step_row(step, total, ended, now, symbols, took=usual.get(step.name)) for step in shown]
     hidden = Counter(step.status for step in steps)
     hidden.subtract(step.status for step in shown)
     if len(shown) < len(steps):
@@ -130,16 +145,29 @@ def folded(hidden: Counter[StepStatus], symbols: Symbols, ended: bool) -> str:
 
 
 def step_row(
-    step: StepState, total: int | None, ended: bool, now: float, symbols: Symbols, depth: int = 0, said: str = ""
+    step: StepState,
+    total: int | None,
+    ended: bool,
+    now: float,
+    symbols: Symbols,
+    depth: int = 0,
+    said: str = "",
+    took: Took | None = None,
 ) -> Row:
-    """Place and name, status, time taken, progress, and what there is to say (``said``: last log line)."""
+    """Place and name, status, time taken, progress, and what there is to say (``said``: last log line).
+
+    ``took`` is what such steps take otherwise.
+    """
+    taken = texts.taken(step, now)
+    usual = usually(took, texts.passed(step, now)) if taken else ""
+    slow = texts.over_time(step, now) or is_slow(texts.passed(step, now), took)
     name = line("    " * depth)
     name.append(texts.label(step.index, total) + " ", "dim")
     name.append(step.name, "dim" if step.status is StepStatus.PENDING else "")
     row = Row(
         name,
         status_text(step.status, symbols, texts.status_word(step.status, ended)),
-        line(texts.taken(step, now), "yellow" if texts.over_time(step, now) else ""),
+        line(", ".join(said for said in (taken, usual) if said), "yellow" if slow else ""),
         texts.progress(step),
         remark=_remark(step, said),
     )

@@ -62,12 +62,12 @@ def row(operation: Operation, *, now: float, width: int, title: int = SHOWN, sym
     name = Text(clean(operation.title or operation.name))
     if width < NARROW:
         return fitted(line.append(" ").append(name), width)
-    time, where = _time(operation, now), _where(operation)
+    time, place = took(operation, now), where(operation)
     room = width - cell_len(line.plain) - 12
-    title_room = min(title, room * 3 // 5 if where.plain else room - 2)
+    title_room = min(title, room * 3 // 5 if place.plain else room - 2)
     name.truncate(title_room, overflow="ellipsis", pad=True)
-    where.truncate(max(0, room - title_room - 2), overflow="ellipsis", pad=True)
-    return fitted(Text.assemble(line, " ", name, "  ", where, f"{time:>11}"), width)
+    place.truncate(max(0, room - title_room - 2), overflow="ellipsis", pad=True)
+    return fitted(Text.assemble(line, " ", name, "  ", place, f"{time:>11}"), width)
 
 
 def status_mark(status: Status, *, symbols: Symbols = UNICODE, word: bool = True) -> Text:
@@ -96,7 +96,8 @@ def fitted(line: Text, width: int) -> Text:
     return line
 
 
-def _time(operation: Operation, now: float) -> str:
+def took(operation: Operation, now: float) -> str:
+    """How long it took or has been running; how long it has been waiting."""
     if operation.status is Status.QUEUED:
         return ago(operation.created, now)
     if operation.duration is not None:
@@ -104,7 +105,7 @@ def _time(operation: Operation, now: float) -> str:
     return seconds(max(0.0, now - operation.started)) if operation.started is not None else ""
 
 
-def _where(operation: Operation) -> Text:
+def where(operation: Operation) -> Text:
     """What a row tells beside the title: remarks, then a batch's counts, an error with its step, or where it is."""
     said = Text(", ".join(remarks(operation)), "yellow")
     return Text("  ").join(text for text in (said, _place(operation)) if text.plain)

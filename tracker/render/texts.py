@@ -43,6 +43,13 @@ def seconds(duration: float | None) -> str:
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s"
 
 
+def fine_seconds(duration: float | None) -> str:
+    """As ``seconds``, with milliseconds for what is short: ``12ms``."""
+    if duration is None or duration >= 0.0995:
+        return seconds(duration)
+    return f"{duration * 1000:.0f}ms" if duration >= 0.0005 else "<1ms"
+
+
 def number(value: float) -> str:
     """A count for people: whole numbers with separators, others with one decimal."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

@@ -46,13 +46,14 @@ def error_words(operation: Operation) -> str:
     return f"{at}: {clean(operation.error.type)}: {clean(operation.error.message)}"
 
 
-def step_line(step: StepState, total: int | None, title: str = "") -> str:
-    """``[2/4] Check encoding: complete in 0.3s``."""
+def step_line(step: StepState, total: int | None, title: str = "", usually: str = "") -> str:
+    """``[2/4] Check encoding: complete in 0.3s``; ``usually`` says what it takes otherwise."""
     line = f"{clean(title)}  " if title else ""
     line += f"{label(step.index, total)} {clean(step.name)}: {step.status}"
     if step.status in STEP_ENDED:
         line += _after(not step.error, step.duration)
         line += f", over {seconds(step.warn_after)}" if over_time(step, 0.0) else ""
+        line += f", {usually}" if usually and step.duration is not None else ""
     said = step.error or step.detail
     return f"{line}: {clean(said)}" if said else line
 

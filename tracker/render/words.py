@@ -5,13 +5,18 @@ Pure functions; nothing here knows a terminal.
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
 from tracker.model import Operation, Status
 from tracker.render.texts import number
+
+ACTIVE = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""What is not escaped in JSON as it is usually written, and means something to a terminal."""
 
 SHOWN = 2_000
 """Longest text that is ever cleaned for display, in characters."""
@@ -76,18 +81,46 @@ def ago(moment: float, now: float) -> str:
     >>> [ago(100.0 - value, 100.0) for value in (-3, 4, 90, 7300, 200000)]
     ['now', '4 s ago', '1 min ago', '2 h ago', '2 d ago']
     """
-    passed = int(now - moment)
-    if passed < 1:
-        return "now"
+    passed = now - moment
+    return "now" if passed < 1 else f"{span(passed)} ago"
+
+
+def span(seconds: float) -> str:
+    """A time in its largest whole unit.
+
+    >>> span(7300)
+    '2 h'
+    """
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if passed >= size:
-            return f"{passed // size} {unit} ago"
-    return f"{passed} s ago"
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
 
 
 def clock_time(moment: float) -> str:
     """The local time of day of UTC seconds, ``hh:mm:ss``."""
     return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def escaped(json: str) -> str:
+    """JSON of the same value, without anything in it that could move a cursor or turn the writing direction.
+
+    >>> escaped('"\u202ea\x9b1A"')
+    '"\\\\u202ea\\\\u009b1A"'
+    """
+    return ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
+
+
+def iso_time(moment: float) -> str:
+    """UTC seconds in ISO 8601, to the millisecond; empty for what is no time people have a name for.
+
+    >>> iso_time(1_800_000_000.5)
+    '2027-01-15T08:00:00.500Z'
+    """
+    try:
+        return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 def progress_words(current: float | None, total: float | None, unit: str) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from tracker.cli.source import Source, Wanted
 from tracker.errors import NotFound, TrackerError
-from tracker.history.search import Search
 from tracker.ids import ID
-from tracker.model import Operation
+from tracker.model import Operation, Status
 
 PAGE = 200
 """Operations that are asked for at once."""
@@ -20,6 +19,8 @@ def find(source: Source, text: str) -> str:
     It may be an id itself, the beginning of that of one of the newest top-level operations, or the id of the Celery
     task that runs one again. Raises ``NotFound``, or ``TrackerError`` when several are meant.
     """
+    from tracker.history.search import Search
+
     try:
         return source.operation(text).id
     except NotFound:
@@ -38,6 +39,13 @@ def find(source: Source, text: str) -> str:
 def _names(operation: Operation, text: str) -> bool:
     words = (operation.id, operation.name, operation.title)
     return any(text.casefold() in word.casefold() for word in words)
+
+
+def failed_children(source: Source, operation: Operation) -> Iterator[Operation]:
+    """The children of an operation that have ended otherwise than complete: failed ones, lost ones, cancelled ones."""
+    for status in (Status.ERROR, Status.LOST, Status.CANCELLED):
+        if getattr(operation.children, status):
+            yield from all_children(source, operation.id, status)
 
 
 def all_children(source: Source, id: str, status: str | None = None) -> Iterator[Operation]:
