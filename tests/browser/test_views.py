@@ -159,6 +159,7 @@ def check(page: Page, axe: str, name: str) -> None:
     assert not told, f"{name}: {told}"
 
 
+@pytest.mark.timeout(300)
 def test_every_view_is_fit_to_be_looked_at(peopled: tuple[str, Server], browser: Browser, axe: str) -> None:
     """With some operations, with none, and with more than anybody wants; wide, and on a phone; light and dark."""
     kind, server = peopled
