@@ -186,6 +186,18 @@ def test_children_of_an_operation_are_a_tree_that_is_open_when_it_is_small(track
     assert command.code() == 0
 
 
+def test_children_are_reached_on_a_low_terminal_too(tracker: Run, store: Store) -> None:
+    """What is told of the operation itself gives way to one line."""
+    ids = batch_of(store, 3)
+    store.append([started(id, parent="b") for id in ids])
+    store.append([ended(id, Status.ERROR, parent="b") for id in ids])
+    command = watching(tracker, size=(80, 12), sees="3 of 3")
+    command.press(DOWN + ENTER)
+    command.displays("✗ A title: error")
+    command.press(DOWN)
+    wait_for(lambda: sum("✗ error" in line for line in command.screen) >= 3)
+
+
 def test_compact_shows_only_the_steps_that_tell_something(tracker: Run, store: Store) -> None:
     """What is done and what has not begun is counted in one line."""
     done = [step_event("a", seq, index=seq, status=StepStatus.COMPLETE) for seq in range(2, 9)]

@@ -19,8 +19,8 @@ from tracker.clock import now
 from tracker.model import ENDED, Operation, StepStatus
 from tracker.render.operation import render_operation
 from tracker.render.overview import fitted, rows
-from tracker.render.symbols import Symbols
-from tracker.render.transitions import error_lines
+from tracker.render.symbols import STYLES, Symbols
+from tracker.render.transitions import error_lines, operation_line
 from tracker.render.words import clean, cleaned, clock_time
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 LOG_LINES = 8
 """Lines of a log beside an operation, if there is room."""
+
+FEWEST = 3
+"""Rows of children for which there is always room."""
 
 FRAMED = 14
 """From so many lines of the terminal on a title is framed."""
@@ -96,6 +99,8 @@ class Drawing:
         log = self._log(pane, room, look)
         children = pane.rows()
         picture = self._picture(operation, room - len(log) - min(len(children), room // 2), height)
+        if children and room - len(log) - self._screen.lines_of(picture) < FEWEST:
+            picture = self._brief(operation, look)
         room = max(0, room - len(log) - self._screen.lines_of(picture))
         return [picture, *self._rows(pane, children, room, look), *log, *below]
 
@@ -105,6 +110,11 @@ class Drawing:
             telling = sum(step.status in TELLING for step in operation.steps or ())
             room = min(room, 2 + max(2, telling + 1))
         return render_operation(cleaned(operation), now(), symbols=self._symbols, height=room, framed=framed)
+
+    def _brief(self, operation: Operation, look: Look) -> Text:
+        """In one line, where all the rest of the screen is wanted for the children."""
+        mark = Text(f"{self._symbols.mark(operation.status)} ", STYLES[operation.status])
+        return fitted(mark.append(operation_line(operation), "bold"), look.width)
 
     def _log(self, pane: OperationPane, room: int, look: Look) -> list[Text]:
         if pane.log is None or room < 4:
