@@ -5,6 +5,7 @@ Holds state and folds in what a source tells; draws and prints nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -201,6 +202,10 @@ class Everything:
         """What runs now, the most important first."""
         self._forget()
         return listed(one for one in self._held.operations.values() if one.status in self._statuses)
+
+    def counts(self) -> Counter[Status]:
+        """How many of these stand where."""
+        return Counter(one.status for one in self._held.operations.values() if one.status in self._statuses)
 
     def of_topic(self, topic: str) -> list[Operation]:
         return self.operations()

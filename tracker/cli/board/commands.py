@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.cli.board.errands import Errands
-from tracker.cli.board.panes import ListPane, OperationPane, Pane, chosen, ids_of
+from tracker.cli.board.panes import EVERYTHING, ListPane, OperationPane, Pane, chosen, ids_of
 from tracker.model import ENDED, Operation, Status
 from tracker.render.transitions import title_of
 
@@ -76,8 +76,8 @@ class Commands:
         if key in ("left", "h") and pane.tree.is_open(pane.tree.chosen):
             pane.tree.shut(pane.tree.chosen)
             return False
-        if key == "escape" and isinstance(pane, ListPane) and pane.filter != type(pane.filter)():
-            pane.filter = type(pane.filter)()
+        if key == "escape" and isinstance(pane, ListPane) and pane.filter != EVERYTHING:
+            pane.filter = EVERYTHING
             return False
         return key == "escape" or isinstance(pane, OperationPane)
 

@@ -57,10 +57,9 @@ def help_lines(look: Look) -> list[Text]:
 
 def list_head(pane: ListPane, look: Look) -> list[Text]:
     """How many stand where, of which moment that is, and what is filtered."""
-    operations = pane.branch.subject.operations()
-    counts = Counter(operation.status for operation in operations)
+    counts = pane.branch.subject.counts()
     nothing = "nothing runs now" if pane.branch.is_begun else f"asking {look.where}"
-    head = counted(counts, symbols=look.symbols) if operations else Text(nothing, "dim")
+    head = counted(counts, symbols=look.symbols) if counts else Text(nothing, "dim")
     if pane.branch.stale_since is None:
         head.append(f"   as of {clock_time(look.now)}", "dim")
     filters = " ".join(filter(None, (pane.filter.words, f"/{clean(pane.filter.text)}" if pane.filter.text else "")))

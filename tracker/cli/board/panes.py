@@ -51,19 +51,24 @@ class Filter(NamedTuple):
         return self._replace(words=words, statuses=statuses)
 
 
+EVERYTHING = Filter()
+"""Lets all through."""
+
+
 class ListPane:
     """What runs now, the failed ones first."""
 
     def __init__(self, branch: Branch[Everything], grow: Grow) -> None:
         self.branch = branch
         self.tree = Tree(grow)
-        self.filter = Filter()
+        self.filter = EVERYTHING
         self.top = 0
         """The first row in sight."""
 
     def shown(self) -> list[Operation]:
         """The operations that the filter lets through."""
-        return [operation for operation in self.branch.subject.operations() if self.filter.fits(operation)]
+        operations = self.branch.subject.operations()
+        return operations if self.filter == EVERYTHING else [one for one in operations if self.filter.fits(one)]
 
     def rows(self) -> list[TreeRow]:
         """The rows of these, with what is open below them."""

@@ -55,7 +55,10 @@ class Tree:
 
     def rows(self, operations: Sequence[Operation]) -> list[TreeRow]:
         """The rows of these operations with all that is open below them."""
-        found = [row for operation in operations for row in self._below(operation, 0)]
+        if self._open:
+            found = [row for operation in operations for row in self._below(operation, 0)]
+        else:  # As it mostly is, and there may be many.
+            found = [OperationRow(operation, 0, is_open=False) for operation in operations]
         self._choose([row.operation.id for row in found if isinstance(row, OperationRow)])
         return found
 
