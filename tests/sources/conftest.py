@@ -7,11 +7,11 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.cli.commands import Command
+from tests.sources.asking import Asker, Told, asking
 from tests.web.client import Server, serving
 from tracker.cli.source import Source
 from tracker.cli.source.direct import Direct
@@ -23,14 +23,6 @@ SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "require
 
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d", re.MULTILINE)
 """When a line was written, which is the command's own time."""
-
-
-class Told(NamedTuple):
-    """What a command has said, whichever way."""
-
-    code: int
-    out: str
-    err: str
 
 
 Both = Callable[..., Told]
@@ -115,13 +107,26 @@ def start() -> Iterator[Start]:
         command.close()
 
 
+@pytest.fixture(scope="session")
+def askers(
+    shared: dict[str, str], server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Asker, Asker]]:
+    """A process that runs commands straight to Redis, and one that runs them over HTTP."""
+    nothing = str(tmp_path_factory.mktemp("remote") / "nothing")
+    over_http = {"TRACKER_SERVER": server.url, "TRACKER_STATE_DIR": nothing}
+    with asking(_environment() | shared) as first, asking(_environment() | over_http) as second:
+        yield first, second
+
+
 @pytest.fixture
-def both(start: Start, direct: dict[str, str], remote: dict[str, str]) -> Both:
+def both(askers: tuple[Asker, Asker]) -> Both:
     """Run a command both ways; what it says, which is the same."""
 
     def run(*arguments: str) -> Told:
-        commands = [start(environment, *arguments) for environment in (direct, remote)]
-        first, second = (Told(command.code(), CLOCK.sub("…", command.out), command.err) for command in commands)
+        for asker in askers:
+            asker.send(*arguments)
+        answers = [asker.answer() for asker in askers]
+        first, second = (told._replace(out=CLOCK.sub("…", told.out)) for told in answers)
         assert second == first
         return first
 
