@@ -166,3 +166,13 @@ def test_what_cannot_be_done_is_told_in_the_same_words(both: Both, store: Store,
     told = [both("cancel", f"{id}-over"), both("rerun", f"{id}-runs"), both("resume", f"{id}-script")]
     assert [one.code for one in told] == [1, 1, 1]
     assert "has ended already" in told[0].err
+
+
+def test_logs_statistics_and_exports_are_the_same(both: Both, store: Store, id: str) -> None:
+    """As columns, as JSON, and as a file."""
+    hostile(store, id)
+    assert len(both("logs", id).out.splitlines()) == 1
+    assert json.loads(both("logs", id, "--json").out)["level"] == "warning"
+    assert both("stats", "--json").code == both("stats").code == 0
+    assert id in both("export", "--format", "csv", "--search", id).out
+    assert json.loads(both("export", "--format", "jsonl", "--search", id).out.splitlines()[0])["id"].endswith(id)
