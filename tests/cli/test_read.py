@@ -12,6 +12,7 @@ from tests.archive.making import record, run, steps
 from tests.cli.commands import ROOT, TRACKER
 from tests.cli.conftest import Run
 from tests.store.making import NOW, batch_of, blob, ended, head, leave, queued, started
+from tests.store.test_again import again
 from tests.store.test_logs import lines
 from tracker.archive import Archive
 from tracker.model import Error, QueuePart, RunPart, Status, StepState, StepStatus
@@ -275,3 +276,14 @@ def test_show_tells_log_lines_and_where_the_dashboard_is(tracker: Run, store: St
     assert earlier.lines[-1].endswith("\tfirst")
     assert (unknown.out, unknown.err.count("\n")) == ("", 1)
     assert "--server or TRACKER_SERVER" in unknown.err
+
+
+def test_the_celery_task_that_runs_an_operation_again_is_a_name_of_it(tracker: Run, store: Store) -> None:
+    """Each attempt that somebody asks for has a task of its own; the whole id of the newest is understood."""
+    task = "5f1c9e7a-2b4d-4c1e-9a53-0d8f6b7c2e11"
+    store.append([queued("a"), started("a"), ended("a", Status.ERROR)])
+    store.append([again(store, "a", task)])
+    whole, part = tracker("show", task, "--json"), tracker("show", task[:20])
+    assert (whole.code(), part.code()) == (0, 1)
+    assert whole.objects[0]["id"] == "a"
+    assert "there is no operation" in part.err
