@@ -13,7 +13,7 @@ from tests.support import wait_for
 from tracker.cli.source.items import Snapshot
 from tracker.cli.subjects import One
 from tracker.history import History
-from tracker.history.topics import of_subject, snapshot
+from tracker.history.topics import composed, of_subject, read
 from tracker.model import StepStatus
 from tracker.store import Store
 from tracker.store.follow import Follower
@@ -170,7 +170,7 @@ def test_who_watches_one_operation_holds_nothing_of_a_history_that_is_over(
 
     def load() -> None:
         for topic in of_subject("a"):
-            subject.begin(Snapshot(topic, "", snapshot(reads, topic)))
+            subject.begin(Snapshot(topic, "", composed(topic, read(reads, topic))))
 
     store.append([started("a")])
     server.save()
