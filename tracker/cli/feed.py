@@ -37,7 +37,7 @@ class Inbox(Generic[T]):
     def next(self, timeout: float) -> T | None:
         """The next item, ``None`` if there is none for ``timeout`` seconds."""
         try:
-            return self._items.get(timeout=max(0.0, timeout))
+            return self._items.get(timeout=timeout) if timeout > 0 else self._items.get_nowait()
         except queue.Empty:
             return None
 

@@ -12,7 +12,7 @@ from tracker.cli.board.drawing import Drawing
 from tracker.cli.board.errands import Done, Errands
 from tracker.cli.board.keys import Keyboard
 from tracker.cli.board.panes import ListPane, OperationPane, Pane
-from tracker.cli.feed import Inbox
+from tracker.cli.feed import LIMIT, Inbox
 from tracker.cli.screen import FRAME, Screen
 from tracker.cli.source.resuming import followed
 from tracker.cli.subjects import Everything, One
@@ -106,12 +106,20 @@ class Session:
         while not self._commands.is_left and not (len(self._panes) == 1 and ending.is_reached()):
             self._view.check()
             check_time(deadline, self._view.timeout)
-            heard = self._inbox.next(self._pause())
-            while heard is not None:
-                self._take(heard)
-                heard = None if self._is_due() else self._inbox.next(0.0)
+            self._listen()
             if self._is_due():
                 self.draw()
+
+    def _listen(self) -> None:
+        """Take what has come; all that comes before the next frame may be drawn is taken then, which is cheaper."""
+        if self._changed:
+            self._stop.wait(self._pause())
+        elif (heard := self._inbox.next(self._pause())) is not None:
+            self._take(heard)
+        for _ in range(LIMIT):
+            if (heard := self._inbox.next(0.0)) is None:
+                return
+            self._take(heard)
 
     def _take(self, heard: Told | str | Done) -> None:
         if isinstance(heard, str):

@@ -26,6 +26,8 @@ class Following:
         self._id = id
         self._view = View(reads.operation)
         self._begun = False
+        self._gathered: dict[str, list[LiveEvent]] = {}
+        """What is to be told of each topic, of one entry of the feed."""
 
     def __iter__(self) -> Iterator[Item]:
         owed, cursor = "", ""
@@ -55,6 +57,7 @@ class Following:
         """Read before anything is told of it, so that what fails is read again as a whole."""
         found = {topic: topics.read(self._reads, topic) for topic in topics.of_subject(self._id)}
         self._view.parts.clear()
+        self._gathered.clear()
         for parts in (parts for held in found.values() for parts in held):
             self._view.put(parts)
         if self._begun:
@@ -64,12 +67,14 @@ class Following:
             yield Snapshot(topic, cursor, topics.composed(topic, held))
 
     def _told(self, change: Change) -> Iterator[Item]:
-        news: dict[str, list[LiveEvent]] = {}
         for event in self._news(change):
-            news.setdefault(self._topic(event), []).append(event)
+            self._gathered.setdefault(self._topic(event), []).append(event)
             if event.operation.status in ENDED and event.operation.id != self._id:
                 self._view.drop(event.operation.id)  # Should it change once more, it is read again.
-        for topic, events in news.items():
+        if self._id is None and "." in change.cursor:
+            return  # Others of the same entry follow at once; one of them is the last and has its cursor.
+        gathered, self._gathered = self._gathered, {}
+        for topic, events in gathered.items():
             yield Events(topic, change.cursor, events)
 
     def _news(self, change: Change) -> list[LiveEvent]:
