@@ -38,6 +38,7 @@ class Command:
         self._errors: list[bytes] = []
         self._master = -1
         self._terminal = terminal or (80, 24)
+        self._resized = 0
         where = {"cwd": cwd, "env": {**environment, "PYTHONPATH": str(ROOT)}}
         if terminal is None:
             self.process = subprocess.Popen(
@@ -79,7 +80,7 @@ class Command:
     def emulator(self) -> pyte.Screen:
         """Its terminal as it stands now."""
         emulator = pyte.Screen(*self._terminal)
-        pyte.ByteStream(emulator).feed(b"".join(self._chunks))
+        pyte.ByteStream(emulator).feed(b"".join(self._chunks)[self._resized :])
         return emulator
 
     @property
@@ -125,7 +126,8 @@ class Command:
         os.write(self._master, keys.encode())
 
     def resize(self, columns: int, lines: int) -> None:
-        """Change the size of its terminal."""
+        """Change the size of its terminal; what was drawn before is in sight no longer."""
+        self._terminal, self._resized = (columns, lines), len(b"".join(self._chunks))
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def hang_up(self) -> None:

@@ -32,43 +32,48 @@ def everything(store: Store) -> None:
     store.append([blob("f", replace(head("r1", Status.ERROR, error=Error("E", HOSTILE)), title="Broken"))])
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("name", "arguments", "keys", "sees"),
     [
         ("list", (), "", "◐"),
         ("list-open", (), "GG ", "›"),
         ("help", (), "?", "move"),
-        ("operation", ("a",), "l", "log"),
+        ("operation", ("a",), "l", "no log"),
         ("batch", ("b",), "", "✗"),
-        ("failed", ("f",), "", ""),
         ("hostile", ("h",), "", "◐"),
     ],
 )
 def test_every_screen_fits_its_terminal(
-    tracker: Run, everything: None, size: tuple[int, int], name: str, arguments: tuple[str, ...], keys: str, sees: str
+    tracker: Run, everything: None, name: str, arguments: tuple[str, ...], keys: str, sees: str
 ) -> None:
-    """Nothing wraps, nothing hostile gets through, and the last line says what can be done or what was."""
-    command = tracker("watch", *arguments, terminal=size)
-    _settled(command, keys, sees)
-    keep(command.emulator(), f"{name}-{size[0]}x{size[1]}")
+    """Nothing wraps, nothing hostile gets through, and what it is about is in sight whatever the window's size is."""
+    command = tracker("watch", *arguments, terminal=SIZES[0])
+    command.displays("as of")
+    wait_for(lambda: not command.echoes())
+    command.press(keys)
+    for size in SIZES:
+        if size != SIZES[0]:
+            command.resize(*size)
+        command.displays(sees)
+        keep(command.emulator(), f"{name}-{size[0]}x{size[1]}")
+        assert command.out.rsplit("\x1b[?2026h", 1)[-1].count("\n") < size[1]
+    assert_harmless(command)
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[-1]])
+def test_what_is_over_is_told_whole(tracker: Run, everything: None, size: tuple[int, int]) -> None:
+    """However much that is: it is left at once, and can be scrolled."""
+    command = tracker("watch", "f", terminal=size)
+    assert command.code() == 0
+    keep(command.emulator(), f"failed-{size[0]}x{size[1]}")
+    assert command.text.count("long") >= 60
+    assert_harmless(command)
+
+
+def assert_harmless(command: Command) -> None:
+    """What names and messages hold moves no cursor, sets no title and turns no text around."""
     assert "\x1b]" not in command.out
     assert "\u202e" not in command.out
-    if sees:  # What is over is told whole.
-        assert command.out.rsplit("\x1b[?2026h", 1)[-1].count("\n") < size[1]
-
-
-def _settled(command: Command, keys: str, sees: str) -> None:
-    """Keys are pressed once it hears them; it has been drawn since. What is over is left at once."""
-    if not sees:
-        assert command.code() == 0
-        return
-    wait_for(lambda: any("◐" in line or "✗" in line for line in command.screen))
-    if keys and command.process.poll() is None:
-        wait_for(lambda: not command.echoes())
-        command.press(keys)
-    if sees != "log":
-        command.displays(sees[: command.emulator().columns])
 
 
 def test_nothing_to_see_is_said(tracker: Run, store: Store) -> None:

@@ -171,12 +171,13 @@ class WebSocket(Connection):
 class EventStream(Connection):
     """The second choice: one answer without end."""
 
-    _response: http.client.HTTPResponse | None = None
+    _line: socket.socket | None = None
 
     def close(self) -> None:
         super().close()
-        if self._response is not None:
-            _hang_up(self._response)
+        if self._line is not None:
+            with suppress(OSError):  # The thread that reads it may be through with it.
+                self._line.shutdown(socket.SHUT_RDWR)
 
     def _read(self) -> Ended:
         cursors = list(self._topics.values())
@@ -184,13 +185,13 @@ class EventStream(Connection):
         if len(cursors) == 1 and cursors[0]:
             headers["Last-Event-ID"] = cursors[0]
         with self._http.open("/api/v1/stream", {"topic": ",".join(self._topics)}, headers, SILENCE) as response:
-            self._response = response
             if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
                 raise no_tracker(self._http.where)
-            for text in _data(response):
-                self._put(text)
-                if self._closed.is_set():
-                    break
+            with _line_of(response) as self._line:
+                for text in _data(response):
+                    self._put(text)
+                    if self._closed.is_set():
+                        break
         return Ended()
 
 
@@ -201,10 +202,11 @@ def _data(response: http.client.HTTPResponse) -> Iterator[bytes]:
             yield line.removeprefix(b"data:").strip()
 
 
-def _hang_up(response: http.client.HTTPResponse) -> None:
-    """Wake the thread that reads it. It closes the answer itself, which nobody else may do meanwhile."""
-    with suppress(OSError, ValueError), socket.socket(fileno=os.dup(response.fileno())) as other:
-        other.shutdown(socket.SHUT_RDWR)
+def _line_of(response: http.client.HTTPResponse) -> socket.socket:
+    """The connection of an answer, to be ended by somebody else than the thread that reads the answer and closes it."""
+    if response.isclosed():
+        raise ConnectionResetError("the answer is over")
+    return socket.socket(fileno=os.dup(response.fileno()))
 
 
 def other_version(where: str, version: int | None = None) -> TrackerError:
