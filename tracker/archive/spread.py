@@ -12,9 +12,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from tracker.archive.codec import Number
 from tracker.model import Value
+
+if TYPE_CHECKING:
+    from tracker.archive.codec import Number
 
 KEPT = 1_000
 """Successful runs of a name whose durations are kept; a few more may be."""
