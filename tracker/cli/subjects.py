@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from tracker.cli.source.items import Events, Snapshot
+from tracker.cli.source.items import NOTHING, Events, Snapshot, Version, version
 from tracker.clock import elapsed, now
 from tracker.history.topics import CHILDREN
 from tracker.model import ENDED, Children, LiveEvent, Operation, Status, StepState
@@ -63,12 +63,12 @@ class Held:
 
         Events of one message may tell of the same change, so they are compared with what was held before it.
         """
-        before: dict[str, tuple[int, int]] = {}
+        before: dict[str, Version] = {}
         news = []
         for event in events:
             operation, held = event.operation, self.operations.get(event.operation.id)
-            known = before.setdefault(operation.id, _version(held) if held is not None else (-1, -1))
-            if _version(operation) > known:
+            known = before.setdefault(operation.id, version(held) if held is not None else NOTHING)
+            if version(operation) > known:
                 self.operations[operation.id] = operation
                 news.append(event)
         return news
@@ -215,10 +215,6 @@ class Everything:
 
     def is_settled(self) -> bool:
         return True
-
-
-def _version(operation: Operation) -> tuple[int, int]:
-    return operation.rev, operation.children.version
 
 
 def listed(operations: Iterable[Operation]) -> list[Operation]:

@@ -22,28 +22,6 @@ NARROW = 48
 COUNTED = (Status.ERROR, Status.LOST, Status.CANCELLED, Status.RUNNING, Status.QUEUED, Status.COMPLETE)
 
 
-def overview(
-    operations: Sequence[Operation],
-    *,
-    now: float,
-    width: int,
-    height: int,
-    stale: Text | None = None,
-    symbols: Symbols = UNICODE,
-) -> list[Text]:
-    """What runs now, in ``height`` lines of ``width`` cells at most.
-
-    ``operations`` stand in the order of their importance; ``stale`` says that what is shown may be old.
-    """
-    counts = Counter(operation.status for operation in operations)
-    head = counted(counts, symbols=symbols) if operations else Text("nothing runs now", "dim")
-    head.append(f"   as of {clock_time(now)}", "dim") if stale is None else None
-    lines = [fitted(head, width)]
-    if stale is not None:
-        lines.append(stale)
-    return lines + rows(operations, now=now, width=width, height=height - len(lines), symbols=symbols)
-
-
 def rows(
     operations: Sequence[Operation], *, now: float, width: int, height: int, symbols: Symbols = UNICODE
 ) -> list[Text]:

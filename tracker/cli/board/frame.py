@@ -12,7 +12,7 @@ from rich.text import Text
 from tracker.cli.board.panes import ListPane, OperationPane
 from tracker.cli.board.tree import OperationRow, RestRow, StepRow, TreeRow
 from tracker.cli.subjects import FAILED
-from tracker.model import ENDED, LogLine, Operation, Status, StepState, StepStatus
+from tracker.model import LogLine, Operation, Status, StepState, StepStatus
 from tracker.render.overview import counted, fitted, no_answer, row
 from tracker.render.pace import pace, pace_lines
 from tracker.render.symbols import STYLES, Symbols
@@ -178,8 +178,3 @@ def summary(operations: Sequence[Operation], look: Look) -> RenderableType:
     open_ones = counts[Status.RUNNING] + counts[Status.QUEUED]
     words = f"no longer watching; {open_ones} of these still run or wait" if open_ones else "no longer watching"
     return fitted(Text(words, "dim"), look.width)
-
-
-def is_over(operation: Operation | None) -> bool:
-    """Whether an operation has ended."""
-    return operation is not None and operation.status in ENDED

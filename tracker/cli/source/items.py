@@ -6,6 +6,17 @@ import msgspec
 
 from tracker.model import LiveEvent, Operation
 
+Version = tuple[int, int]
+"""``rev``, and the version of the children's counts: what is larger is newer."""
+
+NOTHING: Version = (-1, -1)
+"""Older than everything."""
+
+
+def version(operation: Operation) -> Version:
+    """How new this is of an operation."""
+    return operation.rev, operation.children.version
+
 
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     """The whole truth about a topic; contains everything up to ``cursor``, and may contain later changes."""

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
 from tracker.cli.source import Source
-from tracker.cli.source.items import Events, Snapshot
+from tracker.cli.source.items import NOTHING, Events, Snapshot, Version, version
 from tracker.compose import compose
 from tracker.errors import ArchiveUnavailable, EventsGone, ServerUnavailable, StoreUnavailable, TrackerError
 from tracker.history import topics
-from tracker.model import LiveEvent, Operation
+from tracker.model import LiveEvent
 from tracker.store import CURSOR, Change, View
 
 LIMIT = 5_000
@@ -23,17 +23,6 @@ BEGINNING = "0-0"
 
 PAUSE = 1.0
 """Seconds before what could not be read is asked for again."""
-
-Version = tuple[int, int]
-"""``rev``, and the version of the children's counts: what is larger is newer."""
-
-NOTHING: Version = (-1, -1)
-"""Older than everything."""
-
-
-def version(operation: Operation) -> Version:
-    """How new this is of an operation."""
-    return operation.rev, operation.children.version
 
 
 def place(cursor: str) -> tuple[float, float, float]:

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from tracker.cli.source import Source
-from tracker.cli.source.items import Events, Item, Reset, Snapshot, Tick
-from tracker.cli.source.replay import NOTHING, Reading, Replay, Version, place, version
+from tracker.cli.source.items import NOTHING, Events, Item, Reset, Snapshot, Tick, Version, version
+from tracker.cli.source.replay import Reading, Replay, place
 from tracker.errors import EventsGone, NotFound, TrackerError
 from tracker.history import topics
 from tracker.model import LiveEvent
