@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -18,6 +19,7 @@ from tracker.cli import exit_codes
 from tracker.errors import TrackerError
 from tracker.render.words import clean
 
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -31,9 +33,13 @@ class Signalled(BaseException):
 
 def run(argv: Sequence[str] | None) -> int:
     """Run the command line ``argv`` (default: the process's own) and return the exit code."""
+    with _unwinding_on_signals():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     from tracker.cli.commands import tracker
 
-    _unwind_on_signals()
     try:
         arguments = None if argv is None else list(argv)
         return _exit_code(tracker.main(args=arguments, standalone_mode=False, prog_name="tracker"))
@@ -73,10 +79,18 @@ def _usage(error: click.UsageError) -> int:
     return fail(f"{message}{joint} `{path} --help`", exit_codes.USAGE)
 
 
-def _unwind_on_signals() -> None:
+@contextmanager
+def _unwinding_on_signals() -> Iterator[None]:
+    """Raise `Signalled` for what would end the process; handlers of the caller's own stay."""
+
     def unwind(number: int, frame: FrameType | None) -> None:
         raise Signalled(number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, unwind)
+    ours = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, unwind)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
