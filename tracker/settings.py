@@ -114,7 +114,7 @@ class Settings:
 
     @property
     def archive(self) -> str:
-        """The SQLAlchemy URL of the archive: the one given, else that of a file in the state folder."""
+        """The URL of the archive: the one given, else that of a file in the state folder."""
         return self.archive_url or f"sqlite:///{self.state_dir.absolute() / 'archive.sqlite3'}"
 
     @property

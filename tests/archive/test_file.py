@@ -51,17 +51,6 @@ def test_nothing_is_opened_before_it_is_used(url: str) -> None:
     assert not file_of(url).parent.exists()
 
 
-def test_the_command_line_starts_without_the_database_library() -> None:
-    """Loading it takes longer than everything else that most commands do."""
-    script = (
-        "import contextlib, sys; from tracker.cli import main; sys.argv = ['tracker', '--help']\n"
-        "with contextlib.suppress(SystemExit): main()\n"
-        "sys.exit('sqlalchemy' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_folder_and_files_are_their_owners_only(archive: Archive, url: str) -> None:
     """Also those that SQLite lays beside."""
     archive.write([record("a")])

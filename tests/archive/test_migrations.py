@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from sqlite3 import Connection
 
 import pytest
-from sqlalchemy import Connection, text
 
 from tests.archive.making import NOW, record, run, steps
 from tracker.archive import Archive, migrations
@@ -84,8 +84,8 @@ def adding(called: list[int]) -> Callable[[Connection], None]:
 
     def step(connection: Connection) -> None:
         called.append(1)
-        connection.execute(text("ALTER TABLE operations ADD COLUMN note TEXT"))
-        connection.execute(text("UPDATE operations SET note = 'old'"))
+        connection.execute("ALTER TABLE operations ADD COLUMN note TEXT")
+        connection.execute("UPDATE operations SET note = 'old'")
 
     return step
 
@@ -123,7 +123,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(old: str, monkeypatch: pyte
     """All steps are one transaction."""
 
     def failing(connection: Connection) -> None:
-        connection.execute(text("no SQL at all"))
+        connection.execute("no SQL at all")
 
     before = schema_of(old)
     monkeypatch.setattr(migrations, "STEPS", [adding([]), failing])

@@ -183,20 +183,20 @@ def test_jobs_tells_arguments_and_live_workers(tracker: Run, store: Store) -> No
 @pytest.mark.parametrize(
     ("arguments", "others"),
     [
-        (["ls"], ("sqlalchemy", "rich.console", "urllib.request")),
-        (["show", "one"], ("sqlalchemy", "rich.console", "urllib.request")),
-        (["logs", "one"], ("sqlalchemy", "rich.console", "urllib.request")),
-        (["export"], ("sqlalchemy", "rich.console")),
+        (["ls"], ("rich_click", "rich.console", "urllib.request")),
+        (["show", "one"], ("rich_click", "rich.console", "urllib.request")),
+        (["logs", "one"], ("rich_click", "rich.console", "urllib.request")),
+        (["export"], ("rich_click", "rich.console")),
         (["watch", "one"], ()),
-        (["completion", "zsh"], ("redis", "sqlalchemy")),
-        (["--help"], ("sqlalchemy",)),
+        (["completion", "zsh"], ("redis", "sqlite3")),
+        (["--help"], ("websockets",)),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_reading_loads_neither_celery_nor_flask(
     store: Store, environment: dict[str, str], arguments: list[str], others: tuple[str, ...]
 ) -> None:
-    """A look costs what a look needs: in a pipe no drawing, without an archive nothing that reads one."""
+    """A look costs what a look needs: in a pipe no drawing, and nothing that draws help."""
     store.append([started("one"), ended("one")])
     unwanted = ("celery", "kombu", "flask", *others)
     script = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import redis.retry
+from msgspec.structs import replace
 from redis.backoff import NoBackoff
 
 from tests.checker.collecting import told_twice

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import msgspec
 import pytest
 import redis
+from msgspec.structs import replace
 from redis.crc import key_slot
 
 from tests.faults.conftest import Follow

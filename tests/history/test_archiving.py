@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started, step_event
 from tests.store.revs import begun

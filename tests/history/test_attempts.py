@@ -8,10 +8,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.history.test_archiving import done
 from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started

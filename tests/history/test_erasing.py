@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.history.test_archiving import done, keys_left
 from tests.store.making import batch_of, ended, queued, started

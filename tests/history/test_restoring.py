@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.history.test_archiving import done, keys_left, replayed
 from tests.history.test_attempts import runs

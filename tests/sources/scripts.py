@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.sources.telling import Turn
 from tests.store.making import blob, ended, head, queued, started, step_event

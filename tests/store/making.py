@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tracker.model import Event, QueuePart, RunPart, Status, StepState, StepStatus
 from tracker.store import About, Lease, Leave, QueueItem, RunBlob, Seal, Sent, Store

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.store.making import NOW, batch_of, blob, by, ended, go, head, lease, queued, started
 from tests.store.revs import feed

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.store.making import NOW, by, ended, lease, queued, started, step_event, whole
 from tests.store.revs import feed

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.store.making import batch_of, blob, by, ended, head, lease, queued, started, step_event, whole
 from tests.store.revs import feed

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.store.making import NOW, batch_of, by, ended, lease, queued, started, step_event
 from tests.store.revs import begun, feed, first_rev

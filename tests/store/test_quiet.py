@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.store.making import by, ended, lease, queued, started, step_event
 from tests.store.revs import feed

@@ -236,7 +236,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     """Neither redis, celery, rich, flask, click nor asyncio is loaded by `import tracker`."""
     done = python("""
         import sys, tracker
-        print([name for name in "asyncio celery click flask redis rich sqlalchemy".split() if name in sys.modules])
+        print([name for name in "asyncio celery click flask redis rich sqlite3".split() if name in sys.modules])
         print(tracker.__all__ == sorted(tracker.__all__), all(hasattr(tracker, name) for name in tracker.__all__))
     """)
     assert (done.stdout, done.stderr) == ("[]\nTrue True\n", "")

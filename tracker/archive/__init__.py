@@ -1,42 +1,29 @@
-"""The archive: finished operations in an SQL database; the only package that imports sqlalchemy.
+"""The archive: finished operations in an SQL database; the only package that imports sqlite3.
 
 Knows nothing of Redis. What is written twice is stored once, a run's outcome is never replaced, and a write that is
-interrupted leaves nothing behind. SQLAlchemy takes longer to load than most commands to run: nothing is loaded that
-imports it before there is an archive to be used.
+interrupted leaves nothing behind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from sqlite3 import Connection
 
-from tracker.archive.address import path_of
+from tracker.archive import days, listing, stats, writing
+from tracker.archive.database import Database
+from tracker.archive.listing import Place
 from tracker.archive.merging import merged, runs_of
+from tracker.archive.migrations import bring_up
 from tracker.archive.packing import pack_id, unpack_id
+from tracker.archive.reading import Reader
 from tracker.archive.spread import KEPT, DayRuns, Percentiles, percentiles
+from tracker.archive.texts import Texts
 from tracker.ids import ID
 from tracker.model import LogLine, Parts, Status
 from tracker.record import Attempt, Record
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from tracker.archive.database import Database
-    from tracker.archive.reading import Reader
-    from tracker.archive.texts import Texts
-
 __all__ = ["Archive", "DayRuns", "Percentiles", "Place", "merged", "percentiles", "runs_of"]
-
-Place = tuple[float, str]
-"""Where an operation stands in a list: its score and its id."""
-
-
-class _Held(NamedTuple):
-    """What was loaded at first use."""
-
-    database: Database
-    texts: Texts
 
 
 class Archive:
@@ -51,48 +38,39 @@ class Archive:
 
     def __init__(self, url: str, namespace: str = "default") -> None:
         self.namespace = namespace
-        self._url = url
-        self._path = path_of(url)
-        self._held: _Held | None = None
+        self._database = Database(url, bring_up)
+        self._texts = Texts()
         self._identity = ""
 
     @property
     def identity(self) -> str:
         """A random id made with the database: another one means that this is another archive."""
-        from sqlalchemy import select
-
-        from tracker.archive.tables import meta
-
         if not self._identity:
-            with self._open.database.reading() as connection:
-                self._identity = connection.scalars(select(meta.c.value).where(meta.c.key == "identity")).one()
+            with self._database.reading() as connection:
+                (self._identity,) = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
         return self._identity
 
     @property
     def address(self) -> str:
         """Where it is, as it may be shown."""
-        return str(self._path or "")
+        return str(self._database.path or "")
 
     @property
     def exists(self) -> bool:
         """Whether there is one: whoever only reads need not make it."""
-        return self._path is not None and self._path.exists()
+        return self._database.path is not None and self._database.path.exists()
 
     def write(self, records: Sequence[Record]) -> None:
         """Store what the records know beyond what is stored; all of them, or in case of an error none."""
-        from tracker.archive import writing
-
         if not records:
             return
-        with self._open.database.writing() as connection:
-            writing.write(connection, self._open.texts, self.namespace, records, self._open.database.decoding)
+        with self._database.writing() as connection:
+            writing.write(connection, self._texts, self.namespace, records, self._database.decoding)
 
     def count(self, token: str, counts: Mapping[tuple[int, str], int]) -> None:
         """Count successful runs that are not kept, by day (since 1970, UTC) and name; once for each ``token``."""
-        from tracker.archive import writing
-
-        with self._open.database.writing() as connection:
-            writing.count(connection, self._open.texts, self.namespace, token, counts)
+        with self._database.writing() as connection:
+            writing.count(connection, self._texts, self.namespace, token, counts)
 
     def operation(self, id: str) -> Parts | None:
         """One operation with the steps of its newest run, ``None`` if it is not here."""
@@ -123,8 +101,6 @@ class Archive:
         self, *, after: Place | None = None, limit: int = 50, status: str | None = None, name: str | None = None
     ) -> list[Parts]:
         """Top-level operations after a time of making and an id, newest first, as ``heads``."""
-        from tracker.archive import listing
-
         with self._reader() as reader:
             return listing.top_level(reader, after, limit, status, name)
 
@@ -132,8 +108,6 @@ class Archive:
         self, parent: str, *, after: Place | None = None, limit: int = 50, status: str | None = None
     ) -> list[Parts]:
         """Children of an operation after a place, in the order they were queued, as ``heads``."""
-        from tracker.archive import listing
-
         with self._reader() as reader:
             return listing.children(reader, parent, after, limit, status)
 
@@ -153,29 +127,21 @@ class Archive:
 
     def durations(self, name: str, last: int = KEPT) -> dict[str, Percentiles]:
         """How long the steps of the last successful runs of a name took, by name of the step; of at most 1,000 runs."""
-        from tracker.archive import stats
-
         with self._reader() as reader:
             return stats.durations(reader, name, last)
 
     def outcomes(self, name: str, since: float = 0.0) -> dict[int, dict[Status, int]]:
         """How many runs of a name ended how, by day (days since 1970, UTC), from the day of ``since`` on."""
-        from tracker.archive import stats
-
         with self._reader() as reader:
             return stats.outcomes(reader, name, since)
 
     def days(self, name: str, since: int) -> dict[int, DayRuns]:
         """What the runs of a name were like from a day on (days since 1970, UTC), by day."""
-        from tracker.archive import days
-
         with self._reader() as reader:
             return days.since(reader, name, since)
 
     def names(self, limit: int) -> list[str]:
         """Of which names runs have ended, those of the last days first."""
-        from tracker.archive import stats
-
         with self._reader() as reader:
             return stats.names(reader, limit)
 
@@ -185,9 +151,7 @@ class Archive:
         Goes on until ``limit`` operations are gone, and finishes the family it is at. The answer is how many are gone;
         0 says that there is nothing left to remove, and that the counts of those days have gone as well.
         """
-        from tracker.archive import stats, writing
-
-        with self._open.database.writing() as connection:
+        with self._database.writing() as connection:
             namespace = self._reader_on(connection).namespace
             gone = writing.remove(connection, namespace, before, limit)
             if not gone:
@@ -196,8 +160,6 @@ class Archive:
 
     def below(self, id: str) -> list[str]:
         """All operations below one, each before those it is below; also if that one itself is not here."""
-        from tracker.archive import writing
-
         if not ID.fullmatch(id):
             return []
         with self._reader() as reader:
@@ -206,41 +168,26 @@ class Archive:
 
     def erase(self, id: str) -> bool:
         """Remove one operation and all below it, also from the file's free space; whether it was here."""
-        from tracker.archive import writing
-
         if not ID.fullmatch(id):
             return False
-        with self._open.database.writing() as connection:
+        with self._database.writing() as connection:
             namespace = self._reader_on(connection).namespace
             found = writing.find_key(connection, namespace, id)
             if found is None:
                 return False
             writing.remove_family(connection, namespace, *found)
-        self._open.database.flush()
+        self._database.flush()
         return True
 
     def close(self) -> None:
         """Close the file; the next call opens it again, or another one that was put in its place."""
-        if self._held is not None:
-            self._held.database.close()
-        self._held, self._identity = None, ""
+        self._database.close()
+        self._texts, self._identity = Texts(), ""
 
     @contextmanager
     def _reader(self) -> Iterator[Reader]:
-        with self._open.database.reading() as connection:
+        with self._database.reading() as connection:
             yield self._reader_on(connection)
 
     def _reader_on(self, connection: Connection) -> Reader:
-        from tracker.archive.reading import Reader
-
-        return Reader(connection, self._open.texts, self.namespace)
-
-    @property
-    def _open(self) -> _Held:
-        if self._held is None:
-            from tracker.archive.database import Database
-            from tracker.archive.migrations import bring_up
-            from tracker.archive.texts import Texts
-
-            self._held = _Held(Database(self._url, bring_up), Texts())
-        return self._held
+        return Reader(connection, self._texts, self.namespace)

@@ -1,7 +1,6 @@
 """The connection to the database: how SQLite is opened and used, and what is said when it does not answer.
 
-The only module that knows SQLite by name. Safe for threads, each of which takes a connection of its own from the pool,
-and for forks: a child opens the file anew.
+Safe for threads, each of which takes a connection of its own, and for forks: a child opens the file anew.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlite3 import Connection
+from typing import TypeVar
 
 from tracker.archive.address import path_of
 from tracker.errors import ArchiveUnavailable
@@ -27,6 +24,12 @@ PATIENCE = 10.0
 PAUSE = 0.02
 """Seconds between two tries."""
 
+IDLE = 5
+"""Connections that are kept open for the next who needs one."""
+
+AT_ONCE = 500
+"""How many rows one statement asks for by number or by key."""
+
 PRAGMAS = (
     f"busy_timeout = {int(PATIENCE * 1000)}",
     # With a write-ahead log this survives a killed process; after a power cut the last transactions may be missing.
@@ -35,9 +38,6 @@ PRAGMAS = (
     "secure_delete = on",
     "cache_size = -16000",
 )
-
-WRITES = "tracker_writes"
-"""The execution option of connections that are going to write."""
 
 HINTS = (
     ("disk is full", "make room on its disk"),
@@ -50,30 +50,32 @@ HINTS = (
 )
 """What to do, by a part of what SQLite says."""
 
-_abandoned: list[Engine] = []
-"""Engines of a parent process: closing their connections here would release locks that the parent holds."""
+Item = TypeVar("Item")
+
+_abandoned: list[list[Connection]] = []
+"""Connections of a parent process: closing them here would release locks that the parent holds."""
 
 
 class Database:
     """One database file. Nothing is opened before it is used; ``prepare`` is then called once in each process."""
 
-    def __init__(self, url: str, prepare: Callable[[Engine], None]) -> None:
+    def __init__(self, url: str, prepare: Callable[[Connection], None]) -> None:
         # Of any other URL not even a part is shown: each may be a piece of a password.
         self.path = path_of(url)
         self._prepare = prepare
-        self._engine: Engine | None = None
+        self._idle: list[Connection] | None = None
         self._pid = 0
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the database throughout; raises ``ArchiveUnavailable``."""
-        with self._answering(), self._opened().begin() as connection, self.decoding():
+        with self._lent() as connection, transaction(connection), self.decoding():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection inside the one writing transaction, which ends with the block; raises as ``reading``."""
-        with self._answering(), self._opened().execution_options(**{WRITES: True}).begin() as connection:
+        with self._lent() as connection, transaction(connection, writes=True):
             yield connection
 
     @contextmanager
@@ -88,48 +90,106 @@ class Database:
 
     def flush(self) -> None:
         """Move what was written into the file, and empty the log, unless somebody reads at the moment."""
-        with self._answering(), self._opened().connect() as connection:
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            driver.execute("PRAGMA wal_checkpoint(truncate)")
+        with self._lent() as connection:
+            connection.execute("PRAGMA wal_checkpoint(truncate)")
 
     def close(self) -> None:
-        """Close all connections; the next use opens them again."""
-        if self._engine is not None and self._pid == os.getpid():
-            self._engine.dispose()
-        self._engine = None
+        """Close all connections that nobody uses; the next use opens them again."""
+        idle, self._idle = self._idle, None
+        if idle is not None and self._pid == os.getpid():
+            for connection in idle:
+                connection.close()
 
-    def _opened(self) -> Engine:
-        engine = self._engine
-        if engine is None or self._pid != os.getpid():
-            if engine is not None:
-                _abandoned.append(engine)
-            engine = self._open()
-            self._engine, self._pid = engine, os.getpid()
-        return engine
+    @contextmanager
+    def _lent(self) -> Iterator[Connection]:
+        """A connection for one user, who gives it back in order or not at all."""
+        with self._answering():
+            idle = self._opened()
+            try:
+                connection = idle.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if len(idle) < IDLE and idle is self._idle:
+                idle.append(connection)
+            else:
+                connection.close()
 
-    def _open(self) -> Engine:
+    def _opened(self) -> list[Connection]:
+        idle = self._idle
+        if idle is None or self._pid != os.getpid():
+            if idle is not None:
+                _abandoned.append(idle)
+            idle = [self._open()]
+            self._idle, self._pid = idle, os.getpid()
+        return idle
+
+    def _open(self) -> Connection:
         if self.path is None:
             raise ArchiveUnavailable(
                 "the archive's URL is not one of a SQLite file; write it as sqlite:////var/lib/tracker/archive.sqlite3"
             )
         _make_file(self.path)
-        url = URL.create("sqlite", database=str(self.path))
-        engine = create_engine(url, max_overflow=-1, connect_args={"timeout": PATIENCE})
-        event.listen(engine, "connect", _set_up)
-        event.listen(engine, "begin", _begin)
-        _use_log(engine)
-        self._prepare(engine)
-        return engine
+        connection = self._connect()
+        try:
+            _use_log(connection)
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect(self) -> Connection:
+        # Transactions begin where we say, not where sqlite3 guesses.
+        connection = sqlite3.connect(str(self.path), timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, OSError) as error:
-            said = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+        except (sqlite3.Error, OSError) as error:
+            said = str(error).partition("\n")[0]
             hint = next(hint for part, hint in HINTS if part in said)
             raise ArchiveUnavailable(f"the archive {self.path} cannot be used: {said}; {hint}") from None
+
+
+@contextmanager
+def transaction(connection: Connection, *, writes: bool = False) -> Iterator[None]:
+    """Commit what the block did; after an error the connection is to be closed, which takes it back."""
+    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    yield
+    connection.commit()
+
+
+def among(statement: str, items: Sequence[object]) -> str:
+    """A statement with as many places as there are items where it says ``(…)``.
+
+    >>> among("SELECT op FROM operations WHERE key IN (…)", [b"a", b"b"])
+    'SELECT op FROM operations WHERE key IN (?, ?)'
+    """
+    return statement.replace("(…)", f"({', '.join('?' * len(items))})")
+
+
+def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """``items``, at most ``AT_ONCE`` of them at a time."""
+    for begin in range(0, len(items), AT_ONCE):
+        yield items[begin : begin + AT_ONCE]
+
+
+def insertion(table: str, columns: Sequence[str], verb: str = "INSERT") -> str:
+    """The statement that writes rows of these columns.
+
+    >>> insertion("texts", ("id", "text"))
+    'INSERT INTO texts (id, text) VALUES (?, ?)'
+    """
+    return among(f"{verb} INTO {table} ({', '.join(columns)}) VALUES (…)", columns)
 
 
 def _make_file(path: Path) -> None:
@@ -143,7 +203,7 @@ def _make_file(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _use_log(engine: Engine) -> None:
+def _use_log(connection: Connection) -> None:
     """Switch to a write-ahead log: readers do not wait for the writer. A file once switched stays so.
 
     Two processes that switch a new file at once get in each other's way, and SQLite does not wait there by itself.
@@ -151,24 +211,9 @@ def _use_log(engine: Engine) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            with engine.connect() as connection:
-                driver = connection.connection.driver_connection
-                assert driver is not None
-                driver.execute("PRAGMA journal_mode = wal")
+            connection.execute("PRAGMA journal_mode = wal")
             return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
-                raise OSError(str(error)) from None
+                raise
             time.sleep(PAUSE)
-
-
-def _set_up(connection: sqlite3.Connection, record: Any) -> None:
-    # Transactions begin where we say, not where sqlite3 guesses.
-    connection.isolation_level = None
-    for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

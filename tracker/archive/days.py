@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlite3 import Connection
 
 from tracker.archive.codec import Number
+from tracker.archive.database import insertion
 from tracker.archive.packing import pack, unpack
 from tracker.archive.reading import Reader
 from tracker.archive.spread import DayRuns
-from tracker.archive.tables import days
 
 STEPS = 50
 """Steps of a name and day at which runs failed that are kept: those where most did."""
@@ -22,30 +21,21 @@ STEPS = 50
 Place = tuple[int, int]
 """A name and a day."""
 
-_mine = (days.c.namespace == bindparam("of_namespace"), days.c.name == bindparam("of_name"))
-_this = (*_mine, days.c.day == bindparam("of_day"))
-
-# Made once: SQLAlchemy needs longer for making such a statement than SQLite for executing it.
-ROW = select(days.c.took, days.c.failed).where(*_this)
-RENEW = update(days).where(*_this).values(took=bindparam("took"), failed=bindparam("failed"))
-SINCE = select(days).where(*_mine, days.c.day >= bindparam("since")).order_by(days.c.day)
+ROW = "SELECT took, failed FROM days WHERE namespace = ? AND name = ? AND day = ?"
+SINCE = "SELECT day, took, failed FROM days WHERE namespace = ? AND name = ? AND day >= ? ORDER BY day"
+WRITE = insertion("days", ("namespace", "name", "day", "took", "failed"), "REPLACE")
 
 
 def add(connection: Connection, namespace: int, news: Mapping[Place, DayRuns]) -> None:
     """Add what is new of each name and day; what is taken back counts as less than nothing."""
-    added = []
+    rows = []
     for (name, day), new in news.items():
         if not new:
             continue
-        place = {"of_namespace": namespace, "of_name": name, "of_day": day}
-        row = connection.execute(ROW, place).first()
-        cells = {"took": _packed(_sum(row and row.took, new.took)), "failed": _packed(_most(row and row.failed, new))}
-        if row:
-            connection.execute(RENEW, place | cells)
-        else:
-            added.append({"namespace": namespace, "name": name, "day": day} | cells)
-    if added:
-        connection.execute(insert(days), added)
+        place = (namespace, name, day)
+        took, failed = connection.execute(ROW, place).fetchone() or (None, None)
+        rows.append((*place, _packed(_sum(took, new.took)), _packed(_most(failed, new))))
+    connection.executemany(WRITE, rows)
 
 
 def _sum(blob: bytes | None, new: Counter[int]) -> Counter[int]:
@@ -68,14 +58,14 @@ def _unpacked(blob: bytes | None) -> Counter[int]:
 
 def since(reader: Reader, name: str, day: int) -> dict[int, DayRuns]:
     """What is known of a name from that day on, by day."""
-    mine = {"of_namespace": reader.namespace, "of_name": reader.number_of_name(name), "since": day}
-    found: dict[int, DayRuns] = {}
-    for row in reader.connection.execute(SINCE, mine):
-        failed = {reader.text_of(step): count for step, count in _unpacked(row.failed).items()}
-        found[row.day] = DayRuns(_unpacked(row.took), Counter(failed))
-    return found
+    rows = reader.connection.execute(SINCE, (reader.namespace, reader.number_of_name(name), day))
+    return {day: DayRuns(_unpacked(took), _named(reader, failed)) for day, took, failed in rows}
+
+
+def _named(reader: Reader, blob: bytes | None) -> Counter[Number]:
+    return Counter({reader.text_of(step): count for step, count in _unpacked(blob).items()})
 
 
 def forget(connection: Connection, namespace: int, day: int) -> None:
     """Remove all days before that one."""
-    connection.execute(delete(days).where(days.c.namespace == namespace, days.c.day < day))
+    connection.execute("DELETE FROM days WHERE namespace = ? AND day < ?", (namespace, day))

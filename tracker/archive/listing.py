@@ -6,46 +6,46 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, bindparam, select, union_all
-
-from tracker.archive import Place
 from tracker.archive.codec import STATUSES
 from tracker.archive.packing import pack_id
 from tracker.archive.reading import Reader
-from tracker.archive.tables import operations
 from tracker.ids import ID
 from tracker.model import Parts, Status
 
-_columns = operations.c
+Place = tuple[float, str]
+"""Where an operation stands in a list: its score and its id."""
 
 
 class List:
-    """The statements of a kind of list, each built once."""
+    """The statements of a kind of list."""
 
-    def __init__(self, *conditions: ColumnElement[bool], newest_first: bool) -> None:
+    def __init__(self, which: str, *, newest_first: bool) -> None:
         self.newest_first = newest_first
-        self._scores = select(_columns.op, _columns.score).where(
-            _columns.namespace == bindparam("namespace"), *conditions
-        )
-        self.walks = {status: self._walk([number]) for number, status in enumerate(STATUSES)}
-        self.walk = self._walk(range(len(STATUSES)))
-        self.at = self._scores.where(
-            _columns.status.in_(bindparam("statuses", expanding=True)),
-            _columns.score.in_(bindparam("scores", expanding=True)),
+        self._which = f"namespace = :namespace AND {which}"
+        self._walks = [self._walk_of(number) for number in range(len(STATUSES))]
+
+    def _walk_of(self, status: int) -> str:
+        beyond, order = ("<", "DESC") if self.newest_first else (">", "ASC")
+        return (
+            f"SELECT * FROM (SELECT op, score FROM operations WHERE {self._which} AND status = {status} "
+            f"AND score {beyond} :bound ORDER BY score {order} LIMIT :limit)"
         )
 
-    def _walk(self, statuses: Sequence[int]) -> Any:
+    def walk(self, statuses: Sequence[int]) -> str:
         """One short walk along the index for each status: together what an index without a status would give."""
-        bound = bindparam("bound", type_=Float)
-        beyond = _columns.score < bound if self.newest_first else _columns.score > bound
-        order = _columns.score.desc() if self.newest_first else _columns.score
-        walk = self._scores.where(beyond).order_by(order).limit(bindparam("limit"))
-        return union_all(*(select(walk.where(_columns.status == status).subquery()) for status in statuses))
+        return " UNION ALL ".join(self._walks[status] for status in statuses)
+
+    def at(self, statuses: Sequence[int]) -> str:
+        """All that have one of two scores."""
+        some = ", ".join(map(str, statuses))
+        return (
+            f"SELECT op, score FROM operations WHERE {self._which} AND status IN ({some}) AND score IN (:one, :other)"
+        )
 
 
-TOP_LEVEL = List(_columns.parent.is_(None), newest_first=True)
-NAMED = List(_columns.parent.is_(None), _columns.name == bindparam("name"), newest_first=True)
-CHILDREN = List(_columns.parent == bindparam("parent"), newest_first=False)
+TOP_LEVEL = List("parent IS NULL", newest_first=True)
+NAMED = List("parent IS NULL AND name = :name", newest_first=True)
+CHILDREN = List("parent = :parent", newest_first=False)
 
 
 def top_level(
@@ -85,16 +85,14 @@ def _scores(
 
     Among equal scores packed ids have another order than ids, so those at either end of the page come all.
     """
+    statuses = [STATUSES.index(Status(status))] if status is not None else range(len(STATUSES))
     bound = after[0] if after else math.inf if kind.newest_first else -math.inf
-    walk = kind.walk if status is None else kind.walks[Status(status)]
-    rows = reader.connection.execute(walk, which | {"bound": bound, "limit": limit})
+    rows = reader.connection.execute(kind.walk(statuses), which | {"bound": bound, "limit": limit})
     beyond = sorted(((score, op) for op, score in rows), reverse=kind.newest_first)[:limit]
     found = {op: score for score, op in beyond}
     edges = [score for score, _ in beyond[-1:] if len(beyond) == limit] + ([bound] if after else [])
     if edges:
-        statuses = [number for number, known in enumerate(STATUSES) if status is None or known == status]
-        rows = reader.connection.execute(kind.at, which | {"statuses": statuses, "scores": edges})
-        found |= {row.op: row.score for row in rows}
+        found.update(reader.connection.execute(kind.at(statuses), which | {"one": edges[0], "other": edges[-1]}))
     return found
 
 

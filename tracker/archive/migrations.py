@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from sqlite3 import Connection
 
-from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
-
-from tracker.archive.database import WRITES
-from tracker.archive.tables import meta, metadata, operations
+from tracker.archive.database import transaction
+from tracker.archive.tables import LAYOUT
 from tracker.errors import ArchiveUnavailable
 
 Step = Callable[[Connection], None]
@@ -17,10 +16,8 @@ Step = Callable[[Connection], None]
 def _add_days(connection: Connection) -> None:
     """What was written before says nothing of its days: they begin with what is written from now on."""
     connection.execute(
-        text(
-            "CREATE TABLE days (namespace INTEGER NOT NULL, name INTEGER NOT NULL, day INTEGER NOT NULL, "
-            "took BLOB, failed BLOB, PRIMARY KEY (namespace, name, day))"
-        )
+        "CREATE TABLE days (namespace INTEGER NOT NULL, name INTEGER NOT NULL, day INTEGER NOT NULL, "
+        "took BLOB, failed BLOB, PRIMARY KEY (namespace, name, day))"
     )
 
 
@@ -28,15 +25,16 @@ STEPS: Sequence[Step] = (_add_days,)
 """The step at place n brings layout n + 1 to n + 2. A step says in its own SQL what it does, for the tables move on."""
 
 
-def bring_up(engine: Engine) -> None:
+def bring_up(connection: Connection) -> None:
     """Make the tables, or bring them to this version, in one transaction that waits for those of other processes.
 
     Raises ``ArchiveUnavailable`` if the file is of a newer version.
     """
-    with engine.begin() as connection:
-        if _version(connection) == _newest():
-            return
-    with engine.execution_options(**{WRITES: True}).begin() as connection:
+    with transaction(connection):
+        version = _version(connection)
+    if version == _newest():
+        return
+    with transaction(connection, writes=True):
         _bring_up(connection, _version(connection))
 
 
@@ -46,14 +44,14 @@ def _newest() -> int:
 
 def _version(connection: Connection) -> int:
     """The layout of the file; 0 if it is empty. Raises ``ArchiveUnavailable`` if it is somebody else's."""
-    tables = inspect(connection).get_table_names()
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return 0
-    if meta.name not in tables or operations.name not in tables:
+    if not tables >= {"meta", "operations"}:
         raise ArchiveUnavailable(
             "the archive's file is a database of another program; set TRACKER_ARCHIVE_URL to another file"
         )
-    return int(connection.execute(select(meta.c.value).where(meta.c.key == "version")).scalar_one())
+    return int(connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()[0])
 
 
 def _bring_up(connection: Connection, version: int) -> None:
@@ -63,10 +61,11 @@ def _bring_up(connection: Connection, version: int) -> None:
             f"up to {_newest()}; upgrade steptracker, or set TRACKER_ARCHIVE_URL to another file"
         )
     if version == 0:
-        metadata.create_all(connection)
+        for statement in LAYOUT:
+            connection.execute(statement)
         rows = {"version": str(_newest()), "identity": uuid.uuid4().hex}
-        connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
+        connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows.items())
         return
     for step in STEPS[version - 1 :]:
         step(connection)
-    connection.execute(update(meta).where(meta.c.key == "version").values(value=str(_newest())))
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (str(_newest()),))

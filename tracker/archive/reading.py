@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from sqlite3 import Connection
+from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, null, select
 
 from tracker.archive.codec import Book, Number
+from tracker.archive.database import among, chunks
 from tracker.archive.packing import pack_id, unpack, unpack_id
 from tracker.archive.rows import OPERATION, Details, take_attempt, take_details, take_logs, take_parts
-from tracker.archive.tables import attempts, extras, operations
 from tracker.archive.texts import Texts, mark_of
 from tracker.ids import ID
 from tracker.model import LogLine, Parts
 from tracker.record import Attempt, Record
 
-AT_ONCE = 500
-"""How many operations one query asks for."""
+FIND = "SELECT op FROM operations WHERE namespace = ? AND key IN (…)"
 
-Item = TypeVar("Item")
+DETAILS = "SELECT op, number, details FROM extras WHERE op IN (…) AND details IS NOT NULL"
 
-_columns = operations.c
-_ops: BindParameter[Any] = bindparam("ops", expanding=True)
+RESULTS = f"""
+    SELECT operations.key, extras.results FROM extras JOIN operations ON operations.op = extras.op
+    WHERE extras.op IN (…) AND extras.number = {OPERATION} AND extras.results IS NOT NULL"""
 
-# Statements are built once: that takes longer than to run them.
-FIND = select(_columns.op).where(
-    _columns.namespace == bindparam("namespace"), _columns.key.in_(bindparam("keys", expanding=True))
-)
-DETAILS = select(extras.c.op, extras.c.number, extras.c.details).where(
-    extras.c.op.in_(_ops), extras.c.details.is_not(None)
-)
+LOGS = "SELECT number, logs FROM extras WHERE op = ? AND logs IS NOT NULL ORDER BY number"
 
+ATTEMPTS = "SELECT number, head, current, steps FROM attempts WHERE op = ? ORDER BY number"
 
-RESULTS = (
-    select(_columns.key, extras.c.results)
-    .join_from(extras, operations, extras.c.op == _columns.op)
-    .where(extras.c.op.in_(_ops), extras.c.number == OPERATION, extras.c.results.is_not(None))
-)
-
-
-def _heads(*steps: ColumnElement[Any]) -> Select[Any]:
-    """The columns that make an operation, with those that hold the wanted steps of its newest run."""
-    newest = and_(attempts.c.op == _columns.op, attempts.c.number == _columns.attempt)
-    shown = (_columns.op, _columns.key, _columns.parent, _columns.rev, _columns.attempt, _columns.outside)
-    query = select(*shown, attempts.c.head, attempts.c.current, *steps)
-    return query.outerjoin_from(operations, attempts, newest).where(_columns.op.in_(_ops))
-
-
-WHOLE = _heads(attempts.c.steps)
-HEADS = _heads(null().label("steps"))
+HEADS = """
+    SELECT o.op, o.key, o.parent, o.rev, o.attempt, o.outside, a.head, a.current, NULL
+    FROM operations o LEFT JOIN attempts a ON a.op = o.op AND a.number = o.attempt WHERE o.op IN (…)"""
 """Lists leave the steps where they are: of some operations there are thousands."""
+
+WHOLE = HEADS.replace("NULL", "a.steps")
+
+
+class HeadRow(NamedTuple):
+    """The columns that make an operation, with those that hold the wanted steps of its newest run."""
+
+    op: int
+    key: bytes
+    parent: bytes | None
+    rev: int
+    attempt: int
+    outside: bytes | None
+    head: bytes | None
+    current: bytes | None
+    steps: bytes | None
+
+
+class AttemptRow(NamedTuple):
+    """The columns that make a run."""
+
+    number: int
+    head: bytes
+    current: bytes | None
+    steps: bytes | None
 
 
 class Reader:
@@ -81,7 +87,7 @@ class Reader:
         keys = [pack_id(id) for id in ids if ID.fullmatch(id)]
         found: list[int] = []
         for some in chunks(keys):
-            found += self.connection.scalars(FIND, {"namespace": self.namespace, "keys": some})
+            found += [op for (op,) in self.connection.execute(among(FIND, some), (self.namespace, *some))]
         return found
 
     def heads(self, ops: Sequence[int], *, whole: bool = False) -> dict[int, Parts]:
@@ -89,7 +95,7 @@ class Reader:
         found: dict[int, Parts] = {}
         for some in chunks(ops):
             details = self._details(some)
-            for row in self.connection.execute(WHOLE if whole else HEADS, {"ops": some}):
+            for row in map(HeadRow._make, self.connection.execute(among(WHOLE if whole else HEADS, some), some)):
                 found[row.op] = take_parts(row, self.text_of, details[row.op])
         return found
 
@@ -100,15 +106,14 @@ class Reader:
 
     def _attempts(self, op: int, parts: Parts) -> list[Attempt]:
         details = self._details([op])[op]
-        query = select(attempts).where(attempts.c.op == op).order_by(attempts.c.number)
         parent = parts.queue.parent if parts.queue else parts.run.parent if parts.run else ""
         book = Book(text_of=self.text_of, queue=parts.queue, parent=parent)
-        return [take_attempt(row.number, row, book, details) for row in self.connection.execute(query)]
+        rows = map(AttemptRow._make, self.connection.execute(ATTEMPTS, (op,)))
+        return [take_attempt(row.number, row, book, details) for row in rows]
 
     def logs(self, op: int) -> list[LogLine]:
         """All log lines of an operation, by attempt."""
-        query = select(extras.c.number, extras.c.logs).where(extras.c.op == op, extras.c.logs.is_not(None))
-        rows = self.connection.execute(query.order_by(extras.c.number))
+        rows = self.connection.execute(LOGS, (op,))
         return [line for number, blob in rows for line in take_logs(number, blob)]
 
     def results(self, op: int) -> dict[str, bytes]:
@@ -119,7 +124,7 @@ class Reader:
         """What steps of operations have kept, by the operation's id and key; those that have kept anything."""
         found: dict[str, dict[str, bytes]] = {}
         for some in chunks(ops):
-            rows = self.connection.execute(RESULTS, {"ops": some})
+            rows = self.connection.execute(among(RESULTS, some), some)
             found |= {unpack_id(key): unpack(blob) for key, blob in rows}
         return found
 
@@ -129,12 +134,6 @@ class Reader:
 
     def _details(self, ops: Sequence[int]) -> defaultdict[int, dict[int, Details]]:
         found: defaultdict[int, dict[int, Details]] = defaultdict(dict)
-        for op, number, blob in self.connection.execute(DETAILS, {"ops": ops}):
+        for op, number, blob in self.connection.execute(among(DETAILS, ops), ops):
             found[op][number] = take_details(blob)
         return found
-
-
-def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """``items``, at most ``AT_ONCE`` of them at a time."""
-    for begin in range(0, len(items), AT_ONCE):
-        yield items[begin : begin + AT_ONCE]

@@ -9,17 +9,16 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from sqlite3 import Connection
 from typing import Any, NamedTuple
-
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from tracker.archive import days
 from tracker.archive.codec import NUMBERED_STEPS, Number
+from tracker.archive.database import insertion
 from tracker.archive.merging import runs_of
 from tracker.archive.packing import pack, unpack
 from tracker.archive.reading import Reader
 from tracker.archive.spread import KEPT, DayRuns, Percentiles, bucket_of
-from tracker.archive.tables import stats
 from tracker.archive.texts import LIMIT
 from tracker.compose import compose
 from tracker.model import ENDED, Status, StepState, StepStatus
@@ -55,25 +54,42 @@ LONGEST = 2.0**62
 """Microseconds that a number of the format holds."""
 
 
-Row = dict[str, Any]
+class Part(NamedTuple):
+    """A row: runs of a name on a day."""
 
-PLACE = ("namespace", "name", "day", "part")
+    namespace: int
+    name: int
+    day: int
+    part: int = 0
+    complete: int = 0
+    error: int = 0
+    cancelled: int = 0
+    lost: int = 0
+    kept: int = 0
+    durations: bytes | None = None
 
-# Made once: SQLAlchemy needs longer for making such a statement than SQLite for executing it.
-_of = {column: stats.c[column] == bindparam(f"of_{column}") for column in PLACE}
-_of_name = (_of["namespace"], _of["name"])
-_newest_first = (stats.c.day.desc(), stats.c.part.desc())
 
-NEWEST_PART = select(stats).where(*_of_name, _of["day"]).order_by(stats.c.part.desc()).limit(1)
+NOTHING = dict.fromkeys(map(str, COUNTED), 0)
+
+OF_NAME = "namespace = ? AND name = ?"
+
+NEWEST_PART = f"SELECT {', '.join(Part._fields)} FROM stats WHERE {OF_NAME} AND day = ? ORDER BY part DESC LIMIT 1"
 """Of a name on a day."""
 
-RENEW = update(stats).where(*_of.values()).values({name: bindparam(name) for name in (*COUNTED, "kept", "durations")})
-EMPTY = update(stats).where(*_of.values()).values(kept=0, durations=None)
+WRITE = insertion("stats", Part._fields, "REPLACE")
 
-KEPT_PARTS = select(stats.c.day, stats.c.part, stats.c.kept).where(*_of_name, stats.c.kept > 0).order_by(*_newest_first)
+EMPTY = f"UPDATE stats SET kept = 0, durations = NULL WHERE {OF_NAME} AND day = ? AND part = ?"
+
+KEPT_PARTS = f"SELECT day, part, kept FROM stats WHERE {OF_NAME} AND kept > 0 ORDER BY day DESC, part DESC"
 """Of a name, all rows with durations."""
 
-KEPT_DURATIONS = select(stats.c.durations, stats.c.kept).where(*_of_name, stats.c.kept > 0).order_by(*_newest_first)
+KEPT_DURATIONS = f"SELECT durations, kept FROM stats WHERE {OF_NAME} AND kept > 0 ORDER BY day DESC, part DESC"
+
+OUTCOMES = f"""
+    SELECT day, {", ".join(f"SUM({status})" for status in COUNTED)} FROM stats
+    WHERE {OF_NAME} AND day >= ? GROUP BY day ORDER BY day"""
+
+NAMES = "SELECT name FROM stats WHERE namespace = ? GROUP BY name ORDER BY MAX(day) DESC, name LIMIT ?"
 
 
 @dataclass(slots=True)
@@ -129,18 +145,14 @@ class Tally:
 
     def save(self, connection: Connection, namespace: int) -> None:
         """Write what was counted."""
-        renewed: list[Row] = []
-        added: list[Row] = []
+        grown = set()
         for (name, day), news in self._news.items():
-            row = connection.execute(NEWEST_PART, {"of_namespace": namespace, "of_name": name, "of_day": day}).first()
-            parts = _parts(row, {"namespace": namespace, "name": name, "day": day}, news)
-            renewed += parts[: row is not None]
-            added += parts[row is not None :]
-        if renewed:
-            connection.execute(RENEW, [{**_place(row), **row} for row in renewed])
-        if added:
-            connection.execute(insert(stats), added)
-        for name in {row["name"] for row in added}:
+            row = connection.execute(NEWEST_PART, (namespace, name, day)).fetchone()
+            parts = _parts(Part._make(row) if row else Part(namespace, name, day), news)
+            connection.executemany(WRITE, parts)
+            if not row or len(parts) > 1:
+                grown.add(name)
+        for name in grown:
             _drop_old_durations(connection, namespace, name)
         days.add(connection, namespace, {place: news.day for place, news in self._news.items()})
 
@@ -187,29 +199,23 @@ def _seconds(attempt: Attempt) -> float:
     return max(0.0, (run.ended or run.started) - run.started)
 
 
-def _parts(row: Any, place: Row, news: News) -> list[Row]:
+def _parts(newest: Part, news: News) -> list[Part]:
     """The newest row of a day with what is new, and further ones when that is full."""
-    part = row.part if row else 0
-    runs = [*(unpack(row.durations) if row and row.durations else []), *news.runs]
-    found: list[Row] = []
+    runs = [*(unpack(newest.durations) if newest.durations else []), *news.runs]
+    counts = {str(status): getattr(newest, status) + news.counts[status] for status in COUNTED}
+    found: list[Part] = []
     for begin in range(0, max(len(runs), 1), PART):
         held = runs[begin : begin + PART]
-        kept = {"part": part + len(found), "kept": len(held), "durations": pack(held) if held else None}
-        found.append({**place, **dict.fromkeys(map(str, COUNTED), 0), **kept})
-    found[0] |= {str(status): (getattr(row, status) if row else 0) + news.counts[status] for status in COUNTED}
+        kept = newest._replace(part=newest.part + len(found), kept=len(held), durations=pack(held) if held else None)
+        found.append(kept._replace(**(NOTHING if found else counts)))
     return found
-
-
-def _place(row: Row) -> Row:
-    return {f"of_{name}": row[name] for name in PLACE}
 
 
 def _drop_old_durations(connection: Connection, namespace: int, name: int) -> None:
     total = 0
-    for day, part, kept in connection.execute(KEPT_PARTS, {"of_namespace": namespace, "of_name": name}).all():
+    for day, part, kept in connection.execute(KEPT_PARTS, (namespace, name)).fetchall():
         if total >= KEPT:
-            place = {"of_namespace": namespace, "of_name": name, "of_day": day, "of_part": part}
-            connection.execute(EMPTY, place)
+            connection.execute(EMPTY, (namespace, name, day, part))
         total += kept
 
 
@@ -223,8 +229,7 @@ def durations(reader: Reader, name: str, last: int) -> dict[str, Percentiles]:
 
 
 def _last_runs(reader: Reader, name: str, last: int) -> Iterator[Durations]:
-    mine = {"of_namespace": reader.namespace, "of_name": reader.number_of_name(name)}
-    for blob, kept in reader.connection.execute(KEPT_DURATIONS, mine):
+    for blob, kept in reader.connection.execute(KEPT_DURATIONS, (reader.namespace, reader.number_of_name(name))):
         yield from unpack(blob)[-last:] if last > 0 else ()
         last -= kept
         if last <= 0:
@@ -239,25 +244,19 @@ def _summary(seconds: list[float]) -> Percentiles:
 
 def outcomes(reader: Reader, name: str, since: float) -> dict[int, dict[Status, int]]:
     """How many runs of a name ended how, by day since 1970."""
-    found: dict[int, dict[Status, int]] = {}
-    mine = (stats.c.namespace == reader.namespace, stats.c.name == reader.number_of_name(name))
-    query = select(stats.c.day, *(func.sum(stats.c[status]).label(status) for status in COUNTED))
-    query = query.where(*mine, stats.c.day >= int(since // DAY)).group_by(stats.c.day).order_by(stats.c.day)
-    for row in reader.connection.execute(query):
-        found[row.day] = {status: getattr(row, status) for status in COUNTED}
-    return found
+    mine = (reader.namespace, reader.number_of_name(name), int(since // DAY))
+    rows = reader.connection.execute(OUTCOMES, mine)
+    return {day: dict(zip(COUNTED, counts, strict=True)) for day, *counts in rows}
 
 
 def names(reader: Reader, limit: int) -> list[str]:
     """Of which names runs have ended, those of the last days first."""
-    last = func.max(stats.c.day)
-    query = select(stats.c.name).where(stats.c.namespace == reader.namespace).group_by(stats.c.name)
-    rows = reader.connection.scalars(query.order_by(last.desc(), stats.c.name).limit(limit)).all()
-    return [reader.text_of(number) for number in rows]
+    rows = reader.connection.execute(NAMES, (reader.namespace, limit)).fetchall()
+    return [reader.text_of(number) for (number,) in rows]
 
 
 def forget(connection: Connection, namespace: int, before: float) -> None:
     """Remove the days that had ended by then."""
     day = int(before // DAY)
-    connection.execute(delete(stats).where(stats.c.namespace == namespace, stats.c.day < day))
+    connection.execute("DELETE FROM stats WHERE namespace = ? AND day < ?", (namespace, day))
     days.forget(connection, namespace, day)

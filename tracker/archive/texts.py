@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
-
-from sqlalchemy import Connection, insert, select
-
-from tracker.archive.tables import texts
+from sqlite3 import Connection
 
 LIMIT = 20_000
 """Texts that get a number, at most: names with variables in them must not grow a table that nothing ever shrinks."""
@@ -40,8 +36,7 @@ class Texts:
     def refresh(self, connection: Connection) -> int:
         """Read what has been added; the highest number."""
         highest = max(self._texts, default=0)
-        query = select(texts.c.id, texts.c.text).where(texts.c.id > highest)
-        for id, text in connection.execute(query):
+        for id, text in connection.execute("SELECT id, text FROM texts WHERE id > ?", (highest,)):
             self._texts[id] = text
             self._numbers[text] = id
         return max(self._texts, default=0)
@@ -81,6 +76,4 @@ class Numbering:
 
     def save(self) -> None:
         """Write the numbers that were given."""
-        rows: list[dict[str, Any]] = [{"id": number, "text": text} for text, number in self._added.items()]
-        if rows:
-            self._connection.execute(insert(texts), rows)
+        self._connection.executemany("INSERT INTO texts (text, id) VALUES (?, ?)", self._added.items())

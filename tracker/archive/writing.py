@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-
-from sqlalchemy import Connection, Table, delete, func, insert, select, union_all, update
+from sqlite3 import Connection
 
 from tracker.archive.codec import STATUSES
+from tracker.archive.database import among, chunks, insertion
 from tracker.archive.merging import merged, tidied
 from tracker.archive.packing import pack_id
-from tracker.archive.reading import Reader, chunks
+from tracker.archive.reading import Reader
 from tracker.archive.rows import Row, Rows, rows_of
 from tracker.archive.stats import Tally
-from tracker.archive.tables import attempts, extras, meta, operations
 from tracker.archive.texts import Numbering, Texts
 from tracker.model import ENDED
 from tracker.record import Record
 
 Decoding = Callable[[], AbstractContextManager[None]]
 
-_columns = operations.c
+WHOLE_OPERATION = ("op", "namespace", "key", "parent", "status", "name", "score", "ended", "rev", "attempt", "outside")
+INSERT_OPERATIONS = insertion("operations", WHOLE_OPERATION)
+INSERT_ATTEMPTS = insertion("attempts", ("op", "number", "head", "current", "steps"))
+INSERT_EXTRAS = insertion("extras", ("op", "number", "details", "logs", "results"))
+
+
+BELOW = "SELECT op, key FROM operations WHERE namespace = ? AND parent IN (…)"
+
+ENDED_BEFORE = " UNION ALL ".join(
+    "SELECT * FROM (SELECT op, key, score FROM operations WHERE namespace = :namespace AND parent IS NULL "
+    f"AND status = {number} AND score < :before AND ended < :before ORDER BY score LIMIT :limit)"
+    for number, status in enumerate(STATUSES)
+    if status in ENDED
+)
 
 
 def write(connection: Connection, texts: Texts, namespace: str, records: Iterable[Record], decoding: Decoding) -> None:
@@ -31,7 +43,7 @@ def write(connection: Connection, texts: Texts, namespace: str, records: Iterabl
     with decoding():
         stored = _stored(Reader(connection, texts, namespace), told)
     tally, rows = Tally(number_of), Rowset()
-    following = (connection.scalar(select(func.max(_columns.op))) or 0) + 1
+    following = (connection.execute("SELECT MAX(op) FROM operations").fetchone()[0] or 0) + 1
     for id, record in told.items():
         op, held = stored.get(id, (following, None))
         known = merged(held, record) if held else record
@@ -53,18 +65,14 @@ def count(
     number_of = Numbering(texts, connection)
     place = number_of.always(namespace)
     key = f"counted {place}"
-    last = connection.scalar(select(meta.c.value).where(meta.c.key == key))
-    if last == token:
+    if connection.execute("SELECT 1 FROM meta WHERE key = ? AND value = ?", (key, token)).fetchone():
         return
     tally = Tally(number_of)
     for (day, name), runs in counts.items():
         tally.count(number_of.of_name(name), day, runs)
     tally.save(connection, place)
     number_of.save()
-    if last is None:
-        connection.execute(insert(meta), {"key": key, "value": token})
-    else:
-        connection.execute(update(meta).where(meta.c.key == key).values(value=token))
+    connection.execute("REPLACE INTO meta (key, value) VALUES (?, ?)", (key, token))
 
 
 class Rowset:
@@ -72,22 +80,24 @@ class Rowset:
 
     def __init__(self) -> None:
         self._replaced: list[int] = []
-        self._rows: dict[Table, list[Row]] = {operations: [], attempts: [], extras: []}
+        self._operations: list[Row] = []
+        self._attempts: list[Row] = []
+        self._extras: list[Row] = []
 
     def add(self, rows: Rows, *, replaces: bool) -> None:
         """Take in an operation, which may take the place of its former rows."""
         if replaces:
             self._replaced.append(rows.operation["op"])
-        self._rows[operations].append(rows.operation)
-        self._rows[attempts] += rows.attempts
-        self._rows[extras] += rows.extras
+        self._operations.append(rows.operation)
+        self._attempts += rows.attempts
+        self._extras += rows.extras
 
     def save(self, connection: Connection) -> None:
         """Write all rows."""
         _delete(connection, self._replaced)
-        for table, rows in self._rows.items():
-            if rows:
-                connection.execute(insert(table), rows)
+        connection.executemany(INSERT_OPERATIONS, [tuple(row.values()) for row in self._operations])
+        connection.executemany(INSERT_ATTEMPTS, [tuple(row.values()) for row in self._attempts])
+        connection.executemany(INSERT_EXTRAS, [tuple(row.values()) for row in self._extras])
 
 
 def _by_id(records: Iterable[Record]) -> dict[str, Record]:
@@ -129,8 +139,8 @@ def family_of(connection: Connection, namespace: int, op: int, key: bytes) -> di
     while level:
         below: list[tuple[int, bytes]] = []
         for some in chunks(level):
-            query = select(_columns.op, _columns.key).where(_columns.namespace == namespace, _columns.parent.in_(some))
-            below += [(op, key) for op, key in connection.execute(query) if op not in family]
+            rows = connection.execute(among(BELOW, some), (namespace, *some))
+            below += [(op, key) for op, key in rows if op not in family]
         family |= dict(below)
         level = [key for _, key in below]
     return family
@@ -139,8 +149,8 @@ def family_of(connection: Connection, namespace: int, op: int, key: bytes) -> di
 def find_key(connection: Connection, namespace: int, id: str) -> tuple[int, bytes] | None:
     """Number and packed id of an operation."""
     key = pack_id(id)
-    op = connection.scalar(select(_columns.op).where(_columns.namespace == namespace, _columns.key == key))
-    return (op, key) if op is not None else None
+    row = connection.execute("SELECT op FROM operations WHERE namespace = ? AND key = ?", (namespace, key)).fetchone()
+    return (row[0], key) if row else None
 
 
 def _ended(connection: Connection, namespace: int, before: float, limit: int) -> Sequence[tuple[int, bytes]]:
@@ -148,21 +158,11 @@ def _ended(connection: Connection, namespace: int, before: float, limit: int) ->
 
     Nothing ends before it is made, so the index by the time of making leads to them, and needs no second one.
     """
-    walks = [
-        select(_columns.op, _columns.key, _columns.score)
-        .where(_columns.namespace == namespace, _columns.parent.is_(None), _columns.status == number)
-        .where(_columns.score < before, _columns.ended < before)
-        .order_by(_columns.score)
-        .limit(limit)
-        .subquery()
-        for number, status in enumerate(STATUSES)
-        if status in ENDED
-    ]
-    rows = connection.execute(union_all(*(select(walk) for walk in walks))).all()
-    return [(op, key) for op, key, _ in sorted(rows, key=lambda row: row.score)[:limit]]
+    rows = connection.execute(ENDED_BEFORE, {"namespace": namespace, "before": before, "limit": limit}).fetchall()
+    return [(op, key) for op, key, _ in sorted(rows, key=lambda row: float(row[2]))[:limit]]
 
 
 def _delete(connection: Connection, ops: Sequence[int]) -> None:
     for some in chunks(ops):
-        for table in (extras, attempts, operations):
-            connection.execute(delete(table).where(table.c.op.in_(some)))
+        for table in ("extras", "attempts", "operations"):
+            connection.execute(among(f"DELETE FROM {table} WHERE op IN (…)", some), some)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import rich_click as click
+import click
 
 from tracker.cli.output import Output
 from tracker.model import ENDED, Operation

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 
-import rich_click as click
-from rich_click import RichHelpConfiguration
+import click
 
 from tracker.cli.closest import did_you_mean
 from tracker.version import __version__
@@ -47,20 +44,7 @@ GROUPS = {
 COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
 
 
-def help_config() -> RichHelpConfiguration:
-    """How ``--help`` looks: without frames, so that each fits one screen; plain where colour is not wanted."""
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb" or "--no-color" in sys.argv
-    return RichHelpConfiguration(
-        theme="default-slim",
-        color_system=None if plain else "auto",
-        command_groups={"tracker": [{"name": name, "commands": list(group)} for name, group in GROUPS.items()]},
-        options_table_help_sections=["help", "required", "default", "deprecated"],
-        max_width=100,
-        padding_epilog=0,
-    )
-
-
-class LazyGroup(click.RichGroup):
+class LazyGroup(click.Group):
     """A group whose commands are imported by name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -80,26 +64,13 @@ class LazyGroup(click.RichGroup):
             raise click.UsageError(f"There is no command {args[0]!r}.{did_you_mean(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from rich.text import Text
+    def get_help(self, ctx: click.Context) -> str:
+        from tracker.cli.help import of_group
 
-        formatter.write(Text(BELOW))  # type: ignore[arg-type]
-
-
-BELOW = """\
-Everywhere:
-  --server URL  Ask this web server instead of Redis (also: TRACKER_SERVER).
-  --json        One JSON object a line, nothing else on stdout.
-  --no-color    No colours (also: NO_COLOR, TERM=dumb).
-
-Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 lost, 5 no connection,
-6 not allowed."""
+        return of_group(self, ctx, GROUPS)
 
 
-@click.group(
-    cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": help_config()},
-)
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(version)s")
 def tracker() -> None:
     """See into running work, step by step and live. Example: `tracker demo`"""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.verb import Verb

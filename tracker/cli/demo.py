@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import rich_click as click
+import click
 
 from tracker.cli.claim import Claim, Running, claim_or_join
 from tracker.cli.demo_batch import Plan, run_batch

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import rich_click as click
+import click
 
 from tracker.limits import BATCH_LIMIT
 

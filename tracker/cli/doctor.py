@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.options import output_options

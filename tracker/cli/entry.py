@@ -45,6 +45,9 @@ def _run(argv: Sequence[str] | None) -> int:
         return _exit_code(tracker.main(args=arguments, standalone_mode=False, prog_name="tracker"))
     except click.exceptions.Exit as ended:
         return ended.exit_code
+    except click.exceptions.NoArgsIsHelpError as lost:
+        click.echo(lost.message)
+        return lost.exit_code
     except click.UsageError as error:
         return _usage(error)
     except click.ClickException as error:

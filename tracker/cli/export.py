@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.filters import Filter, filter_options

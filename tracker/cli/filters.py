@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from heapq import merge
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import rich_click as click
+import click
 
 from tracker.cli.completion import complete_names
 from tracker.cli.options import pairs, with_options

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import msgspec
-import rich_click as click
 
 from tracker.cli.job_options import typed
 

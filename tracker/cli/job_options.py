@@ -6,8 +6,8 @@ import re
 from itertools import pairwise
 from typing import Any
 
+import click
 import msgspec
-import rich_click as click
 
 from tracker.cli.source import open_source
 from tracker.cli.verb import Verb

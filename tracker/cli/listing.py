@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.filters import Filter, filter_options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.closest import did_you_mean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.completion import complete_jobs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.source.local import open_store, settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.closest import did_you_mean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.claim import Claim, Running, claim_or_join

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.options import with_options

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import rich_click as click
+import click
 
 from tracker.cli import exit_codes
 from tracker.cli.completion import ANY

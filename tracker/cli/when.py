@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-import rich_click as click
+import click
 
 from tracker.clock import now
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -67,10 +66,10 @@ class Late:
         return blob.head is not None and blob.head.started > known.run.started
 
     def _tell(self, blob: RunBlob) -> None:
-        blob = replace(blob, replay=False)
+        blob = msgspec.structs.replace(blob, replay=False)
         (answer,) = self._store.append([blob])
         if answer.kind == "behind":  # The process was killed before it could write what came before.
-            self._store.append([replace(blob, rebase=True)])
+            self._store.append([msgspec.structs.replace(blob, rebase=True)])
         if blob.head is not None and blob.head.status in ENDED:
             self._open.pop(blob.run, None)
         else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from tracker.clock import elapsed, now
 from tracker.model import ENDED, Status, Verdict
@@ -107,7 +109,7 @@ class Backlog:
         return set()
 
     def _send_left(self, left: Left, send: Send) -> None:
-        blobs = [replace(blob, replay=True) for blob in left.spool.peek(BLOBS_PER_CALL)]
+        blobs = [msgspec.structs.replace(blob, replay=True) for blob in left.spool.peek(BLOBS_PER_CALL)]
         if blobs:
             send(blobs)
             for blob in blobs:
@@ -126,7 +128,11 @@ class Backlog:
             self._remove(own)
             return set()
         answers = send(blobs)
-        behind = [replace(blob, rebase=True) for blob, answer in zip(blobs, answers, strict=True) if _is_behind(answer)]
+        behind = [
+            msgspec.structs.replace(blob, rebase=True)
+            for blob, answer in zip(blobs, answers, strict=True)
+            if _is_behind(answer)
+        ]
         if behind:
             send(behind)  # Its lines and results are worth having; what else is missing, the run itself still knows.
         own.taken()

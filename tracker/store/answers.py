@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 import msgspec
@@ -41,13 +40,12 @@ class InProgress(Exception):
     """Somebody is at work on the request."""
 
 
-@dataclass(slots=True)
-class Claim:
+class Claim(msgspec.Struct):
     """The right to work on a request, until ``done`` or for ``AT_WORK`` seconds; ``kept`` is what is known of it."""
 
     name: str
     kept: KnownRequest
-    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    token: str = msgspec.field(default_factory=lambda: secrets.token_hex(8))
 
 
 class Answers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -35,8 +34,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class RunBlob:
+class RunBlob(msgspec.Struct, frozen=True):
     """Consecutive events of one run, and the state they lead to: the head if it changed, the changed steps.
 
     With ``rebase`` the state is the run's whole state, and takes the place of events the store never saw.
@@ -72,8 +70,7 @@ class RunBlob:
         return ["run", *changed, steps, lines, results, text(LATE_BLOB(self)) if self.replay else "", self.brief]
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
+class QueueItem(msgspec.Struct, frozen=True):
     """An operation that was queued; appending the same one twice is a ``duplicate``."""
 
     operation: str
@@ -87,8 +84,7 @@ class QueueItem:
         return ["queue", self.operation, encode(part), *flags, encode([event])]
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(msgspec.Struct, frozen=True):
     """Executions that were over before anything was told of them: how many of each name, on that day (since 1970, UTC).
 
     Appending those of the same ``token`` twice is a ``duplicate``.
@@ -103,8 +99,7 @@ class Passed:
         return ["passed", self.token, counts]
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictItem:
+class VerdictItem(msgspec.Struct, frozen=True):
     """A judgement from outside; stored only while the operation is at ``run`` with the status ``expected``."""
 
     operation: str
@@ -118,8 +113,7 @@ class VerdictItem:
         return ["verdict", self.operation, *flags, encode(verdict), encode([event])]
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(msgspec.Struct, frozen=True):
     """Somebody (``by``) wants an operation to end: at once if it waits, else it is asked to at its next call.
 
     Asking again changes nothing. The answer's number says how many children are open, which this does not reach.
@@ -132,8 +126,7 @@ class Cancel:
         return ["cancel", self.operation, encode(line(self.by))]
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(msgspec.Struct, frozen=True):
     """All children of a batch are stored: from now on the last one to end settles it."""
 
     operation: str
@@ -143,8 +136,7 @@ class Seal:
         return ["seal", self.operation, self.total]
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """A recorder takes or keeps the namespace's one active place; ``ignored`` while another one has it.
 
     ``archive`` is where it keeps what has left Redis, so that readers know whether theirs is the same.
@@ -158,8 +150,7 @@ class Hold:
         return ["hold", self.token, int(self.seconds * 1000), encode(self.archive) if self.archive else ""]
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """A process is alive and executes ``runs``, each with the last seq it knows to be stored; without any it gives its
     lease back.
 
@@ -175,8 +166,7 @@ class Lease:
         return ["lease", self.process, runs, encode(self.about)]
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(msgspec.Struct, frozen=True):
     """A judgement about a run whose process gives no sign of life: ``unresponsive``, or lost.
 
     Stored only while the process's lease still counts ``count`` (``None``: it has none) and the run counts as alive.
@@ -195,8 +185,7 @@ class Silence:
         return ["silence", *about, encode(verdict), encode([event])]
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(msgspec.Struct, frozen=True):
     """An operation has come back: its attempts here are numbered on from the ``count`` that the archive has of it.
 
     ``ignored`` if it was said before, or if nothing has run here.
@@ -209,8 +198,7 @@ class Earlier:
         return ["earlier", self.operation, str(self.count)]
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(msgspec.Struct, frozen=True):
     """A run's step has told nothing for longer than usual; ``ignored`` if it has told more than ``seq`` meanwhile."""
 
     operation: str
@@ -221,8 +209,7 @@ class Quiet:
         return ["quiet", self.operation, self.run, str(self.seq)]
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(msgspec.Struct, frozen=True):
     """An operation leaves Redis, as it was when it was archived; ``ignored`` if it has changed since.
 
     ``duplicate`` if it was erased meanwhile.
@@ -236,8 +223,7 @@ class Leave:
         return ["leave", self.operation, str(self.rev), str(self.version)]
 
 
-@dataclass(frozen=True, slots=True)
-class Erase:
+class Erase(msgspec.Struct, frozen=True):
     """An ended operation leaves for good, after all below it; ``ignored`` while it, or something below it, is open.
 
     What is told of it late is not stored any more, as long as that may come.
@@ -249,8 +235,7 @@ class Erase:
         return ["erase", self.operation]
 
 
-@dataclass(frozen=True, slots=True)
-class Trim:
+class Trim(msgspec.Struct, frozen=True):
     """Remove some of the ended operations that are too old, or too many; the answer's number says how many."""
 
     def change(self) -> list[Any]:
@@ -263,8 +248,7 @@ Message = Take | Sent | Follow | Paid
 Item = Told | Wanted | Message | Hold | Lease | Silence | Quiet | Earlier | Leave | Erase | Trim
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the store did with an item.
 
     ``stored`` (number: the run's attempt, how many were trimmed, or the time), ``duplicate`` (known already),
@@ -276,21 +260,16 @@ class Answer:
     kind: str
     number: int
     runs: tuple[str, ...] = ()
-    cancelled: Mapping[str, str] = field(default_factory=dict)
+    cancelled: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class Appender:
     """Appends items, all in one call of the script."""
 
-    client: Client
-    keys: Keys
-    live_days: int = 7
-    budget: int = 0
-    _head: list[Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._head = [self.keys.prefix, self.live_days * 86400, self.budget, FEED_LIMIT]
+    def __init__(self, client: Client, keys: Keys, live_days: int = 7, budget: int = 0) -> None:
+        self._client = client
+        self._feed = keys.feed
+        self._head: list[Any] = [keys.prefix, live_days * 86400, budget, FEED_LIMIT]
 
     def __call__(self, items: Sequence[Item]) -> list[Answer]:
         """Store and publish; raises redis-py's errors as they are, for a caller that tells them apart."""
@@ -299,11 +278,11 @@ class Appender:
         return [_answer(*row) for row in answers]
 
     def _call(self, arguments: list[Any]) -> Any:
-        redis = self.client.redis
+        redis = self._client.redis
         try:
-            return redis.evalsha(SCRIPT_SHA, 1, self.keys.feed, *arguments)
+            return redis.evalsha(SCRIPT_SHA, 1, self._feed, *arguments)
         except NoScript:
-            return redis.eval(SCRIPT, 1, self.keys.feed, *arguments)
+            return redis.eval(SCRIPT, 1, self._feed, *arguments)
 
 
 def _answer(kind: str, number: int, runs: Sequence[str] = (), cancelled: Sequence[str] = ()) -> Answer:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from uuid import uuid4
+
+import msgspec
 
 from tracker.store.client import Client
 from tracker.store.keys import Keys
@@ -17,8 +18,7 @@ TOKEN = "token"
 """Field beside the counts taken; theirs have a blank in their names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Brief:
+class Brief(msgspec.Struct, frozen=True):
     """The counts of one namespace."""
 
     client: Client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,8 +17,7 @@ _encode = msgspec.json.Encoder().encode
 _part = msgspec.json.Decoder(QueuePart).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(msgspec.Struct, frozen=True):
     """A worker is about to begin an operation for which it holds ``message``; ``ignored`` if it must not.
 
     It must not if the operation was cancelled, waits for another ``task`` (Celery's id of it), or was taken for another
@@ -35,8 +33,7 @@ class Take:
         return ["take", self.operation, self.message, self.task, self.worker]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """The broker has the dispatch of a batch, and the messages of its first ``children`` children."""
 
     operation: str
@@ -46,8 +43,7 @@ class Sent:
         return ["sent", self.operation, self.children]
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(msgspec.Struct, frozen=True):
     """The operation ``follower`` is to be sent once a batch and all its children have ended; ``None``: nothing is."""
 
     operation: str
@@ -58,8 +54,7 @@ class Follow:
         return ["follow", self.operation, self.follower, _encode(self.part).decode() if self.part else ""]
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
+class Paid(msgspec.Struct, frozen=True):
     """The broker has the message that was owed for an operation."""
 
     operation: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tracker.compose import status_of
 from tracker.model import ENDED, Parts, QueuePart, Status
@@ -14,8 +15,7 @@ OF_THE_SCRIPT = ("children", "recorder")
 """Who judges in the store itself, and may take that back."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueAgain:
+class QueueAgain(msgspec.Struct, frozen=True):
     """An operation waits for a new attempt; ``part.again`` says after which run, and under which id its message goes.
 
     Stored only while that run is its newest and its status is ``expected``: of two who ask at once, one is ``ignored``.
@@ -32,8 +32,7 @@ class QueueAgain:
         return ["again", self.operation, self.expected, run, encode(self.part), task]
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(msgspec.Struct, frozen=True):
     """An operation that has left for the archive comes back as it was, with all its ``steps``.
 
     ``attempts`` is how many the archive has of it. What ``Below`` has brought counts as its children. A ``duplicate``
@@ -89,8 +88,7 @@ def _judged(parts: Parts) -> dict[str, Any]:
     return fields
 
 
-@dataclass(frozen=True, slots=True)
-class Below:
+class Below(msgspec.Struct, frozen=True):
     """Children of an operation that is about to come back, each with its position and status; they stay where they are.
 
     For a few minutes only, if it does not come.
@@ -107,8 +105,7 @@ class Below:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """Results that steps of an operation have kept, by key, brought from the archive; for a few minutes only, if it is
     not queued again."""
 

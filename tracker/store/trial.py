@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 
 from tracker.clock import elapsed, now
 from tracker.errors import StoreUnavailable
@@ -26,8 +25,7 @@ PATIENCE = 1.0
 """Seconds in which what is stored has to be heard."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrialKeys(Keys):
+class TrialKeys(Keys, frozen=True):
     """Keys of one trial, below those of its namespace."""
 
     token: str
