@@ -128,18 +128,13 @@ class Hub:
             channel.fail()
 
     def _snapshot(self, topic: str) -> Frame:
-        cursor, lagging = self.cursor, self.lagging
+        # What was read before a reset is offered to nobody after it.
+        cursor, lagging, offered = self.cursor, self.lagging, self._offered
         counts = self._store.standing() if topic == topics.ALL else None
         found = topics.read(self._reads, topic)
         if topic != topics.ALL:
-            self._offer(found)
+            _offer(found, offered)
         return Frame(Snapshot(topic, cursor, topics.composed(topic, found), lagging, counts))
-
-    def _offer(self, found: list[Parts]) -> None:
-        """Whoever gets this snapshot is told of every change behind it, if the operation is held as it is in there."""
-        for parts in found:
-            if compose(parts, steps=False).status not in ENDED:
-                self._offered.setdefault(parts.id, parts)
 
     def _load(self, id: str) -> Parts | None:
         return self._offered.pop(id, None) or self._store.operation(id)
@@ -209,7 +204,7 @@ class Hub:
 
     def _forget(self) -> None:
         self._view.parts.clear()
-        self._offered.clear()
+        self._offered = {}
 
     def _all(self) -> list[Channel]:
         with self._lock:
@@ -278,6 +273,13 @@ class Hub:
             self._forget()
         for channel in self._all():
             channel.tend()
+
+
+def _offer(found: list[Parts], offered: dict[str, Parts]) -> None:
+    """Whoever gets this snapshot is told of every change behind it, if the operation is held as it is in there."""
+    for parts in found:
+        if compose(parts, steps=False).status not in ENDED:
+            offered.setdefault(parts.id, parts)
 
 
 def _place(event: LiveEvent) -> int:

@@ -23,13 +23,14 @@ from web.timeliness import IN_TIME, LATE
 
 
 class ScriptedStore(Store):
-    """Says what a test puts into ``script``; before every read of one operation it calls ``before_read``.
+    """Says what a test puts into ``script``, ``late`` seconds after it has happened.
 
-    Whatever it says, it has waited for ``late`` seconds.
+    Around every read of one operation it calls ``before_read`` and ``after_read``.
     """
 
     script: queue.Queue[Reset | Change | Tick | Exception]
     before_read: Callable[[], None]
+    after_read: Callable[[], None]
     late = 0.0
 
     def follow(
@@ -49,14 +50,16 @@ class ScriptedStore(Store):
 
     def operation(self, id: str) -> Parts | None:
         self.before_read()
-        return super().operation(id)
+        found = super().operation(id)
+        self.after_read()
+        return found
 
 
 @pytest.fixture
 def scripted(redis_url: str, namespace: str) -> Iterator[ScriptedStore]:
     store = ScriptedStore(redis_url, namespace)
     store.script = queue.Queue()
-    store.before_read = lambda: None
+    store.before_read = store.after_read = lambda: None
     yield store
     store.client.disconnect()
 
@@ -123,6 +126,29 @@ def test_a_snapshot_taken_across_a_reset_is_taken_again(hub: Hub, scripted: Scri
     scripted.before_read = lose_history
     hub.subscribe(box, "operation:op")
     assert received(box, "snapshot")["cursor"] == "0-0"
+
+
+def test_what_was_read_before_a_reset_does_not_come_back_with_a_later_change(hub: Hub, scripted: ScriptedStore) -> None:
+    """A history that is over: its operations have the same ids and other steps."""
+    scripted.append([started("op"), step_event("op", 2)])
+    following(hub, scripted)
+    other, box = Mailbox(lambda: None), Mailbox(lambda: None)
+    hub.subscribe(other, "operations")
+    received(other, "snapshot")
+
+    def begin_anew() -> None:
+        scripted.after_read = lambda: None
+        scripted.client.redis.delete(*scripted.client.redis.keys(f"{scripted.keys.prefix}*"))
+        scripted.append([started("op"), step_event("op", 2, 7)])
+        scripted.script.put(Reset("rolled back", "0-0"))
+        received(other, "reset")
+
+    scripted.after_read = begin_anew
+    hub.subscribe(box, "operation:op")
+    received(box, "snapshot")
+    scripted.script.put(change(3))
+    told = received(box, "events")["events"]
+    assert {event["operation"]["step"]["name"] for event in told} == {"Step 7"}
 
 
 def test_a_subscription_survives_a_store_that_does_not_answer(hub: Hub, scripted: ScriptedStore) -> None:
