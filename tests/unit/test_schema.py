@@ -49,10 +49,11 @@ def test_secrets_are_marked() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_with_a_pointer_to_it(arguments: dict[str, Any], pointer: str) -> None:
-    """A pointer as in RFC 6901."""
+    """A pointer as in RFC 6901, and a sentence that names the argument to those who see no pointer."""
     with pytest.raises(InvalidArguments) as refused:
         validate(SCHEMA, arguments, "/args")
     assert refused.value.pointer.startswith(pointer)
+    assert pointer.removeprefix("/args/").replace("~1", "/").replace("~0", "~") in str(refused.value)
 
 
 def test_what_fits_is_taken() -> None:

@@ -56,8 +56,10 @@ def validate_all(schema: dict[str, Any], given: Iterable[tuple[str, dict[str, An
     for pointer, arguments in given:
         error = next(validator.iter_errors(arguments), None)
         if error is not None:
-            path = [str(part) for part in error.absolute_path] + _named(error)
-            raise InvalidArguments(_bounded(error.message), pointer + "".join(f"/{_escaped(part)}" for part in path))
+            inside = [str(part) for part in error.absolute_path]
+            told = f"{'.'.join(inside)}: {error.message}" if inside else error.message
+            path = "".join(f"/{_escaped(part)}" for part in inside + _named(error))
+            raise InvalidArguments(_bounded(told), pointer + path)
 
 
 def _named(error: Any) -> list[str]:

@@ -152,6 +152,8 @@ class Store:
 
     def append(self, items: Sequence[Item]) -> list[Answer]:
         """Store and publish changes, in one call; one answer per item."""
+        if not items:
+            return []
         with self.client.answering():
             return self.appender(items)
 
