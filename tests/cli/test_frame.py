@@ -78,7 +78,7 @@ def test_a_wide_row_tells_the_machine() -> None:
 def test_a_step_row_tells_place_progress_and_rate() -> None:
     """As the operation's own picture does, on one line."""
     step = StepState(2, "Fetch", StepStatus.RUNNING, NOW - 10, current=20, total=100, unit="rows")
-    told = frame.step_text(step, operation(), look(101)).plain
+    told = frame.tree_line(StepRow(step, operation(), 0), "", 0, look(101)).plain.strip()
     assert told == "◐ [2] Fetch  running  10.0s  20/100 rows  2 rows/s, about 40.0s left"
 
 

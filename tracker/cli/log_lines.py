@@ -62,11 +62,10 @@ class LogWriter:
     def head(self) -> None:
         """On a terminal, a line that says whose lines follow."""
         if self._console is not None:
-            from tracker.render.overview import fitted, row
+            from tracker.render.overview import row
 
             symbols = self._output.symbols()
-            line = row(self._operation, now=now(), width=self._console.width, symbols=symbols)
-            self._console.print(fitted(line, self._console.width))
+            self._console.print(row(self._operation, now=now(), width=self._console.width, symbols=symbols))
 
     def write(self, lines: Sequence[LogLine]) -> None:
         """Write lines, in their order."""

@@ -20,7 +20,8 @@ from typing import Any
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
-from rich.text import Text
+
+from tracker.render.pieces import Line
 
 FRAME = 0.1
 """Shortest time between two frames, in seconds."""
@@ -51,9 +52,9 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self.resumed: Callable[[], None] = lambda: None
         self._console = console
-        self._lines: list[str | None] = []
+        self._paint = Paint(console)
+        self._lines: list[str] = []
         self._modes: list[Any] | None = None
-        self._widths: list[int] = []
         self._size = self.size()
         self._stopped: Any = None
 
@@ -92,7 +93,7 @@ class Screen:
         self._give_back()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._take()
-        self._lines, self._widths = [], []
+        self._lines = []
         self.resumed()
 
     def draw(self, content: Sequence[RenderableType], *, whole: bool = False) -> None:
@@ -104,7 +105,6 @@ class Screen:
         sys.stdout.write(BEGIN + self._back_to_top(columns, height) + self._changed(lines) + END)
         sys.stdout.flush()
         self._lines, self._size = list(lines), (columns, height)
-        self._widths = [cell_len(STYLE.sub("", line)) for line in lines]
 
     def lines_of(self, part: RenderableType) -> int:
         """How many lines ``part`` takes."""
@@ -114,37 +114,52 @@ class Screen:
         return [line for part in content for line in self._lines_in(part, columns)]
 
     def _lines_in(self, part: RenderableType, columns: int) -> list[str]:
-        """A line that is known to fit is not wrapped, which would cost most of a frame."""
-        if isinstance(part, Text) and part.no_wrap and part.cell_len <= columns:
-            return [_styled(part, self._console)]
+        if isinstance(part, Line):
+            return [self._paint.line(part)]
         with self._console.capture() as capture:
             self._console.print(part, width=columns)
         return capture.get().splitlines()
 
     def _back_to_top(self, columns: int, height: int) -> str:
         """Up over the frame before; a narrower terminal has broken its long lines in two."""
-        rows = sum(max(1, math.ceil(width / columns)) for width in self._widths)
+        rows = len(self._lines)
         if (columns, height) != self._size:
+            widths = [cell_len(STYLE.sub("", line)) for line in self._lines]
+            rows = sum(max(1, math.ceil(width / columns)) for width in widths)
             self._lines = []
         up = min(rows, height - 1)
         return f"\r\x1b[{up}A" if up else "\r"
 
     def _changed(self, lines: list[str]) -> str:
         """The lines that differ; the rest is stepped over. Cleared first: after a full line would be one cell late."""
-        known = self._lines + [None] * len(lines)
+        known = [*self._lines, *[None] * len(lines)]
         moves = ["\n" if line == old else f"\x1b[2K{line}\r\n" for line, old in zip(lines, known, strict=False)]
         return "".join(moves) + "\x1b[J"
 
 
-def _styled(line: Text, console: Console) -> str:
-    """One line with its styles as the terminal understands them."""
-    colors, old = COLOR_SYSTEMS.get(console.color_system or ""), console.legacy_windows
-    if colors is None:
-        return line.plain
-    segments = line.render(console)
-    return "".join(
-        style.render(text, color_system=colors, legacy_windows=old) if style else text for text, style, _ in segments
-    )
+class Paint:
+    """Styles as the terminal understands them, each looked up once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._codes: dict[str, tuple[str, str]] = {}
+
+    def line(self, line: Line) -> str:
+        """A line as it is written to the terminal."""
+        painted = []
+        for text, style in line.pieces:
+            before, after = self._around(f"{line.style} {style}" if line.style else style)
+            painted.append(f"{before}{text}{after}")
+        return "".join(painted)
+
+    def _around(self, style: str) -> tuple[str, str]:
+        """What switches a style on, and off again."""
+        if style not in self._codes:
+            colors, old = COLOR_SYSTEMS.get(self._console.color_system or ""), self._console.legacy_windows
+            drawn = self._console.get_style(style).render("|", color_system=colors, legacy_windows=old)
+            before, _, after = drawn.partition("|")
+            self._codes[style] = before, after
+        return self._codes[style]
 
 
 def _quiet() -> list[Any] | None:

@@ -42,6 +42,7 @@ def plain_row(operation: Operation) -> str:
 def print_operations(operations: Sequence[Operation], output: Output) -> None:
     """A table fitted to the terminal, each id as long as it must be to tell them apart."""
     from tracker.render.overview import NARROW, status_mark, took, where
+    from tracker.render.pieces import Line
     from tracker.render.table import Cell, Cells, Column
 
     length, symbols, at = id_length([operation.id for operation in operations]), output.symbols(), now()
@@ -56,8 +57,8 @@ def print_operations(operations: Sequence[Operation], output: Output) -> None:
     )
     rows: list[Cells] = []
     for operation in operations:
-        status = status_mark(operation.status, symbols=symbols, word=named)
-        head = (Cell(operation.id[:length], "bold"), status, title_of(operation), where(operation))
+        status = Cell(*status_mark(operation.status, symbols=symbols, word=named))
+        head = (Cell(operation.id[:length], "bold"), status, title_of(operation), Line(where(operation)))
         rows.append([*head, took(operation, at), Cell(span(at - operation.created), "dim")])
     output.table(columns, rows)
 

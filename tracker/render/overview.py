@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.cells import cell_len
-from rich.text import Text
 
 from tracker.model import ENDED, Operation, Status
+from tracker.render.pieces import Line, Piece, cells, fitted, padded
 from tracker.render.symbols import STYLES, UNICODE, Symbols
 from tracker.render.texts import seconds
 from tracker.render.words import SHOWN, ago, clean, clock_time, progress_words, remarks
@@ -19,59 +19,59 @@ from tracker.render.words import SHOWN, ago, clean, clock_time, progress_words, 
 NARROW = 48
 """Below this many cells a row is a symbol and a title only."""
 
+TIME = 11
+"""Cells for how long an operation took, with the blanks before it."""
+
 COUNTED = (Status.ERROR, Status.LOST, Status.CANCELLED, Status.RUNNING, Status.QUEUED, Status.COMPLETE)
 
 
 def rows(
     operations: Sequence[Operation], *, now: float, width: int, height: int, symbols: Symbols = UNICODE
-) -> list[Text]:
+) -> list[Line]:
     """One line each; what does not fit ``height`` is one last line with its number."""
     room = max(1, height)
     shown = operations if len(operations) <= room else operations[: room - 1]
     widest = max((cell_len(clean(operation.title or operation.name)) for operation in shown), default=0)
     lines = [row(operation, now=now, width=width, title=widest, symbols=symbols) for operation in shown]
     rest = len(operations) - len(shown)
-    return [*lines, fitted(Text(f"  and {rest} more", "dim"), width)] if rest else lines
+    return [*lines, fitted(f"  and {rest} more", width, "dim")] if rest else lines
 
 
-def row(operation: Operation, *, now: float, width: int, title: int = SHOWN, symbols: Symbols = UNICODE) -> Text:
+def row(operation: Operation, *, now: float, width: int, title: int = SHOWN, symbols: Symbols = UNICODE) -> Line:
     """Status, title, where it stands, and time; titles get ``title`` cells, if that leaves enough for the rest."""
-    line = status_mark(operation.status, symbols=symbols, word=width >= NARROW)
-    name = Text(clean(operation.title or operation.name))
+    return fitted(row_pieces(operation, now=now, width=width, title=title, symbols=symbols), width)
+
+
+def row_pieces(operation: Operation, *, now: float, width: int, title: int, symbols: Symbols) -> list[Piece]:
+    """The same for what has more before or behind it, which cuts it then."""
+    mark = status_mark(operation.status, symbols=symbols, word=width >= NARROW)
+    name = [(clean(operation.title or operation.name), "")]
     if width < NARROW:
-        return fitted(line.append(" ").append(name), width)
-    time, place = took(operation, now), where(operation)
-    room = width - cell_len(line.plain) - 12
-    title_room = min(title, room * 3 // 5 if place.plain else room - 2)
-    name.truncate(title_room, overflow="ellipsis", pad=True)
-    place.truncate(max(0, room - title_room - 2), overflow="ellipsis", pad=True)
-    return fitted(Text.assemble(line, " ", name, "  ", place, f"{time:>11}"), width)
+        return [mark, (" ", ""), *name]
+    place = where(operation)
+    room = width - cells([mark]) - TIME - 1
+    title_room = min(title, room * 3 // 5 if place else room - 2)
+    told = [*padded(name, title_room), ("  ", ""), *padded(place, room - title_room - 2)]
+    return [mark, (" ", ""), *told, (f"{took(operation, now):>{TIME}}", "")]
 
 
-def status_mark(status: Status, *, symbols: Symbols = UNICODE, word: bool = True) -> Text:
+def status_mark(status: Status, *, symbols: Symbols = UNICODE, word: bool = True) -> Piece:
     """The symbol of a status and its word, as wide as the longest."""
     mark = symbols.mark(status)
-    return Text(f"{mark} {status:<9}" if word else mark, STYLES[status])
+    return (f"{mark} {status:<9}" if word else mark, STYLES[status])
 
 
-def counted(counts: Counter[Status], *, symbols: Symbols = UNICODE) -> Text:
+def counted(counts: Counter[Status], *, symbols: Symbols = UNICODE) -> list[Piece]:
     """How many stand where, failures first: ``✗ 2 error  ◐ 3 running``."""
-    found = [(status, counts[status]) for status in COUNTED if counts[status]]
-    return Text("  ").join(
-        Text(f"{symbols.mark(status)} {number} {status}", STYLES[status]) for status, number in found
-    )
+    found = [
+        (f"{symbols.mark(status)} {counts[status]} {status}", STYLES[status]) for status in COUNTED if counts[status]
+    ]
+    return [piece for place, told in enumerate(found) for piece in ((("  ", ""), told) if place else (told,))]
 
 
-def no_answer(where: str, heard: float, width: int) -> Text:
+def no_answer(where: str, heard: float, width: int) -> Line:
     """Says that what is shown may be old."""
-    return fitted(Text(f"no answer from {where} since {clock_time(heard)}, trying again", "bold yellow"), width)
-
-
-def fitted(line: Text, width: int) -> Text:
-    """The line cut to ``width`` cells."""
-    line.truncate(max(1, width), overflow="ellipsis")
-    line.no_wrap = True
-    return line
+    return fitted(f"no answer from {where} since {clock_time(heard)}, trying again", width, "bold yellow")
 
 
 def took(operation: Operation, now: float) -> str:
@@ -83,26 +83,27 @@ def took(operation: Operation, now: float) -> str:
     return seconds(max(0.0, now - operation.started)) if operation.started is not None else ""
 
 
-def where(operation: Operation) -> Text:
+def where(operation: Operation) -> list[Piece]:
     """What a row tells beside the title: remarks, then a batch's counts, an error with its step, or where it is."""
-    said = Text(", ".join(remarks(operation)), "yellow")
-    return Text("  ").join(text for text in (said, _place(operation)) if text.plain)
+    said, place = ", ".join(remarks(operation)), _place(operation)
+    return [(said, "yellow"), *([("  ", ""), *place] if place else [])] if said else place
 
 
-def _place(operation: Operation) -> Text:
+def _place(operation: Operation) -> list[Piece]:
     # What has steps of its own is told by them; those below may be no more than what runs inside one.
     if operation.children.total and (operation.batch or operation.step is None):
         return _counts_in_brief(operation)
     if operation.error is not None:
         step = f"{operation.step.name}: " if operation.step else ""
-        return Text(clean(f"{step}{operation.error.type}: {operation.error.message}"), "red")
-    return Text(clean(step_words(operation)), "dim" if operation.status in ENDED else "")
+        return [(clean(f"{step}{operation.error.type}: {operation.error.message}"), "red")]
+    words = clean(step_words(operation))
+    return [(words, "dim" if operation.status in ENDED else "")] if words else []
 
 
-def _counts_in_brief(operation: Operation) -> Text:
+def _counts_in_brief(operation: Operation) -> list[Piece]:
     children = operation.children
-    line = Text(f"{children.ended} of {children.total}")
-    return line.append(f", {children.failed} failed", "red") if children.failed else line
+    failed = [(f", {children.failed} failed", "red")] if children.failed else []
+    return [(f"{children.ended} of {children.total}", ""), *failed]
 
 
 def step_words(operation: Operation) -> str:

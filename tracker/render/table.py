@@ -1,6 +1,6 @@
 """Rows in columns fitted to a terminal: what matters least is left out first, and nothing wraps.
 
-Pure functions of values; every text is cleaned, but for a ``Text``, which is taken as it is.
+Pure functions of values; every text is cleaned, but for those of a ``Line``, which are taken as they are.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
+from tracker.render.pieces import Line
 from tracker.render.rows import cut
 from tracker.render.symbols import UNICODE, Symbols
 from tracker.render.words import clean
@@ -39,7 +40,7 @@ class Cell(NamedTuple):
     style: str = ""
 
 
-Cells = Sequence[Cell | Text | str]
+Cells = Sequence[Cell | Line | str]
 
 
 def table(columns: Sequence[Column], rows: Sequence[Cells], width: int, symbols: Symbols = UNICODE) -> list[Text]:
@@ -55,9 +56,9 @@ def table(columns: Sequence[Column], rows: Sequence[Cells], width: int, symbols:
     return [_line(columns, row, shown, symbols) for row in [titles, *texts]] if rows else []
 
 
-def _text(cell: Cell | Text | str) -> Text:
-    if isinstance(cell, Text):
-        return cell
+def _text(cell: Cell | Line | str) -> Text:
+    if isinstance(cell, Line):
+        return cell.__rich__()
     text, style = cell if isinstance(cell, Cell) else (cell, "")
     return Text(clean(text), style)
 

@@ -18,7 +18,8 @@ from tracker.cli.subjects import FAILED
 from tracker.clock import now
 from tracker.model import ENDED, Operation, StepStatus
 from tracker.render.operation import render_operation
-from tracker.render.overview import fitted, rows
+from tracker.render.overview import rows
+from tracker.render.pieces import Line, fitted
 from tracker.render.symbols import STYLES, Symbols
 from tracker.render.transitions import error_lines, operation_line
 from tracker.render.words import clean, cleaned, clock_time
@@ -57,7 +58,7 @@ class Drawing:
         """A frame of what is looked at, with the keys below it."""
         look, height = self._look()
         if self._commands.helps:
-            self._screen.draw([*frame.help_lines(look), fitted(Text("any key goes back", "dim"), look.width)])
+            self._screen.draw([*frame.help_lines(look), fitted("any key goes back", look.width, "dim")])
         elif isinstance(pane, ListPane):
             self._screen.draw(self._list(pane, look, height))
         else:
@@ -73,7 +74,7 @@ class Drawing:
             return
         operation = pane.branch.subject.operation()
         if operation is None:
-            self._screen.draw([fitted(Text(f"waiting for operation {pane.id}"), look.width)])
+            self._screen.draw([fitted(f"waiting for operation {pane.id}", look.width)])
             return
         picture = render_operation(cleaned(operation), look.now, symbols=look.symbols)
         self._screen.draw([picture, *failures(operation, pane.branch.subject.children())], whole=True)
@@ -82,7 +83,7 @@ class Drawing:
         head, foot = frame.list_head(pane, look), self._foot(pane, look)
         return [*head, *self._rows(pane, pane.rows(), height - 1 - len(head) - len(foot), look), *foot]
 
-    def _rows(self, pane: Pane, rows: Sequence[TreeRow], room: int, look: Look) -> list[Text]:
+    def _rows(self, pane: Pane, rows: Sequence[TreeRow], room: int, look: Look) -> list[Line]:
         if not pane.tree.chosen:
             rows = frame.glance(rows, room)
         pane.top = frame.window(rows, pane.top, pane.tree.chosen, room)
@@ -92,7 +93,7 @@ class Drawing:
         """The operation, its children, its log, its pace, and what the person watching should know."""
         operation = pane.branch.subject.operation()
         if operation is None:
-            waiting = fitted(Text(f"waiting for operation {pane.id}"), look.width)
+            waiting = fitted(f"waiting for operation {pane.id}", look.width)
             return [waiting, *frame.stale(pane.branch.stale_since, look), *self._foot(pane, look)]
         below = [*frame.operation_notes(pane, operation, look), *self._foot(pane, look)]
         room = height - 1 - len(below)
@@ -111,26 +112,26 @@ class Drawing:
             room = min(room, 2 + max(2, telling + 1))
         return render_operation(cleaned(operation), now(), symbols=self._symbols, height=room, framed=framed)
 
-    def _brief(self, operation: Operation, look: Look) -> Text:
+    def _brief(self, operation: Operation, look: Look) -> Line:
         """In one line, where all the rest of the screen is wanted for the children."""
-        mark = Text(f"{self._symbols.mark(operation.status)} ", STYLES[operation.status])
-        return fitted(mark.append(operation_line(operation), "bold"), look.width)
+        mark = (f"{self._symbols.mark(operation.status)} ", "")
+        return fitted([mark, (operation_line(operation), "bold")], look.width, STYLES[operation.status])
 
-    def _log(self, pane: OperationPane, room: int, look: Look) -> list[Text]:
+    def _log(self, pane: OperationPane, room: int, look: Look) -> list[Line]:
         if pane.log is None or room < 4:
             return []
         return frame.log_lines(pane.log, min(LOG_LINES, room // 3), look)
 
-    def _foot(self, pane: Pane, look: Look) -> list[Text]:
+    def _foot(self, pane: Pane, look: Look) -> list[Line]:
         """A question, what is typed, what was said, or which keys there are."""
         commands = self._commands
         if commands.question is not None:
-            return [fitted(Text(f"{commands.question.text}  y: yes, any other key: no", "bold"), look.width)]
+            return [fitted(f"{commands.question.text}  y: yes, any other key: no", look.width, "bold")]
         if commands.is_typing and isinstance(pane, ListPane):
-            return [fitted(Text(f"/{clean(pane.filter.text)}▏", "bold"), look.width)]
+            return [fitted(f"/{clean(pane.filter.text)}▏", look.width, "bold")]
         if commands.message:
-            return [fitted(Text(clean(commands.message), "bold"), look.width)]
-        return [fitted(Text(self._words(pane, look), "dim"), look.width)]
+            return [fitted(clean(commands.message), look.width, "bold")]
+        return [fitted(self._words(pane, look), look.width, "dim")]
 
     def _words(self, pane: Pane, look: Look) -> str:
         if isinstance(pane, OperationPane):

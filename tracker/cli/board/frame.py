@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rich.console import RenderableType
-from rich.text import Text
+from rich.cells import cell_len
 
 from tracker.cli.board.panes import ListPane, OperationPane
 from tracker.cli.board.tree import OperationRow, RestRow, StepRow, TreeRow
 from tracker.cli.subjects import FAILED
 from tracker.model import LogLine, Operation, Status, StepState, StepStatus
-from tracker.render.overview import counted, fitted, no_answer, row
+from tracker.render.overview import counted, no_answer, row_pieces
 from tracker.render.pace import pace, pace_lines
+from tracker.render.pieces import Line, Piece, fitted, padded
 from tracker.render.symbols import STYLES, Symbols
 from tracker.render.texts import label, progress, taken
 from tracker.render.words import SHOWN, clean, clock_time
@@ -50,34 +50,34 @@ class Look(NamedTuple):
     where: str
 
 
-def help_lines(look: Look) -> list[Text]:
+def help_lines(look: Look) -> list[Line]:
     """The keys."""
-    return [fitted(Text(f"  {keys:<10} {words}"), look.width) for keys, words in KEYS]
+    return [fitted(f"  {keys:<10} {words}", look.width) for keys, words in KEYS]
 
 
-def list_head(pane: ListPane, look: Look) -> list[Text]:
+def list_head(pane: ListPane, look: Look) -> list[Line]:
     """How many stand where, of which moment that is, and what is filtered."""
     counts = pane.branch.subject.counts()
     nothing = "nothing runs now" if pane.branch.is_begun else f"asking {look.where}"
-    head = counted(counts, symbols=look.symbols) if counts else Text(nothing, "dim")
+    head = counted(counts, symbols=look.symbols) if counts else [(nothing, "dim")]
     if pane.branch.stale_since is None:
-        head.append(f"   as of {clock_time(look.now)}", "dim")
+        head.append((f"   as of {clock_time(look.now)}", "dim"))
     filters = " ".join(filter(None, (pane.filter.words, f"/{clean(pane.filter.text)}" if pane.filter.text else "")))
     if filters:
-        head.append(f"   only {filters}: {len(pane.shown())}", "bold")
+        head.append((f"   only {filters}: {len(pane.shown())}", "bold"))
     return [fitted(head, look.width), *stale(pane.branch.stale_since, look)]
 
 
-def stale(since: float | None, look: Look) -> list[Text]:
+def stale(since: float | None, look: Look) -> list[Line]:
     """A line that says that what is shown may be old."""
     return [] if since is None else [no_answer(look.where, since, look.width)]
 
 
 def window(rows: Sequence[TreeRow], top: int, chosen: str, room: int) -> int:
     """The first row in sight, so that the chosen one is among ``room`` rows."""
-    place = next((n for n, one in enumerate(rows) if isinstance(one, OperationRow) and one.operation.id == chosen), 0)
     if not chosen:
         return 0
+    place = next((n for n, one in enumerate(rows) if isinstance(one, OperationRow) and one.operation.id == chosen), 0)
     top = min(max(top, place - room + 1), place)
     return max(0, min(top, len(rows) - room))
 
@@ -95,7 +95,7 @@ def _is_well(one: TreeRow) -> bool:
     return isinstance(one, OperationRow) and one.depth == 0 and one.operation.status not in FAILED
 
 
-def tree_lines(rows: Sequence[TreeRow], top: int, chosen: str, room: int, look: Look) -> list[Text]:
+def tree_lines(rows: Sequence[TreeRow], top: int, chosen: str, room: int, look: Look) -> list[Line]:
     """The rows in sight; what lies below them is counted."""
     if room <= 0:
         return []
@@ -105,76 +105,76 @@ def tree_lines(rows: Sequence[TreeRow], top: int, chosen: str, room: int, look: 
     widest = max((_title_width(one) for one in shown), default=0)
     lines = [tree_line(one, chosen, widest, look) for one in shown]
     rest = len(rows) - top - len(shown)
-    return [*lines, fitted(Text(f"  and {rest} more", "dim"), look.width)] if rest > 0 else lines
+    return [*lines, fitted(f"  and {rest} more", look.width, "dim")] if rest > 0 else lines
 
 
 def _title_width(one: TreeRow) -> int:
-    return Text(clean(one.operation.title or one.operation.name)).cell_len if isinstance(one, OperationRow) else 0
+    return cell_len(clean(one.operation.title or one.operation.name)) if isinstance(one, OperationRow) else 0
 
 
-def tree_line(one: TreeRow, chosen: str, widest: int, look: Look) -> Text:
+def tree_line(one: TreeRow, chosen: str, widest: int, look: Look) -> Line:
     """One row of a tree."""
     if isinstance(one, RestRow):
-        return fitted(Text(f"{'  ' * one.depth}    and {one.number} more", "dim"), look.width)
+        return fitted(f"{'  ' * one.depth}    and {one.number} more", look.width, "dim")
     if isinstance(one, StepRow):
-        return fitted(Text("  " * one.depth + "    ").append_text(step_text(one.step, one.operation, look)), look.width)
+        before = ("  " * one.depth + "    ", "")
+        told = step_pieces(one.step, one.operation, look)
+        return fitted([before, *told], look.width, STYLES.get(one.step.status, ""))
     return _operation_line(one, one.operation.id == chosen, widest, look)
 
 
-def _operation_line(one: OperationRow, is_chosen: bool, widest: int, look: Look) -> Text:
+def _operation_line(one: OperationRow, is_chosen: bool, widest: int, look: Look) -> Line:
     operation = one.operation
     mark = ("›" if look.symbols.ellipsis == "…" else ">") if is_chosen else " "
     can_open = operation.children.total > 0 or operation.step is not None
     fold = look.symbols.unfolded if one.is_open else look.symbols.folded if can_open else " "
     before = f"{mark} {'  ' * one.depth}{fold} "
     host = clean(operation.worker.host) if operation.worker is not None and look.width >= WIDE else ""
-    room = look.width - len(before) - (HOST + 2 if look.width >= WIDE else 0)
-    title = min(widest, SHOWN)
-    line = Text(before).append_text(row(operation, now=look.now, width=max(1, room), title=title, symbols=look.symbols))
+    room = max(1, look.width - len(before) - (HOST + 2 if look.width >= WIDE else 0))
+    told = row_pieces(operation, now=look.now, width=room, title=min(widest, SHOWN), symbols=look.symbols)
+    line: Sequence[Piece] = [(before, ""), *told]
     if host:
-        line.pad_right(max(0, look.width - HOST - line.cell_len))
-        line.append(host, "dim")
-    if is_chosen:
-        line.stylize("bold")
-    return fitted(line, look.width)
+        line = [*padded(line, look.width - HOST), (host, "dim")]
+    return fitted(line, look.width, "bold" if is_chosen else "")
 
 
-def step_text(step: StepState, operation: Operation, look: Look) -> Text:
+def step_pieces(step: StepState, operation: Operation, look: Look) -> list[Piece]:
     """``◐ [2/4] Check encoding  running  2.1s  45/100 rows  12 rows/s, about 4.6s left``."""
-    style = STYLES.get(step.status, "")
     total = operation.step.total if operation.step is not None else None
-    line = Text(f"{look.symbols.mark(step.status)} ", style).append(f"{label(step.index, total)} ", "dim")
-    line.append(clean(step.name)).append(f"  {step.status}", style)
     rate = ""
     if step.status is StepStatus.RUNNING and step.current is not None:
         rate = pace(step.current, step.total, step.started, look.now, clean(step.unit))
-    for words in (taken(step, look.now), progress(step), rate):
-        line.append(f"  {clean(words)}" if words else "")
+    numbers = "".join([f"  {clean(words)}" for words in (taken(step, look.now), progress(step), rate) if words])
     said = step.error or step.warning or step.detail
-    return line.append(f"  {clean(said)}", "red" if step.error else "dim") if said else line
+    return [
+        (f"{look.symbols.mark(step.status)} ", ""),
+        (f"{label(step.index, total)} ", "dim"),
+        (f"{clean(step.name)}  {step.status}{numbers}", ""),
+        (f"  {clean(said)}" if said else "", "red" if step.error else "dim"),
+    ]
 
 
-def log_lines(lines: Sequence[LogLine], room: int, look: Look) -> list[Text]:
+def log_lines(lines: Sequence[LogLine], room: int, look: Look) -> list[Line]:
     """The last lines of a log, the newest at the bottom."""
     if not lines:
-        return [fitted(Text("no log lines", "dim"), look.width)]
+        return [fitted("no log lines", look.width, "dim")]
     drawn = []
     for line in lines[-max(1, room) :]:
-        text = Text(f"{clock_time(line.ts)} {look.symbols.margin} ", "dim")
-        text.append(f"warning: {clean(line.text)}" if line.level else clean(line.text), "yellow" if line.level else "")
-        drawn.append(fitted(text, look.width))
+        before = (f"{clock_time(line.ts)} {look.symbols.margin} ", "dim")
+        told = (f"warning: {clean(line.text)}", "yellow") if line.level else (clean(line.text), "")
+        drawn.append(fitted([before, told], look.width))
     return drawn
 
 
-def operation_notes(pane: OperationPane, operation: Operation, look: Look) -> list[Text]:
+def operation_notes(pane: OperationPane, operation: Operation, look: Look) -> list[Line]:
     """How fast it goes, and whether what is shown may be old."""
-    paces = [fitted(Text(line), look.width) for line in pace_lines(operation, look.now)]
+    paces = [fitted(line, look.width) for line in pace_lines(operation, look.now)]
     return [*paces, *stale(pane.branch.stale_since, look)]
 
 
-def summary(operations: Sequence[Operation], look: Look) -> RenderableType:
+def summary(operations: Sequence[Operation], look: Look) -> Line:
     """What a list stood like when it was left."""
     counts = Counter(operation.status for operation in operations)
     open_ones = counts[Status.RUNNING] + counts[Status.QUEUED]
     words = f"no longer watching; {open_ones} of these still run or wait" if open_ones else "no longer watching"
-    return fitted(Text(words, "dim"), look.width)
+    return fitted(words, look.width, "dim")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from tracker.cli.board.branch import Branch
 from tracker.cli.subjects import One
@@ -13,7 +14,7 @@ SHOWN = 50
 """Most children that an open row shows; the rest is counted."""
 
 
-class OperationRow(NamedTuple):
+class OperationRow(msgspec.Struct, frozen=True):
     """A row of an operation; ``is_open``: its steps and children stand below it."""
 
     operation: Operation
@@ -21,7 +22,7 @@ class OperationRow(NamedTuple):
     is_open: bool
 
 
-class StepRow(NamedTuple):
+class StepRow(msgspec.Struct, frozen=True):
     """A row of a step of the operation above it."""
 
     step: StepState
@@ -29,7 +30,7 @@ class StepRow(NamedTuple):
     depth: int
 
 
-class RestRow(NamedTuple):
+class RestRow(msgspec.Struct, frozen=True):
     """How many are not shown."""
 
     number: int
@@ -59,7 +60,8 @@ class Tree:
             found = [row for operation in operations for row in self._below(operation, 0)]
         else:  # As it mostly is, and there may be many.
             found = [OperationRow(operation, 0, is_open=False) for operation in operations]
-        self._choose([row.operation.id for row in found if isinstance(row, OperationRow)])
+        if self.chosen:
+            self._choose([row.operation.id for row in found if isinstance(row, OperationRow)])
         return found
 
     def _below(self, operation: Operation, depth: int) -> Iterator[TreeRow]:
@@ -81,7 +83,7 @@ class Tree:
         """Keep the choice on its operation; when that has gone, on the place where it was."""
         if self.chosen in ids:
             self._place = ids.index(self.chosen)
-        elif self.chosen:
+        else:
             self._place = max(0, min(self._place, len(ids) - 1))
             self.chosen = ids[self._place] if ids else ""
 
