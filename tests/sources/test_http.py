@@ -43,6 +43,7 @@ HTML = Answer(200, b"<!doctype html><h1>Welcome</h1>", type="text/html")
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is asked for longer than a moment."""
     monkeypatch.setattr(http, "PATIENCE", 0.0)
+    monkeypatch.setattr(http, "UNKNOWN", 0.0)
 
 
 def problem(status: int, kind: str, detail: str, **headers: str) -> Answer:
@@ -250,6 +251,23 @@ def test_an_address_where_nobody_answers_says_what_to_check(hasty: None, monkeyp
     with pytest.raises(ServerUnavailable, match="a host that nobody knows") as caught:
         Remote("http://tracker.invalid").operations(Wanted())
     assert exit_codes.of_error(caught.value) == exit_codes.UNREACHABLE
+
+
+@pytest.mark.parametrize(("has_answered", "least", "most"), [(False, 0.2, 2.0), (True, 2.0, 8.0)])
+def test_where_nobody_ever_answered_a_refusal_is_soon_believed(
+    monkeypatch: pytest.MonkeyPatch, has_answered: bool, least: float, most: float
+) -> None:
+    """A mistyped address is told within two seconds; a server that was there is waited for while it restarts."""
+    with answering(Answer(body=PAGE)) as server:
+        remote = Remote(server.url)
+        if has_answered:
+            remote.operations(Wanted())
+    pauses = list[float]()
+    monkeypatch.setattr(http.time, "sleep", pauses.append)
+    monkeypatch.setattr(http, "elapsed", lambda: sum(pauses))
+    with pytest.raises(ServerUnavailable, match="the connection was refused"):
+        remote.operations(Wanted())
+    assert least < sum(pauses) <= most
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_long(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:

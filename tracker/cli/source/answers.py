@@ -32,12 +32,16 @@ class Headers(Protocol):
 
 
 class Again(Exception):
-    """No answer this time: ``error`` says so, if it is not asked again, after so many seconds at least."""
+    """No answer this time: ``error`` says so, if it is not asked again, after so many seconds at least.
 
-    def __init__(self, error: TrackerError, after: float = 0.0) -> None:
+    ``is_refused``: nobody takes connections there.
+    """
+
+    def __init__(self, error: TrackerError, after: float = 0.0, *, is_refused: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.after = after
+        self.is_refused = is_refused
 
 
 class _Fault(msgspec.Struct):
@@ -99,7 +103,8 @@ def unreachable(where: str, error: Exception) -> Exception:
     return Again(
         ServerUnavailable(
             f"{where} cannot be reached: {_words(reason)}; check the address, and that `tracker web` runs there"
-        )
+        ),
+        is_refused=isinstance(reason, ConnectionRefusedError),
     )
 
 

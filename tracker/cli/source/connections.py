@@ -9,6 +9,7 @@ import os
 import queue
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,7 +50,7 @@ class Ended(NamedTuple):
     pause: float = 0.0
 
 
-class Connection:
+class Connection(ABC):
     """Brings the messages about some topics, each from its cursor on if it has one."""
 
     def __init__(self, http: Http, topics: Mapping[str, str]) -> None:
@@ -69,6 +70,7 @@ class Connection:
         """End it; returns soon."""
         self._closed.set()
 
+    @abstractmethod
     def ask(self) -> None:
         """Have the server say whether it is well, if it can be asked."""
 
@@ -85,9 +87,9 @@ class Connection:
             end = Ended()
         self._put(end)
 
+    @abstractmethod
     def _read(self) -> Ended:
         """Hand over all messages, and say how it ended."""
-        raise NotImplementedError
 
     def _put(self, item: str | bytes | Ended) -> None:
         while not self._closed.is_set():
@@ -178,6 +180,9 @@ class EventStream(Connection):
         if self._line is not None:
             with suppress(OSError):  # The thread that reads it may be through with it.
                 self._line.shutdown(socket.SHUT_RDWR)
+
+    def ask(self) -> None:
+        """This way leads from the server only."""
 
     def _read(self) -> Ended:
         cursors = list(self._topics.values())

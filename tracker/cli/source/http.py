@@ -29,6 +29,9 @@ TIME_LIMIT = 10.0
 PATIENCE = 8.0
 """Seconds after which nothing is asked again."""
 
+UNKNOWN = 2.0
+"""Seconds after which nothing is asked again where connections are refused and nobody has ever answered."""
+
 FIRST_PAUSE = 0.2
 """Seconds before the first time; each pause is twice as long as the one before."""
 
@@ -56,6 +59,7 @@ class Http:
         self.where = self.address.url
         self.has_token = bool(token)
         self._insists = insists
+        self._has_answered = False
         self.headers = {"User-Agent": f"tracker/{__version__}"}
         if token:
             self.headers["Authorization"] = f"Bearer {token}"
@@ -85,23 +89,30 @@ class Http:
 
     def _insist(self, request: urllib.request.Request) -> bytes:
         """The answer's body; asks again as long as there is hope."""
-        deadline, pause = elapsed() + PATIENCE * self._insists, FIRST_PAUSE
+        begun, pause = elapsed(), FIRST_PAUSE
         while True:
             try:
                 with self._open(request, TIME_LIMIT) as response:
                     return self._body(response)
             except Again as again:
                 wait = max(again.after, pause * _chance.uniform(0.5, 1.0))
-                if elapsed() + wait > deadline:
+                if elapsed() + wait > begun + self._patience(again):
                     raise again.error from None
             time.sleep(wait)
             pause *= 2
 
+    def _patience(self, again: Again) -> float:
+        """A server that restarts is soon there again; where none has been seen, there may be none."""
+        is_unknown = again.is_refused and not self._has_answered
+        return (UNKNOWN if is_unknown else PATIENCE) * self._insists
+
     def _open(self, request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
         try:
             response: http.client.HTTPResponse = self._opener.open(request, timeout=timeout)
+            self._has_answered = True
             return response
         except urllib.error.HTTPError as error:
+            self._has_answered = True
             with error:
                 body = self._body(cast(http.client.HTTPResponse, error.fp))
             raise refused(self.where, error.code, error.headers, body, has_token=self.has_token) from None
