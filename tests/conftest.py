@@ -26,9 +26,9 @@ settings.load_profile("any speed")
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No TRACKER_* variable of the caller reaches a test, and none writes into the caller's own state folder."""
+    """No setting of the caller reaches a test, of ours or of Python; none writes into the caller's own state folder."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("TRACKER_")]:
+        for name in [name for name in os.environ if name.startswith(("TRACKER_", "PYTHON"))]:
             patch.delenv(name)
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state-home")))
         yield

@@ -20,12 +20,33 @@ from typing import Any
 
 import pyte
 
+from tests.forked import Forked, Origin, forked
 from tests.support import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACKER = [sys.executable, "-P", "-m", "tracker"]
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+LOOKED_FOR = {"up", "demo", "web", "worker", "recorder"}
+"""Commands whose processes tests look for among all there are; they are started in full."""
+
+
+def modules(package: str) -> list[str]:
+    """The names of all that is in a package of ``tracker``."""
+    paths = sorted((ROOT / "tracker" / package).rglob("*.py"))
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+
+
+PACKAGES = ("archive", "cli", "doctor", "history", "publish", "render", "store")
+READS_ENVIRONMENT = "tracker.cli.commands"
+"""Imported by each copy: how help looks depends on its environment."""
+
+OTHERS = Origin(
+    "tracker",
+    ("-P",),
+    tuple(name for package in PACKAGES for name in modules(package) if name != READS_ENVIRONMENT),
+)
 
 
 class Command:
@@ -39,26 +60,21 @@ class Command:
         self._master = -1
         self._terminal = terminal or (80, 24)
         self._resized = 0
-        where = {"cwd": cwd, "env": {**environment, "PYTHONPATH": str(ROOT)}}
         if terminal is None:
-            self.process = subprocess.Popen(
-                [*TRACKER, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                **where,
-            )
-            outputs = [(self.process.stdout.fileno(), self._chunks), (self.process.stderr.fileno(), self._errors)]
+            outputs = [(*os.pipe(), self._chunks), (*os.pipe(), self._errors)]
+            streams = [os.open(os.devnull, os.O_RDONLY), *(writing for _, writing, _ in outputs)]
         else:
             self._master, slave = pty.openpty()
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", terminal[1], terminal[0], 0, 0))
-            self.process = subprocess.Popen(
-                [*TRACKER, *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **where,
-            )  # fmt: skip
-            os.close(slave)
-            outputs = [(self._master, self._chunks)]
-        self._readers = [threading.Thread(target=_read, args=output, daemon=True) for output in outputs]
+            outputs = [(self._master, slave, self._chunks)]
+            streams = [slave] * 3
+        self._pipes = [os.fdopen(reading, "rb", 0) for reading, _, _ in outputs if reading != self._master]
+        try:
+            self.process = _started(arguments, {**environment, "PYTHONPATH": str(ROOT)}, streams, cwd, bool(terminal))
+        finally:
+            for stream in {*streams}:
+                os.close(stream)
+        self._readers = [threading.Thread(target=_read, args=(at, to), daemon=True) for at, _, to in outputs]
         for reader in self._readers:
             reader.start()
 
@@ -147,11 +163,25 @@ class Command:
                 self.process.wait(30)
         self.process.kill()
         self.code()
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
+        for pipe in self._pipes:
+            pipe.close()
         if self._master >= 0:
-            os.close(self._master)
+            self.hang_up()
+
+
+def _started(
+    arguments: Sequence[str], environment: Mapping[str, str], streams: Sequence[int], cwd: str, terminal: bool
+) -> Forked | subprocess.Popen[bytes]:
+    if LOOKED_FOR.isdisjoint(arguments):
+        return forked(OTHERS, arguments, environment, streams, cwd, terminal)
+    return subprocess.Popen(
+        [*TRACKER, *arguments], stdin=streams[0], stdout=streams[1], stderr=streams[2], cwd=cwd, env=environment,
+        start_new_session=terminal, preexec_fn=_take_terminal if terminal else None,
+    )  # fmt: skip
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _read(handle: int, chunks: list[bytes]) -> None:

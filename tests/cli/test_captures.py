@@ -49,6 +49,7 @@ def test_every_screen_fits_its_terminal(
     """Nothing wraps, nothing hostile gets through, and what it is about is in sight whatever the window's size is."""
     command = tracker("watch", *arguments, terminal=SIZES[0])
     command.displays("as of")
+    command.displays("◐")
     wait_for(lambda: not command.echoes())
     command.press(keys)
     for size in SIZES:

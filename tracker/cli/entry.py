@@ -7,6 +7,7 @@ its reader is ended quietly by click. Must not know any verb.
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,9 @@ class Signalled(BaseException):
 def run(argv: Sequence[str] | None) -> int:
     """Run the command line ``argv`` (default: the process's own) and return the exit code."""
     with _unwinding_on_signals():
-        return _run(argv)
+        code = _run(argv)
+        _drop_unwritten()
+        return code
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -62,6 +65,20 @@ def _run(argv: Sequence[str] | None) -> int:
         return exit_codes.INTERRUPTED
     except Signalled as signalled:
         return exit_codes.SIGNALLED + signalled.number
+
+
+def _drop_unwritten() -> None:
+    """What a terminal that has gone, or a full disk, did not take, Python would try to write again as its last act.
+
+    It would then end with a code of its own instead of the command's.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def fail(message: str, code: int) -> int:
