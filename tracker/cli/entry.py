@@ -1,7 +1,7 @@
 """Runs one command: turns every expected error into one line on stderr and an exit code.
 
-Owns what the whole command line has in common at its edges: errors, Ctrl-C, signals; a pipe closed by
-its reader is ended quietly by click. Must not know any verb.
+Owns what the whole command line has in common at its edges: errors, Ctrl-C, signals, output that is not taken. Must
+not know any verb.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def _run(argv: Sequence[str] | None) -> int:
 
     try:
         arguments = None if argv is None else list(argv)
-        return _exit_code(tracker.main(args=arguments, standalone_mode=False, prog_name="tracker"))
+        code = _exit_code(tracker.main(args=arguments, standalone_mode=False, prog_name="tracker"))
+        sys.stdout.flush()
+        return code
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as lost:
@@ -58,6 +60,8 @@ def _run(argv: Sequence[str] | None) -> int:
     except TrackerError as error:
         return fail(str(error), exit_codes.of_error(error))
     except OSError as error:
+        if error.errno == errno.EPIPE:
+            return exit_codes.ERROR
         if error.errno not in CANNOT_WRITE:
             raise
         return fail(f"the output could not be written: {error.strerror}", exit_codes.ERROR)
