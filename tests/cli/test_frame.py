@@ -82,6 +82,14 @@ def test_a_step_row_tells_place_progress_and_rate() -> None:
     assert told == "◐ [2] Fetch  running  10.0s  20/100 rows  2 rows/s, about 40.0s left"
 
 
+def test_log_lines_that_are_missing_are_counted_between_the_others() -> None:
+    """Also where that leaves less room for them; another attempt begins anew."""
+    lines = [LogLine(number, NOW, f"line {number}", attempt=attempt) for number, attempt in ((1, 1), (4, 1), (2, 2))]
+    told = [line.plain for line in frame.log_lines(lines, 3, look(60))]
+    assert told[0] == "2 lines are not kept"
+    assert [line[-6:] for line in told[1:]] == ["line 4", "line 2"]
+
+
 def test_warnings_stand_out_among_log_lines() -> None:
     """And only the last lines are shown."""
     lines = [LogLine(number, NOW, f"line {number}", level="warning" if number == 9 else "") for number in range(1, 11)]

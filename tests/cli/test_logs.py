@@ -69,6 +69,28 @@ def test_attempts_are_told_apart(tracker: Run, store: Store) -> None:
     assert [line.split()[-1] for line in shown.text.splitlines()] == ["1", "first", "2", "second"]
 
 
+def test_lines_that_are_not_kept_are_counted_where_they_are_missing(tracker: Run, store: Store) -> None:
+    """Between the others on a terminal, on stderr beside a pipe; not where only some were asked for."""
+    begun(store)
+    lines = [LogLine(number, NOW + number, text) for number, text in ((3, "third"), (8, "eighth"), (9, "ninth"))]
+    events = [Event(EventType.STEP_LOG, "one", NOW, "r1", seq, log=line) for seq, line in enumerate(lines, 2)]
+    store.append([RunBlob("one", "r1", events, "", NOW, None)])
+    shown, piped = tracker("logs", "one", terminal=(80, 24)), tracker("logs", "one")
+    last, named = tracker("logs", "one", "--tail", "2"), tracker("logs", "one", "--step", "Read")
+    assert [command.code() for command in (shown, piped, last, named)] == [0, 0, 0, 0]
+    assert [line.split()[-1] for line in shown.text.splitlines() if "kept" not in line] == ["third", "eighth", "ninth"]
+    assert [line for line in shown.text.splitlines() if "kept" in line] == [
+        "2 lines are not kept",
+        "4 lines are not kept",
+    ]
+    assert texts(piped.lines) == ["third", "eighth", "ninth"]
+    assert piped.err.splitlines() == [
+        "2 lines are not kept before 2027-01-15T08:00:03.000Z",
+        "4 lines are not kept before 2027-01-15T08:00:08.000Z",
+    ]
+    assert "kept" not in last.err + named.err
+
+
 def test_json_says_what_each_line_belongs_to(tracker: Run, store: Store) -> None:
     """One object for each, and nothing else on stdout."""
     begun(store)

@@ -40,15 +40,19 @@ class Logged(Value, frozen=True, omit_defaults=False):
 
 
 class LogWriter:
-    """Writes lines of one operation: for people, as columns into a pipe, or as JSON. ``step``: only those of it."""
+    """Writes lines of one operation: for people, as columns into a pipe, or as JSON, and says which are missing.
 
-    def __init__(self, operation: Operation, output: Output, step: int | None = None) -> None:
+    ``step``: only those of it. ``tail``: not those from the beginning on.
+    """
+
+    def __init__(self, operation: Operation, output: Output, step: int | None = None, *, tail: bool = False) -> None:
         self._operation = operation
         self._output = output
         self._step = step
         self._console = output.console() if output.terminal else None
         self._names = {step.index: step.name for step in operation.steps or ()}
-        self._attempt = 0
+        self._tail = tail
+        self._last = (0, 0)
         self.wrote = 0
 
     def wanted(self, lines: Iterable[LogLine]) -> list[LogLine]:
@@ -69,13 +73,25 @@ class LogWriter:
 
     def write(self, lines: Sequence[LogLine]) -> None:
         """Write lines, in their order."""
-        told = {line.attempt for line in lines} | {self._attempt or 1}
+        told = {line.attempt for line in lines} | {self._last[0] or 1}
         for line in lines:
-            if self._console is not None and len(told) > 1 and line.attempt != self._attempt:
+            if self._console is not None and len(told) > 1 and line.attempt != self._last[0]:
                 self._console.print(f"attempt {line.attempt}", style="dim")
-            self._attempt = line.attempt
+            self._note_missing(line)
+            self._last = _place(line)
             self._line(line)
             self.wrote += 1
+
+    def _note_missing(self, line: LogLine) -> None:
+        """Lines are numbered, so it shows which were dropped on the way, or are kept no longer."""
+        attempt, number = self._last
+        if self._step is not None or self._output.json or (self._tail and not attempt):
+            return
+        words = missing(number if attempt == line.attempt else 0, line.number)
+        if words and self._console is not None:
+            self._console.print(words, style="dim")
+        elif words:
+            self._output.note(f"{words} before {iso_time(line.ts)}")
 
     def _line(self, line: LogLine) -> None:
         name = self._names.get(line.step, "")
@@ -103,6 +119,16 @@ class LogWriter:
         warning = Text("warning: " if line.level else "", "bold yellow")
         text = Text(clean(line.text), "yellow" if line.level else "")
         self._console.print(Text.assemble((moment(line.ts), "dim"), "  ", *named, warning, text), soft_wrap=True)
+
+
+def missing(before: int, number: int) -> str:
+    """What is said between a line and the next one that there is, by their numbers; empty if none is missing.
+
+    >>> missing(4, 7)
+    '2 lines are not kept'
+    """
+    gone = number - before - 1
+    return "" if gone <= 0 else "1 line is not kept" if gone == 1 else f"{gone:,} lines are not kept"
 
 
 def moment(ts: float) -> str:

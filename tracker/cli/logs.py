@@ -41,7 +41,7 @@ def logs(
         raise click.UsageError("--failed looks back and --follow ahead; give one of them")
     operation = source.operation(find(source, id))
     chosen = step_of(operation, step) if step is not None else None
-    writer = LogWriter(operation, output, chosen)
+    writer = LogWriter(operation, output, chosen, tail=tail is not None)
     lines = source.logs(operation.id)
     writer.write(_last(writer.wanted(lines), tail))
     if follow:
@@ -58,7 +58,8 @@ def _failed_children(source: Source, operation: Operation, step: str | None, tai
     for child in failed_children(source, operation):
         whole = source.operation(child.id)
         try:
-            writer = LogWriter(whole, output, step_of(whole, step) if step is not None else None)
+            chosen = step_of(whole, step) if step is not None else None
+            writer = LogWriter(whole, output, chosen, tail=tail is not None)
         except NotFound:
             continue
         writer.head()

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from tracker.cli.board.panes import ListPane, OperationPane
 from tracker.cli.board.tree import OperationRow, RestRow, StepRow, TreeRow
+from tracker.cli.log_lines import missing
 from tracker.cli.subjects import FAILED
 from tracker.model import LogLine, Operation, Status, StepState, StepStatus
 from tracker.render.overview import counted, no_answer, row_pieces
@@ -155,15 +156,18 @@ def step_pieces(step: StepState, operation: Operation, look: Look) -> list[Piece
 
 
 def log_lines(lines: Sequence[LogLine], room: int, look: Look) -> list[Line]:
-    """The last lines of a log, the newest at the bottom."""
+    """The last lines of a log, the newest at the bottom, and how many are missing between them."""
     if not lines:
         return [fitted("no log lines", look.width, "dim")]
-    drawn = []
-    for line in lines[-max(1, room) :]:
+    drawn: list[Line] = []
+    shown = lines[-max(1, room) :]
+    for line, last in zip(shown, [shown[0], *shown], strict=False):
+        if last.attempt == line.attempt and (words := missing(last.number, line.number)):
+            drawn.append(fitted(words, look.width, "dim"))
         before = (f"{clock_time(line.ts)} {look.symbols.margin} ", "dim")
         told = (f"warning: {clean(line.text)}", "yellow") if line.level else (clean(line.text), "")
         drawn.append(fitted([before, told], look.width))
-    return drawn
+    return drawn[-max(1, room) :]
 
 
 def operation_notes(pane: OperationPane, operation: Operation, look: Look) -> list[Line]:
