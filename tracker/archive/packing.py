@@ -95,6 +95,8 @@ def unpack(blob: bytes) -> Any:
 
 def trimmed(row: list[Any]) -> list[Any]:
     """``row`` without what is missing at its end."""
-    while row and row[-1] is None:
-        row.pop()
+    size = len(row)
+    while size and row[size - 1] is None:
+        size -= 1
+    del row[size:]
     return row
