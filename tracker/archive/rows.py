@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from tracker.archive.codec import STATUSES, Book, Number, put_run, put_steps, take_run, take_steps
+from tracker.archive.codec import NUMBER_OF_STATUS, Book, Number, put_run, put_steps, take_run, take_steps
 from tracker.archive.merging import runs_of
 from tracker.archive.outside import Outside, put_outside, take_outside
 from tracker.archive.packing import pack, pack_id, trimmed, unpack, unpack_id
@@ -63,7 +63,7 @@ def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Ro
         "namespace": namespace,
         "key": pack_id(parts.id),
         "parent": pack_id(shown.parent) if shown.parent else None,
-        "status": STATUSES.index(shown.status),
+        "status": NUMBER_OF_STATUS[shown.status],
         "name": number_of.of_name(shown.name),
         "score": _score(parts, shown),
         "ended": float(math.ceil(shown.ended)) if shown.ended is not None else None,
@@ -151,20 +151,14 @@ def take_parts(row: Any, text_of: Callable[[Number], str], details: Mapping[int,
     book = Book(text_of=text_of, parent=unpack_id(parent) if parent else "")
     queue, verdict, children, cancel = take_outside(unpack(outside) if outside else (), book)
     about = details.get(OPERATION, NO_DETAILS)
-    parts = Parts(
-        id=unpack_id(row.key),
-        rev=row.rev,
-        attempt=number if head is not None else max(number - 1, 0),
-        queue=_with_args(queue, about),
-        verdict=_with_error(verdict, about),
-        children=children,
-        cancel=cancel,
-    )
     if head is not None:
         book.queue = queue
         attempt = take_attempt(number, row, book, details)
-        parts.run, parts.steps = attempt.run, {step.index: step for step in attempt.steps}
-    return parts
+        run, steps = attempt.run, {step.index: step for step in attempt.steps}
+    else:
+        number, run, steps = max(number - 1, 0), None, {}
+    queue, verdict = _with_args(queue, about), _with_error(verdict, about)
+    return Parts(unpack_id(row.key), row.rev, number, queue, run, verdict, steps, children, cancel=cancel)
 
 
 def take_attempt(number: int, row: Any, book: Book, details: Mapping[int, Details]) -> Attempt:
