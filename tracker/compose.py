@@ -5,6 +5,8 @@ The only place where an operation's status and people's view of it are made.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from tracker.model import (
@@ -27,6 +29,15 @@ from tracker.record import Attempt
 ENOUGH = 2.0
 """Seconds after which a rate means something."""
 
+# Looked up once: before Python 3.12 a member of an enum takes longer to find than all that is asked about it.
+RUNNING, QUEUED, CANCELLED = Status.RUNNING, Status.QUEUED, Status.CANCELLED
+PENDING, STEP_FAILED = StepStatus.PENDING, StepStatus.ERROR
+
+UNSUCCESSFUL = frozenset({Status.ERROR, Status.LOST, Status.CANCELLED})
+"""Of which there may be an error to tell."""
+
+_by_index = attrgetter("index")
+
 
 def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
     """Where an operation stands, from its three parts; ``append.lua`` holds the same rule for its indexes.
@@ -38,19 +49,19 @@ def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | N
     if queue is not None and queue.batch:
         return _batch_status(run, verdict)
     if run is None:
-        return verdict.status if verdict is not None and not verdict.run else Status.QUEUED
+        return verdict.status if verdict is not None and not verdict.run else QUEUED
     if verdict is None or verdict.run != run.run:
         return run.status
-    waits = run.status is Status.QUEUED and verdict.status is Status.CANCELLED
-    return verdict.status if run.status is Status.RUNNING or waits else run.status
+    waits = run.status is QUEUED and verdict.status is CANCELLED
+    return verdict.status if run.status is RUNNING or waits else run.status
 
 
 def _batch_status(run: RunPart | None, verdict: Verdict | None) -> Status:
-    if verdict is not None and verdict.status is not Status.RUNNING:
+    if verdict is not None and verdict.status is not RUNNING:
         return verdict.status
     if run is None:
-        return Status.QUEUED
-    return run.status if run.status in (Status.ERROR, Status.CANCELLED) else Status.RUNNING
+        return QUEUED
+    return run.status if run.status in (Status.ERROR, CANCELLED) else RUNNING
 
 
 def compose(parts: Parts, *, steps: bool = True) -> Operation:
@@ -65,7 +76,7 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         title=_title(queue, run),
         status=status,
         created=queue.created if queue else run.created if run else 0.0,
-        flags=_flags(parts) if status is Status.RUNNING else [],
+        flags=_flags(parts) if status is RUNNING else [],
         attempt=parts.attempt,
         run=run.run if run else "",
         rev=parts.rev,
@@ -151,7 +162,7 @@ def _duration(run: RunPart | None, ended: float | None) -> float | None:
 
 
 def _error(run: RunPart | None, settled: Verdict | None, status: Status) -> Error | None:
-    if status not in (Status.ERROR, Status.LOST, Status.CANCELLED):
+    if status not in UNSUCCESSFUL:
         return None
     if settled is not None:
         return settled.error or (Error(type=str(status), message=settled.reason) if settled.reason else None)
@@ -160,11 +171,11 @@ def _error(run: RunPart | None, settled: Verdict | None, status: Status) -> Erro
 
 def _current_step(parts: Parts) -> CurrentStep | None:
     """The failed step if there is one, else the newest that has begun."""
-    begun = [step for step in parts.steps.values() if step.status is not StepStatus.PENDING]
+    begun = [step for step in parts.steps.values() if step.status is not PENDING]
     if not begun:
         return None
-    failed = [step for step in begun if step.status is StepStatus.ERROR]
-    step = max(failed or begun, key=lambda step: step.index)
+    failed = [step for step in begun if step.status is STEP_FAILED]
+    step = max(failed or begun, key=_by_index)
     total = parts.run.total if parts.run else None
     return CurrentStep(step.index, step.name, total, step.current, step.total, step.unit)
 

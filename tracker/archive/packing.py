@@ -45,8 +45,9 @@ def unpack_id(key: bytes) -> str:
     """The id that was packed."""
     if len(key) < 16 or key[8] < 0x80:
         return key.decode()
-    text = key[:16].hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}{key[16:].decode()}"
+    text = key.hex()
+    uuid = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+    return uuid + key[16:].decode() if len(key) > 16 else uuid
 
 
 def pack_run(run: str) -> bytes | str:
@@ -95,6 +96,8 @@ def unpack(blob: bytes) -> Any:
 
 def trimmed(row: list[Any]) -> list[Any]:
     """``row`` without what is missing at its end."""
-    while row and row[-1] is None:
-        row.pop()
+    size = len(row)
+    while size and row[size - 1] is None:
+        size -= 1
+    del row[size:]
     return row

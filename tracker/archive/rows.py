@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from tracker.archive.codec import (
-    STATUSES,
-    Book,
-    Number,
-    Outside,
-    put_outside,
-    put_run,
-    put_steps,
-    take_outside,
-    take_run,
-    take_steps,
-)
+from tracker.archive.codec import NUMBER_OF_STATUS, Book, Number, put_run, put_steps, take_run, take_steps
 from tracker.archive.merging import runs_of
+from tracker.archive.outside import Outside, put_outside, take_outside
 from tracker.archive.packing import pack, pack_id, trimmed, unpack, unpack_id
 from tracker.archive.texts import Numbering
 from tracker.compose import compose
@@ -29,6 +20,8 @@ from tracker.record import Attempt, Record
 
 Row = dict[str, Any]
 Judged = TypeVar("Judged", RunPart, Verdict | None)
+
+_by_index = attrgetter("index")
 
 OPERATION = 0
 """The number under which ``extras`` holds what belongs to the operation and not to one of its runs."""
@@ -54,6 +47,9 @@ class Details(NamedTuple):
     verdict: str | None = None
 
 
+NO_DETAILS = Details()
+
+
 def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Rows:
     """The rows of a record; ``op`` is to be the operation's number."""
     parts = record.parts
@@ -67,7 +63,7 @@ def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Ro
         "namespace": namespace,
         "key": pack_id(parts.id),
         "parent": pack_id(shown.parent) if shown.parent else None,
-        "status": STATUSES.index(shown.status),
+        "status": NUMBER_OF_STATUS[shown.status],
         "name": number_of.of_name(shown.name),
         "score": _score(parts, shown),
         "ended": float(math.ceil(shown.ended)) if shown.ended is not None else None,
@@ -112,20 +108,23 @@ def _extra_rows(op: int, record: Record, runs: list[Attempt]) -> list[Row]:
     lines: dict[int, list[Any]] = {}
     for line in record.logs:
         lines.setdefault(line.attempt, []).append([line.number, line.ts, line.text, line.step, line.level])
+    results = {OPERATION: record.results} if record.results else {}
+    told = {number for number, cells in details.items() if cells}
     return [
         {
             "op": op,
             "number": number,
-            "details": pack(details[number]) if details.get(number) else None,
+            "details": pack(details[number]) if number in told else None,
             "logs": pack(lines[number]) if number in lines else None,
-            "results": pack(record.results) if record.results and number == OPERATION else None,
+            "results": pack(results[number]) if number in results else None,
         }
-        for number in sorted(details.keys() | lines.keys())
-        if details.get(number) or number in lines or (record.results and number == OPERATION)
+        for number in sorted(told | lines.keys() | results.keys())
     ]
 
 
 def _put_details(args: dict[str, Any] | None, error: Error | None, verdict: Verdict | None = None) -> list[Any]:
+    if args is None and error is None and verdict is None:
+        return []
     # Arguments are JSON, whose numbers know no limits; msgpack's do.
     given = msgspec.json.encode(args).decode() if args is not None else None
     judged = msgspec.json.encode(verdict).decode() if verdict is not None else None
@@ -136,7 +135,7 @@ def _put_details(args: dict[str, Any] | None, error: Error | None, verdict: Verd
 def take_details(blob: bytes | None) -> Details:
     """What the column ``details`` holds."""
     if blob is None:
-        return Details()
+        return NO_DETAILS
     args, traceback, log, verdict = [*unpack(blob), None, None, None, None][:4]
     return Details(args, traceback or "", log or (), verdict)
 
@@ -148,36 +147,33 @@ def take_logs(number: int, blob: bytes) -> list[LogLine]:
 
 def take_parts(row: Any, text_of: Callable[[Number], str], details: Mapping[int, Details]) -> Parts:
     """An operation; of the steps those whose columns were read."""
-    book = Book(text_of=text_of, parent=unpack_id(row.parent) if row.parent else "")
-    queue, verdict, children, cancel = take_outside(unpack(row.outside) if row.outside else (), book)
-    about = details.get(OPERATION, Details())
-    parts = Parts(
-        id=unpack_id(row.key),
-        rev=row.rev,
-        attempt=row.attempt if row.head is not None else max(row.attempt - 1, 0),
-        queue=_with_args(queue, about),
-        verdict=_with_error(verdict, about),
-        children=children,
-        cancel=cancel,
-    )
-    if row.head is not None:
+    parent, outside, head, number = row.parent, row.outside, row.head, row.attempt
+    book = Book(text_of=text_of, parent=unpack_id(parent) if parent else "")
+    queue, verdict, children, cancel = take_outside(unpack(outside) if outside else (), book)
+    about = details.get(OPERATION, NO_DETAILS)
+    if head is not None:
         book.queue = queue
-        attempt = take_attempt(row.attempt, row, book, details)
-        parts.run, parts.steps = attempt.run, {step.index: step for step in attempt.steps}
-    return parts
+        attempt = take_attempt(number, row, book, details)
+        run, steps = attempt.run, {step.index: step for step in attempt.steps}
+    else:
+        number, run, steps = max(number - 1, 0), None, {}
+    queue, verdict = _with_args(queue, about), _with_error(verdict, about)
+    return Parts(unpack_id(row.key), row.rev, number, queue, run, verdict, steps, children, cancel=cancel)
 
 
 def take_attempt(number: int, row: Any, book: Book, details: Mapping[int, Details]) -> Attempt:
     """A run, from its columns ``head``, ``current`` and ``steps``."""
-    run, about = take_run(unpack(row.head), book), details.get(number, Details())
+    run, about = take_run(unpack(row.head), book), details.get(number, NO_DETAILS)
     verdict = msgspec.json.decode(about.verdict, type=Verdict) if about.verdict is not None else None
     return Attempt(number, _with_error(run, about), _steps(row, run.started, book), verdict)
 
 
 def _steps(row: Any, start: float, book: Book) -> list[StepState]:
-    blobs = [blob for blob in (row.current, row.steps) if blob is not None]
-    steps = [step for blob in blobs for step in take_steps(unpack(blob), start, book)]
-    return sorted(steps, key=lambda step: step.index)
+    current, others = row.current, row.steps
+    steps = take_steps(unpack(current), start, book) if current is not None else []
+    if others is None:
+        return steps
+    return sorted([*steps, *take_steps(unpack(others), start, book)], key=_by_index)
 
 
 def _with_args(queue: QueuePart | None, details: Details) -> QueuePart | None:
