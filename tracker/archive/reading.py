@@ -13,6 +13,7 @@ from tracker.archive.codec import Book, Number
 from tracker.archive.database import among, chunks
 from tracker.archive.packing import pack_id, unpack, unpack_id
 from tracker.archive.rows import OPERATION, Details, take_attempt, take_details, take_logs, take_parts
+from tracker.archive.tables import AttemptRow
 from tracker.archive.texts import Texts, mark_of
 from tracker.ids import ID
 from tracker.model import LogLine, Parts
@@ -28,7 +29,7 @@ RESULTS = f"""
 
 LOGS = "SELECT number, logs FROM extras WHERE op = ? AND logs IS NOT NULL ORDER BY number"
 
-ATTEMPTS = "SELECT number, head, current, steps FROM attempts WHERE op = ? ORDER BY number"
+ATTEMPTS = "SELECT op, number, head, current, steps FROM attempts WHERE op = ? ORDER BY number"
 
 HEADS = """
     SELECT o.op, o.key, o.parent, o.rev, o.attempt, o.outside, a.head, a.current, NULL
@@ -48,15 +49,6 @@ class HeadRow(NamedTuple):
     attempt: int
     outside: bytes | None
     head: bytes | None
-    current: bytes | None
-    steps: bytes | None
-
-
-class AttemptRow(NamedTuple):
-    """The columns that make a run."""
-
-    number: int
-    head: bytes
     current: bytes | None
     steps: bytes | None
 

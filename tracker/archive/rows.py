@@ -13,12 +13,12 @@ from tracker.archive.codec import NUMBER_OF_STATUS, Book, Number, put_run, put_s
 from tracker.archive.merging import runs_of
 from tracker.archive.outside import Outside, put_outside, take_outside
 from tracker.archive.packing import pack, pack_id, trimmed, unpack, unpack_id
+from tracker.archive.tables import AttemptRow, ExtraRow, OperationRow
 from tracker.archive.texts import Numbering
 from tracker.compose import compose
 from tracker.model import Error, LogLine, Operation, Parts, QueuePart, RunPart, StepState, Verdict
 from tracker.record import Attempt, Record
 
-Row = dict[str, Any]
 Judged = TypeVar("Judged", RunPart, Verdict | None)
 
 _by_index = attrgetter("index")
@@ -30,9 +30,9 @@ OPERATION = 0
 class Rows(NamedTuple):
     """The rows of one operation, by table."""
 
-    operation: Row
-    attempts: list[Row]
-    extras: list[Row]
+    operation: OperationRow
+    attempts: list[AttemptRow]
+    extras: list[ExtraRow]
 
 
 class Details(NamedTuple):
@@ -58,19 +58,19 @@ def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Ro
     runs = runs_of(record)
     newest = runs[-1] if parts.run else None
     outside = put_outside(Outside(parts.queue, parts.verdict, parts.children, parts.cancel), book)
-    operation: Row = {
-        "op": op,
-        "namespace": namespace,
-        "key": pack_id(parts.id),
-        "parent": pack_id(shown.parent) if shown.parent else None,
-        "status": NUMBER_OF_STATUS[shown.status],
-        "name": number_of.of_name(shown.name),
-        "score": _score(parts, shown),
-        "ended": float(math.ceil(shown.ended)) if shown.ended is not None else None,
-        "rev": parts.rev,
-        "attempt": newest.number if newest else _after(runs),
-        "outside": pack(outside) if outside else None,
-    }
+    operation = OperationRow(
+        op,
+        namespace,
+        pack_id(parts.id),
+        pack_id(shown.parent) if shown.parent else None,
+        NUMBER_OF_STATUS[shown.status],
+        number_of.of_name(shown.name),
+        _score(parts, shown),
+        float(math.ceil(shown.ended)) if shown.ended is not None else None,
+        parts.rev,
+        newest.number if newest else _after(runs),
+        pack(outside) if outside else None,
+    )
     current = shown.step.index if shown.step else None
     attempts = [_attempt_row(op, run, book, current if run is newest else None) for run in runs]
     return Rows(operation, attempts, _extra_rows(op, record, runs))
@@ -87,20 +87,20 @@ def _score(parts: Parts, shown: Operation) -> float:
     return float(index) if index else shown.created
 
 
-def _attempt_row(op: int, attempt: Attempt, book: Book, current: int | None) -> Row:
+def _attempt_row(op: int, attempt: Attempt, book: Book, current: int | None) -> AttemptRow:
     head = put_run(attempt.run, book)
     shown = [step for step in attempt.steps if step.index == current]
     others = [step for step in attempt.steps if step.index != current]
-    return {
-        "op": op,
-        "number": attempt.number,
-        "head": pack(head),
-        "current": pack(put_steps(shown, attempt.run.started, book)) if shown else None,
-        "steps": pack(put_steps(others, attempt.run.started, book)) if others else None,
-    }
+    return AttemptRow(
+        op,
+        attempt.number,
+        pack(head),
+        pack(put_steps(shown, attempt.run.started, book)) if shown else None,
+        pack(put_steps(others, attempt.run.started, book)) if others else None,
+    )
 
 
-def _extra_rows(op: int, record: Record, runs: list[Attempt]) -> list[Row]:
+def _extra_rows(op: int, record: Record, runs: list[Attempt]) -> list[ExtraRow]:
     queue, verdict = record.parts.queue, record.parts.verdict
     details = {run.number: _put_details(None, run.run.error) for run in runs}
     details |= {run.number: _put_details(None, run.run.error, run.verdict) for run in record.earlier}
@@ -111,13 +111,13 @@ def _extra_rows(op: int, record: Record, runs: list[Attempt]) -> list[Row]:
     results = {OPERATION: record.results} if record.results else {}
     told = {number for number, cells in details.items() if cells}
     return [
-        {
-            "op": op,
-            "number": number,
-            "details": pack(details[number]) if number in told else None,
-            "logs": pack(lines[number]) if number in lines else None,
-            "results": pack(results[number]) if number in results else None,
-        }
+        ExtraRow(
+            op,
+            number,
+            pack(details[number]) if number in told else None,
+            pack(lines[number]) if number in lines else None,
+            pack(results[number]) if number in results else None,
+        )
         for number in sorted(told | lines.keys() | results.keys())
     ]
 

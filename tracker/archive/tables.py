@@ -6,6 +6,8 @@ and rarely there, ``stats`` and ``days`` what is asked across operations. ``meta
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 META = """
     CREATE TABLE meta (
         "key" VARCHAR(32) NOT NULL,
@@ -40,6 +42,23 @@ OPERATIONS = """
 """One row for each operation: ``key`` and ``parent`` are packed ids, ``score`` is its place in its list,
 ``ended`` whole seconds, ``outside`` what was said of it from outside of its runs."""
 
+
+class OperationRow(NamedTuple):
+    """A row of ``operations``."""
+
+    op: int
+    namespace: int
+    key: bytes
+    parent: bytes | None
+    status: int
+    name: int
+    score: float
+    ended: float | None
+    rev: int
+    attempt: int
+    outside: bytes | None
+
+
 INDEXES = (
     'CREATE UNIQUE INDEX operations_by_key ON operations (namespace, "key")',
     "CREATE INDEX operations_in_order ON operations (namespace, parent, status, score)",
@@ -57,6 +76,17 @@ ATTEMPTS = """
     ) WITHOUT ROWID"""
 """One row for each run. ``current`` is the one step that lists show, ``steps`` are all others."""
 
+
+class AttemptRow(NamedTuple):
+    """A row of ``attempts``."""
+
+    op: int
+    number: int
+    head: bytes
+    current: bytes | None
+    steps: bytes | None
+
+
 EXTRAS = """
     CREATE TABLE extras (
         op INTEGER NOT NULL,
@@ -67,6 +97,17 @@ EXTRAS = """
         PRIMARY KEY (op, number)
     )"""
 """Of a run: traceback and log lines. Of the operation, as number 0: arguments and results. Only if there are any."""
+
+
+class ExtraRow(NamedTuple):
+    """A row of ``extras``."""
+
+    op: int
+    number: int
+    details: bytes | None
+    logs: bytes | None
+    results: bytes | None
+
 
 STATS = """
     CREATE TABLE stats (

@@ -11,19 +11,18 @@ from tracker.archive.database import among, chunks, insertion
 from tracker.archive.merging import merged, tidied
 from tracker.archive.packing import pack_id
 from tracker.archive.reading import Reader
-from tracker.archive.rows import Row, Rows, rows_of
+from tracker.archive.rows import Rows, rows_of
 from tracker.archive.stats import Tally
+from tracker.archive.tables import AttemptRow, ExtraRow, OperationRow
 from tracker.archive.texts import Numbering, Texts
 from tracker.model import ENDED
 from tracker.record import Record
 
 Decoding = Callable[[], AbstractContextManager[None]]
 
-WHOLE_OPERATION = ("op", "namespace", "key", "parent", "status", "name", "score", "ended", "rev", "attempt", "outside")
-INSERT_OPERATIONS = insertion("operations", WHOLE_OPERATION)
-INSERT_ATTEMPTS = insertion("attempts", ("op", "number", "head", "current", "steps"))
-INSERT_EXTRAS = insertion("extras", ("op", "number", "details", "logs", "results"))
-
+INSERT_OPERATIONS = insertion("operations", OperationRow._fields)
+INSERT_ATTEMPTS = insertion("attempts", AttemptRow._fields)
+INSERT_EXTRAS = insertion("extras", ExtraRow._fields)
 
 BELOW = "SELECT op, key FROM operations WHERE namespace = ? AND parent IN (…)"
 
@@ -51,7 +50,7 @@ def write(connection: Connection, texts: Texts, namespace: str, records: Iterabl
             continue
         following = max(following, op + 1)
         made = rows_of(known, op, place, number_of)
-        tally.add(made.operation["name"], held, known)
+        tally.add(made.operation.name, held, known)
         rows.add(made, replaces=held is not None)
     rows.save(connection)
     tally.save(connection, place)
@@ -80,14 +79,14 @@ class Rowset:
 
     def __init__(self) -> None:
         self._replaced: list[int] = []
-        self._operations: list[Row] = []
-        self._attempts: list[Row] = []
-        self._extras: list[Row] = []
+        self._operations: list[OperationRow] = []
+        self._attempts: list[AttemptRow] = []
+        self._extras: list[ExtraRow] = []
 
     def add(self, rows: Rows, *, replaces: bool) -> None:
         """Take in an operation, which may take the place of its former rows."""
         if replaces:
-            self._replaced.append(rows.operation["op"])
+            self._replaced.append(rows.operation.op)
         self._operations.append(rows.operation)
         self._attempts += rows.attempts
         self._extras += rows.extras
@@ -95,9 +94,9 @@ class Rowset:
     def save(self, connection: Connection) -> None:
         """Write all rows."""
         _delete(connection, self._replaced)
-        connection.executemany(INSERT_OPERATIONS, [tuple(row.values()) for row in self._operations])
-        connection.executemany(INSERT_ATTEMPTS, [tuple(row.values()) for row in self._attempts])
-        connection.executemany(INSERT_EXTRAS, [tuple(row.values()) for row in self._extras])
+        connection.executemany(INSERT_OPERATIONS, self._operations)
+        connection.executemany(INSERT_ATTEMPTS, self._attempts)
+        connection.executemany(INSERT_EXTRAS, self._extras)
 
 
 def _by_id(records: Iterable[Record]) -> dict[str, Record]:
