@@ -5,8 +5,6 @@ The only place where an operation's status and people's view of it are made.
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 import msgspec
 
 from tracker.model import (
@@ -21,6 +19,7 @@ from tracker.model import (
     QueuePart,
     RunPart,
     Status,
+    StepState,
     StepStatus,
     Verdict,
 )
@@ -35,8 +34,6 @@ PENDING, STEP_FAILED = StepStatus.PENDING, StepStatus.ERROR
 
 UNSUCCESSFUL = frozenset({Status.ERROR, Status.LOST, Status.CANCELLED})
 """Of which there may be an error to tell."""
-
-_by_index = attrgetter("index")
 
 
 def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
@@ -98,6 +95,20 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         app=run.app if run else "",
         steps=[parts.steps[index] for index in sorted(parts.steps)] if steps else None,
     )
+
+
+def moved(shown: Operation, parts: Parts) -> Operation:
+    """What ``parts`` add up to, without steps, if they have changed by ``of_steps`` events only since they were shown.
+
+    That is most of what happens, and takes a quarter of the time.
+    """
+    return msgspec.structs.replace(shown, rev=parts.rev, step=_current_step(parts))
+
+
+def of_steps(event: Event) -> bool:
+    """Whether an event changes nothing of an operation but its steps."""
+    others = (event.head, event.queue, event.verdict, event.cancel, event.duplicate, event.quiet)
+    return others == (None, None, None, None, None, None)
 
 
 def pace_of(operation: Operation, now: float) -> Pace | None:
@@ -171,13 +182,18 @@ def _error(run: RunPart | None, settled: Verdict | None, status: Status) -> Erro
 
 def _current_step(parts: Parts) -> CurrentStep | None:
     """The failed step if there is one, else the newest that has begun."""
-    begun = [step for step in parts.steps.values() if step.status is not PENDING]
-    if not begun:
+    here: StepState | None = None
+    for step in parts.steps.values():
+        if step.status is not PENDING and (here is None or _rank(step) > _rank(here)):
+            here = step
+    if here is None:
         return None
-    failed = [step for step in begun if step.status is STEP_FAILED]
-    step = max(failed or begun, key=_by_index)
     total = parts.run.total if parts.run else None
-    return CurrentStep(step.index, step.name, total, step.current, step.total, step.unit)
+    return CurrentStep(here.index, here.name, total, here.current, here.total, here.unit)
+
+
+def _rank(step: StepState) -> tuple[bool, int]:
+    return step.status is STEP_FAILED, step.index
 
 
 def apply(parts: Parts, event: Event, rev: int, attempt: int = 0) -> bool:

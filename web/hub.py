@@ -203,7 +203,7 @@ class Hub:
                 channel.renew()
 
     def _forget(self) -> None:
-        self._view.parts.clear()
+        self._view.clear()
         self._offered = {}
 
     def _all(self) -> list[Channel]:

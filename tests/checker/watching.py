@@ -89,7 +89,7 @@ class Follower:
     def _receive(self, item: Any) -> None:
         if isinstance(item, Reset):
             found = list(everything(self._store))
-            self._view.parts.clear()
+            self._view.clear()
             self._journal.write(Seen("reset"))
             for parts in found:
                 self._view.put(parts)

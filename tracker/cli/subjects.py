@@ -22,6 +22,8 @@ RECENT = 300.0
 FEW = 50
 """Up to so many children are all held."""
 
+EVERY = frozenset(Status)
+
 FAILED = (Status.ERROR, Status.LOST, Status.CANCELLED)
 
 ORDER = {status: place for place, status in enumerate((*FAILED, Status.RUNNING, Status.QUEUED, Status.COMPLETE))}
@@ -172,7 +174,7 @@ class Everything:
 
     def __init__(self, statuses: Iterable[str] = ()) -> None:
         self.id: str | None = None
-        self._statuses = frozenset(statuses) or frozenset(Status)
+        self._statuses = frozenset(statuses) or EVERY
         self._held = Held()
         self._forgotten = 0.0
 
@@ -180,10 +182,12 @@ class Everything:
         self._held.begin(snapshot.operations)
 
     def apply(self, events: Events) -> list[LiveEvent]:
-        before = {event.operation.id for event in events.events if self._is_told(event.operation.id)}
-        news = self._held.apply(events.events)
         if elapsed() - self._forgotten > 1.0:
             self._forget()
+        if self._statuses == EVERY:
+            return self._held.apply(events.events)
+        before = {event.operation.id for event in events.events if self._is_told(event.operation.id)}
+        news = self._held.apply(events.events)
         return [event for event in news if event.operation.id in before or event.operation.status in self._statuses]
 
     def _is_told(self, id: str) -> bool:

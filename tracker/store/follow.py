@@ -128,6 +128,7 @@ class Follower:
             try:
                 pubsub.subscribe(self._keys.channel(self._operation))
                 _confirm(pubsub.get_message(timeout=self._client.answer_timeout))
+                _hear_plainly(pubsub.connection)
                 yield from self._resume(redis, reason)
                 yield from self._listen(redis, pubsub)
             finally:
@@ -300,6 +301,13 @@ def _confirm(message: dict[str, Any] | None) -> None:
     """Only a subscription that Redis has confirmed hears everything from now on."""
     if message is None or message["type"] != "subscribe":
         raise StoreUnavailable("Redis did not confirm the subscription")
+
+
+def _hear_plainly(connection: Any) -> None:
+    """redis-py writes every message that is pushed into a text for its log, on which it spends most of the reading."""
+    take_over = getattr(connection._parser, "set_pubsub_push_handler", None)  # Only RESP3 pushes.
+    if take_over is not None:
+        take_over(lambda message: message)
 
 
 def _change(cursor: str, body: bytes) -> Change:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tracker.clock import now
-from tracker.compose import apply, compose
-from tracker.model import Children, Event, EventType, LiveEvent, Parts
+from tracker.compose import apply, compose, moved, of_steps
+from tracker.model import Children, Event, EventType, LiveEvent, Operation, Parts
 from tracker.store.follow import Change
 
 
@@ -20,6 +20,8 @@ class View:
     def __init__(self, load: Callable[[str], Parts | None]) -> None:
         self.parts: dict[str, Parts] = {}
         self._load = load
+        self._shown: dict[str, tuple[Parts, Operation]] = {}
+        """What was told of each last, and of which parts."""
 
     def put(self, parts: Parts) -> None:
         """Hold an operation as a snapshot gave it, unless what is held is newer."""
@@ -30,6 +32,12 @@ class View:
     def drop(self, id: str) -> None:
         """Look at an operation no longer."""
         self.parts.pop(id, None)
+        self._shown.pop(id, None)
+
+    def clear(self) -> None:
+        """Look at nothing any more."""
+        self.parts.clear()
+        self._shown.clear()
 
     def apply(self, change: Change) -> list[LiveEvent]:
         """Fold a change; what comes back is only what was not known yet, in order.
@@ -44,7 +52,7 @@ class View:
         if parent is None or change.children is None or not _newer(change.children, parent.children):
             return []
         parent.children = change.children
-        news = LiveEvent(EventType.OPERATION_UPDATE, _when(change), compose(parent, steps=False))
+        news = LiveEvent(EventType.OPERATION_UPDATE, _when(change), self._composed(parent))
         return _at(change.cursor, [news])
 
     def _apply_to_operation(self, change: Change) -> list[LiveEvent]:
@@ -60,7 +68,7 @@ class View:
         news: list[LiveEvent] = []
         for rev, event in enumerate(change.events, first):
             if apply(parts, event, rev, change.attempt):
-                operation = compose(parts, steps=False)
+                operation = self._composed(parts, event)
                 if event.run and event.run != operation.run:
                     # Of an older run: its steps are not those that the operation shows.
                     news.append(LiveEvent(EventType.OPERATION_UPDATE, event.ts, operation))
@@ -69,13 +77,23 @@ class View:
                 news += [LiveEvent(EventType.OPERATION_UPDATE, event.ts, operation, step) for step in event.pending]
         return news
 
+    def _composed(self, parts: Parts, event: Event | None = None) -> Operation:
+        """The operation as ``parts`` are now, after an ``event`` of which nothing has been told yet."""
+        held, shown = self._shown.get(parts.id, (None, None))
+        if event is not None and shown is not None and held is parts and of_steps(event):
+            operation = moved(shown, parts)
+        else:
+            operation = compose(parts, steps=False)
+        self._shown[parts.id] = parts, operation
+        return operation
+
     def _reload(self, change: Change, held: Parts | None) -> list[LiveEvent]:
         """Read the operation again; its steps come as one event each, so that nothing stays unsaid."""
         parts = self._load(change.operation)
         if parts is None or (held is not None and not _is_news(parts, held)):
             return []
         self.parts[change.operation] = parts
-        operation = compose(parts, steps=False)
+        operation = self._composed(parts)
         steps = [parts.steps[index] for index in sorted(parts.steps)]
         news = [LiveEvent(EventType.STEP_PROGRESS, _when(change), operation, step) for step in steps]
         return [*news, LiveEvent(EventType.OPERATION_UPDATE, _when(change), operation)]

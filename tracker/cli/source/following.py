@@ -56,7 +56,7 @@ class Following:
     def _snapshots(self, reason: str, cursor: str) -> Iterator[Item]:
         """Read before anything is told of it, so that what fails is read again as a whole."""
         found = {topic: topics.read(self._reads, topic) for topic in topics.of_subject(self._id)}
-        self._view.parts.clear()
+        self._view.clear()
         self._gathered.clear()
         for parts in (parts for held in found.values() for parts in held):
             self._view.put(parts)
