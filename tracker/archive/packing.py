@@ -96,8 +96,6 @@ def unpack(blob: bytes) -> Any:
 
 def trimmed(row: list[Any]) -> list[Any]:
     """``row`` without what is missing at its end."""
-    size = len(row)
-    while size and row[size - 1] is None:
-        size -= 1
-    del row[size:]
+    while row and row[-1] is None:
+        row.pop()
     return row

@@ -28,11 +28,13 @@ OPERATION = 0
 
 
 class Rows(NamedTuple):
-    """The rows of one operation, by table."""
+    """The rows of one operation, by table, and what they were made from."""
 
     operation: OperationRow
     attempts: list[AttemptRow]
     extras: list[ExtraRow]
+    shown: Operation
+    """The operation as people see it, without its steps."""
 
 
 class Details(NamedTuple):
@@ -73,7 +75,7 @@ def rows_of(record: Record, op: int, namespace: int, number_of: Numbering) -> Ro
     )
     current = shown.step.index if shown.step else None
     attempts = [_attempt_row(op, run, book, current if run is newest else None) for run in runs]
-    return Rows(operation, attempts, _extra_rows(op, record, runs))
+    return Rows(operation, attempts, _extra_rows(op, record, runs), shown)
 
 
 def _after(runs: list[Attempt]) -> int:

@@ -21,7 +21,7 @@ from tracker.archive.reading import Reader
 from tracker.archive.spread import KEPT, DayRuns, Percentiles, bucket_of
 from tracker.archive.texts import LIMIT
 from tracker.compose import compose
-from tracker.model import ENDED, Status, StepState, StepStatus
+from tracker.model import ENDED, Operation, Status, StepState, StepStatus
 from tracker.record import Attempt, Record
 
 DAY = 86_400.0
@@ -108,14 +108,15 @@ class Tally:
         self._number_of = number_of
         self._news: defaultdict[tuple[int, int], News] = defaultdict(News)
 
-    def add(self, name: int, stored: Record | None, new: Record) -> None:
-        """Count what ``new`` says of the runs of an operation and ``stored`` did not.
+    def add(self, name: int, stored: Record | None, new: Record, shown: Operation) -> None:
+        """Count what ``new``, shown to people as ``shown``, says of the runs of an operation and ``stored`` did not.
 
         Names that got no number of their own are not counted: there are too many of them.
         """
         if name > LIMIT:
             return
-        before, after = _outcomes(stored) if stored else {}, _outcomes(new)
+        before = _outcomes(stored, compose(stored.parts, steps=False)) if stored else {}
+        after = _outcomes(new, shown)
         for run, outcome in before.items():
             if after.get(run) != outcome:
                 self._count(name, outcome, -1)
@@ -164,12 +165,11 @@ class Tally:
         return found
 
 
-def _outcomes(record: Record) -> dict[str, Outcome]:
+def _outcomes(record: Record, shown: Operation) -> dict[str, Outcome]:
     """How each run ended; under "" how an operation ended that never ran."""
     parts = record.parts
     if parts.queue is not None and parts.queue.batch:
         return {}
-    shown = compose(parts, steps=False)
     found: dict[str, Outcome] = {}
     if shown.status in ENDED:
         found[shown.run] = _outcome(shown.ended or shown.created, shown.status, parts.steps.values())

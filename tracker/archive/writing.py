@@ -50,7 +50,7 @@ def write(connection: Connection, texts: Texts, namespace: str, records: Iterabl
             continue
         following = max(following, op + 1)
         made = rows_of(known, op, place, number_of)
-        tally.add(made.operation.name, held, known)
+        tally.add(made.operation.name, held, known, made.shown)
         rows.add(made, replaces=held is not None)
     rows.save(connection)
     tally.save(connection, place)

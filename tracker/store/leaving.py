@@ -117,7 +117,12 @@ class Leaving:
 
     def here(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[bool, bool]]:
         """For each operation and run: whether the operation is known here, and whether the run is."""
+        if not pairs:
+            return []
         with self._client.answering() as redis:
+            # Most pages of an archive hold nothing that is here, and that is told by one command.
+            if not redis.exists(*(self._keys.operation(id) for id, _ in pairs)):
+                return [(False, False)] * len(pairs)
             pipe = redis.pipeline(transaction=False)
             for id, run in pairs:
                 pipe.hmget(self._keys.operation(id), "status", f"seq:{run}")
