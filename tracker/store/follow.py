@@ -305,7 +305,8 @@ def _confirm(message: dict[str, Any] | None) -> None:
 
 def _hear_plainly(connection: Any) -> None:
     """redis-py writes every message that is pushed into a text for its log, on which it spends most of the reading."""
-    take_over = getattr(connection._parser, "set_pubsub_push_handler", None)  # Only RESP3 pushes.
+    parser = getattr(connection, "_parser", None)
+    take_over = getattr(parser, "set_pubsub_push_handler", None)  # Only RESP3 pushes.
     if take_over is not None:
         take_over(lambda message: message)
 
