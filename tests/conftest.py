@@ -19,6 +19,17 @@ from tracker.bus import BusEvent
 from tracker.embedded import ensure_server
 from tracker.testing import capture_events
 
+LEFT_ALONE = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGCHLD,
+    signal.SIGTSTP,
+)
+"""Signals of which the tests are to keep the handlers."""
+
 # No test depends on how fast the machine is.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
@@ -42,6 +53,22 @@ def usual_signals() -> None:
     for number in (signal.SIGHUP, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+def process_state() -> dict[str, object]:
+    """What a test could leave behind in this process for all that come after it, on whichever worker they run."""
+    signals = {number.name: signal.getsignal(number) for number in LEFT_ALONE}
+    environment = {name: text for name, text in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return {"signal handlers": signals, "environment": environment, "current folder": os.getcwd()}
+
+
+@pytest.fixture(autouse=True)
+def leaves_the_process_alone() -> Iterator[None]:
+    """No test depends on another one having run, or not, before it."""
+    before = process_state()
+    yield
+    changed = [name for name, found in process_state().items() if found != before[name]]
+    assert not changed, f"the test leaves other {', '.join(changed)} behind"
 
 
 @pytest.fixture(scope="session")

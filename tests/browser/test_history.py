@@ -43,11 +43,12 @@ def asked_for(page: Page) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def emptied(store: Store, shared_namespace: str) -> None:
+def emptied(shared_server: Server, store: Store, shared_namespace: str) -> None:
     """What other tests left in the archive of their server is in no list here."""
     archive = Archive(Settings.from_env().archive, shared_namespace)
-    for parts in archive.top_level(limit=1000):
-        archive.erase(parts.id)
+    while left := archive.top_level(limit=1000):
+        for parts in left:
+            archive.erase(parts.id)
     archive.close()
 
 

@@ -103,12 +103,19 @@ def populated(kind: str, redis_url: str, folder: Path) -> Iterator[Server]:
     store.client.disconnect()
 
 
+AT_ONCE = 100
+"""So many in one call are stored in time on a busy machine, too."""
+
+
 def fill(store: Store, archive: Archive, size: int) -> None:
     """A batch of which some failed, jobs with a worker, and a past."""
     store.publish_jobs("alive", [JobInfo("copy", SCHEMA, "q", description="Copy the file ``path``.")])
     ids = [f"b.{number}" for number in range(1, size + 1)]
     children = [queued(id, parent="b", index=index) for index, id in enumerate(ids, 1)]
-    store.append([queued("b", batch=True), *children, Seal("b", size), started("b", "rb")])
+    store.append([queued("b", batch=True)])
+    for at in range(0, size, AT_ONCE):
+        store.append(children[at : at + AT_ONCE])
+    store.append([Seal("b", size), started("b", "rb")])
     for index, id in enumerate(ids[: size // 2]):
         status = Status.ERROR if index % 9 == 4 else Status.COMPLETE
         store.append([started(id, f"r{index}", "b"), ended(id, status, f"r{index}", parent="b")])

@@ -18,12 +18,19 @@ from urllib.parse import urlsplit
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.forked import Forked, Origin, forked
 from tests.support import wait_for
 
 PATIENCE = 20.0
 """Longest wait for a message, in seconds."""
 
 ROOT = Path(__file__).resolve().parents[2]
+
+SERVER = Origin(
+    "tests.web.serving",
+    ("-W", "error", "-W", "ignore::ResourceWarning"),
+    ("web.server", "gunicorn.workers.gthread", "sqlalchemy.dialects.sqlite"),
+)
 
 
 @dataclass
@@ -43,7 +50,7 @@ class Answer:
 class Server:
     """A running server process, and how to ask it."""
 
-    process: subprocess.Popen[str]
+    process: Forked | subprocess.Popen[bytes]
     url: str
     log: Path
 
@@ -134,31 +141,24 @@ def serving(
     namespace: str,
     log: Path,
     more: dict[str, str] | None = None,
-    command: Sequence[str] = (sys.executable,),
+    command: Sequence[str] = (),
     **limits: float,
 ) -> Iterator[Server]:
-    """The real server on a free port, ended afterwards whatever happened; ``command`` starts a Python."""
+    """The real server on a free port, ended afterwards whatever happened; a ``command`` starts a Python of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")} | {
         "TRACKER_REDIS_URL": redis_url,
         "TRACKER_NAMESPACE": namespace,
         "TRACKER_BIND": "127.0.0.1:0",
     }
     environment |= more or {}
-    command = [
-        *command,
-        "-W",
-        "error",
-        "-W",
-        "ignore::ResourceWarning",
-        "-m",
-        "tests.web.serving",
-        json.dumps(limits),
-    ]
-    with log.open("w") as errors:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=errors)
+    heard, told = os.pipe()
+    with log.open("w") as errors, open(os.devnull) as nothing:
+        streams = (nothing.fileno(), told, errors.fileno())
+        process = _started(command, [json.dumps(limits)], environment, streams)
+    os.close(told)
     try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+        with open(heard) as lines:
+            url = lines.readline().strip()
         assert url, log.read_text()
         server = Server(process, url, log)
         wait_for(lambda: server.get(f"{urlsplit(url).path}healthz").status == 200)
@@ -171,7 +171,17 @@ def serving(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()
+
+
+def _started(
+    command: Sequence[str], arguments: Sequence[str], environment: dict[str, str], streams: Sequence[int]
+) -> Forked | subprocess.Popen[bytes]:
+    if command:
+        whole = [*command, *SERVER.options, "-m", SERVER.module, *arguments]
+        return subprocess.Popen(
+            whole, cwd=ROOT, env=environment, stdin=streams[0], stdout=streams[1], stderr=streams[2]
+        )
+    return forked(SERVER, arguments, environment, streams, ROOT)
 
 
 @contextmanager

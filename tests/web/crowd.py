@@ -35,8 +35,8 @@ class Crowd:
     """So many clients of a server that watch ``operations``; use as a context manager."""
 
     def __init__(self, server: Server, count: int) -> None:
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self._files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files[1], self._files[1]))
         self.clients: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
         for _ in range(count):

@@ -251,7 +251,7 @@ def test_a_client_that_goes_away_makes_room_for_another(archived: tuple[Server, 
     for connection, answer in held:
         answer.close()
         connection.close()
-    whole = exported(server, "jsonl")
+    whole = wait_for(lambda: (answer := exported(server, "jsonl")).status != 503 and answer)
     assert (whole.status, len(whole.body.splitlines())) == (200, LARGE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,17 @@ def archive(tmp_path: Path, store: Store) -> Any:
     archive.close()
 
 
-def test_the_queue_and_those_who_work_are_counted(store: Store, archive: Archive) -> None:
+@pytest.fixture
+def unserved(redis_url: str, namespace: str) -> Iterator[Store]:
+    """A store of a namespace in which no server's recorder is at work."""
+    store = Store(redis_url, namespace)
+    yield store
+    store.client.disconnect()
+
+
+def test_the_queue_and_those_who_work_are_counted(unserved: Store, archive: Archive) -> None:
     """By name and status, a batch as its children; and how long work waits, and for whom."""
+    store = unserved
     store.append([queued("a"), queued("b"), started("b"), by("p", started("c")), lease("p", "r1")])
     batch_of(store, 3, "batch")
     found = samples(Metrics(History(store, archive), Seats(4)).text().decode())

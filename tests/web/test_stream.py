@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tests.store.making import ended, started, step_event
 from tests.support import wait_for
-from tests.web.client import Server, serving
+from tests.web.client import PATIENCE, Server, serving
 from tracker.model import StepStatus
 from tracker.store import Store
 
@@ -47,10 +48,24 @@ class Reader:
         return self.read() if self.retry and not self.seen else None
 
     def until(self, type: str, fits: Callable[[dict[str, Any]], object] = lambda message: True) -> dict[str, Any]:
-        while (message := self.read()) is not None:
-            if message["type"] == type and fits(message):
+        """Read until a message of this type fits."""
+        return self._find(lambda message: message["type"] == type and fits(message), type)
+
+    def until_shown(self, id: str, step: int) -> None:
+        """Read until an operation is at that step: in an event, or in a new snapshot, which may come at any time."""
+
+        def shows(message: dict[str, Any]) -> bool:
+            told = [*message.get("operations", ()), *(event["operation"] for event in message.get("events", ()))]
+            return any(one["id"] == id and one["step"] and one["step"]["index"] == step for one in told)
+
+        self._find(shows, f"{id} at step {step}")
+
+    def _find(self, fits: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE
+        while (message := self.read()) is not None and time.monotonic() < deadline:
+            if fits(message):
                 return message
-        raise AssertionError(f"the stream ended without a fitting {type}: {self.seen}")
+        raise AssertionError(f"no fitting {what} in {PATIENCE} s or until the end; the last: {self.seen[-5:]}")
 
 
 @contextmanager
@@ -98,7 +113,7 @@ def test_whoever_comes_back_with_all_there_is_gets_no_snapshot_and_misses_nothin
     with streaming(server) as reader:
         reader.until("snapshot")
         store.append([step_event("op", 2)])
-        reader.until("events", lambda m: any(event["step"] for event in m["events"]))
+        reader.until_shown("op", step=1)
         last = reader.last_id
     with streaming(server, **{"Last-Event-ID": last}) as reader:
         reader.until("heartbeat")
