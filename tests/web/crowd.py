@@ -69,3 +69,4 @@ class Crowd:
         self._selector.close()
         for client in self.clients:
             client.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._files)
