@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 from playwright.sync_api import Page, expect
@@ -92,7 +90,7 @@ def test_what_resuming_would_do_is_told_before_the_click(server: Server, store: 
     step = StepState(1, "Read", StepStatus.COMPLETE, NOW, 1.0)
     kept = msgspec.structs.replace(head("r1"), total=2)
     store.append([a_job("a"), a_job("masked", whole=False), started("masked"), ended("masked", Status.ERROR)])
-    store.append([dataclasses.replace(blob("a", kept, steps=[step]), results=[("Read\n1", b'""\n5')])])
+    store.append([msgspec.structs.replace(blob("a", kept, steps=[step]), results=[("Read\n1", b'""\n5')])])
     store.append(
         [blob("a", head("r1", Status.ERROR), seq=2, steps=[StepState(2, "Write", StepStatus.ERROR, NOW, 1.0)])]
     )
