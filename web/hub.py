@@ -90,10 +90,11 @@ class Hub:
         with self._lock:
             channel = self._channels.setdefault(topic, Channel(topic, self._want))
             reader, place = box.open(channel, reason)
-        if not self.following:
-            self._owed = NO_ANSWER
+            if not self.following:
+                self._owed = NO_ANSWER
+                return
         # All that is told from here on is behind the place.
-        elif cursor and cursor == self.cursor and not self._owed and not self.lagging:
+        if cursor and cursor == self.cursor and not self._owed and not self.lagging:
             channel.resume(reader, place)
         else:
             channel.ask(reader)
@@ -182,10 +183,12 @@ class Hub:
 
     def _reset(self, reason: str, cursor: str) -> None:
         """Start every topic again with a new snapshot."""
-        self._owed = ""
         self._forget()
         self.cursor = cursor
-        self.following = True
+        # Whoever subscribes is either among those that begin anew here, or sees that it goes on.
+        with self._lock:
+            self._owed = ""
+            self.following = True
         for channel in self._all():
             channel.restart(reason)
 
