@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVER = Origin(
     "tests.web.serving",
     ("-W", "error", "-W", "ignore::ResourceWarning"),
-    ("web.server", "gunicorn.workers.gthread", "sqlalchemy.dialects.sqlite"),
+    ("web.server", "gunicorn.workers.gthread"),
 )
 
 
