@@ -49,7 +49,9 @@ class Forked:
 
     def __init__(self, news: int) -> None:
         self._news = news
-        (self.pid,) = NUMBER.unpack(os.read(news, NUMBER.size))
+        first = os.read(news, NUMBER.size)
+        assert first, "what copies are made of has ended; its stderr says why"
+        (self.pid,) = NUMBER.unpack(first)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:

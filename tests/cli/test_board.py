@@ -65,6 +65,18 @@ def test_enter_opens_the_chosen_operation_and_escape_goes_back(tracker: Run, sto
     assert command.echoes()
 
 
+def test_below_an_operation_stands_what_can_be_done_about_it(tracker: Run, store: Store) -> None:
+    """To cancel it while it runs, to resume it once it has failed."""
+    store.append([running("a", "Import a")])
+    command = watching(tracker, sees="Import a")
+    command.press(DOWN)
+    command.displays("›")
+    command.press(ENTER)
+    assert "r resume" not in "".join(command.displays("c cancel"))
+    store.append([ended("a", Status.ERROR)])
+    assert "c cancel" not in "".join(command.displays("r resume"))
+
+
 def test_failures_stand_first_and_counts_above(tracker: Run, store: Store) -> None:
     """With the time for which they are true."""
     store.append([running("a", "Import a"), failed("b", "Import b", "line 812"), queued("c")])

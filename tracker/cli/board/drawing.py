@@ -135,10 +135,12 @@ class Drawing:
 
     def _words(self, pane: Pane, look: Look) -> str:
         if isinstance(pane, OperationPane):
-            hint = self._view.hint(pane.branch.subject.operation(), pane.branch.subject.children())
+            operation = pane.branch.subject.operation()
+            hint = self._view.hint(operation, pane.branch.subject.children())
             if hint or not self._view.keys:
                 return hint or f"as of {clock_time(look.now)}"
-            return f"as of {clock_time(look.now)}   esc back  l log  c cancel  ? keys  q quit"
+            act = "r resume" if operation is not None and operation.status in FAILED else "c cancel"
+            return f"as of {clock_time(look.now)}   esc back  l log  {act}  ? keys  q quit"
         return "enter open  space unfold  / filter  f narrow  c cancel  ? keys  q quit" if self._view.keys else ""
 
 
