@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +13,13 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 _moment = threading.Event()
+
+PORTS = range(12_000, 32_000)
+"""Ports for programs that are told theirs, below those that the system gives to connections of its own accord."""
+
+_WORKERS = 20
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_ports = itertools.cycle(PORTS[_worker::_WORKERS])
 
 
 def wait_for(condition: Callable[[], Value], timeout: float = 45.0) -> Value:
@@ -26,6 +36,23 @@ def wait_for(condition: Callable[[], Value], timeout: float = 45.0) -> Value:
         if waited > timeout:
             raise AssertionError(f"still {value!r} after {timeout} s: {condition}")
         _moment.wait(min(max(waited / 10, 0.01), 0.1))
+
+
+def free_port() -> int:
+    """A port nobody listens on, and that nobody else gets until it is used: no other test, and no connection."""
+    while True:
+        with socket.socket() as probe:
+            port = next(_ports)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def free_address() -> str:
+    """The address of such a port."""
+    return f"127.0.0.1:{free_port()}"
 
 
 class Clock:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import free_port
-from tests.support import wait_for
+from tests.support import free_port, wait_for
 from tests.web.client import ROOT, Server
 
 MISSING = "no nginx here; on Debian and Ubuntu: apt install nginx-light"

@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.gateway import gateway
-from tests.e2e.conftest import free_port
 from tests.faults.servers import BreakableServer
 from tests.store.making import ended, started, step_event
+from tests.support import free_port
 from tests.web.client import Server, serving
 from tracker.store import Store
 

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
-
-
-def free_address() -> str:
-    """An address nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def processes_of(folder: Path) -> dict[int, str]:

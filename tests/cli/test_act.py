@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.system import free_address
 from tests.store.making import batch_of, ended, queued, started
+from tests.support import free_address
 from tracker.model import Status
 from tracker.store import JobInfo, QueueItem, Store
 

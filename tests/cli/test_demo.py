@@ -12,8 +12,8 @@ import pytest
 
 from tests.cli.commands import Command
 from tests.cli.conftest import Run
-from tests.cli.system import free_address, processes_of
-from tests.support import wait_for
+from tests.cli.system import processes_of
+from tests.support import free_address, wait_for
 from tracker.cli.demo_files import default_folder, find_files
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")

@@ -18,10 +18,10 @@ from rich.cells import cell_len
 
 from tests.cli.commands import ROOT
 from tests.cli.conftest import Run
-from tests.cli.system import free_address
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
 from tests.store.making import NOW, by, ended, started
+from tests.support import free_address
 from tracker import doctor
 from tracker.cli import doctor as cli_doctor
 from tracker.doctor import CHECKS, Case, Check, Finding, Level, examine, finding, machine, namespace, shown_settings

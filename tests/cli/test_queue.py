@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.commands import ROOT, TRACKER
 from tests.cli.conftest import Run
-from tests.cli.system import free_address
+from tests.support import free_address
 from tracker.cli.items import Given, argument, expanded
 from tracker.cli.job_options import typed
 from tracker.model import Status

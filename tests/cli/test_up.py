@@ -16,8 +16,8 @@ import pytest
 
 from tests.cli.commands import ROOT, TRACKER, Command
 from tests.cli.conftest import Run
-from tests.cli.system import free_address, processes_of
-from tests.support import wait_for
+from tests.cli.system import processes_of
+from tests.support import free_address, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 

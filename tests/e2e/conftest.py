@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,19 +15,12 @@ from typing import Any
 import pytest
 
 from tests.browsing import browser, context, page, shared_context
-from tests.support import wait_for
+from tests.support import free_port, wait_for
 
 __all__ = ["browser", "context", "page", "shared_context"]
 """Fixtures of all tests that drive a browser."""
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class System:

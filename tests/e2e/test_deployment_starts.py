@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT, free_port
-from tests.support import wait_for
+from tests.e2e.conftest import ROOT
+from tests.support import free_port, wait_for
 from tests.test_packaging import crowded, installed, wheel
 
 __all__ = ["crowded", "installed", "wheel"]

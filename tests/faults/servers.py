@@ -6,7 +6,6 @@ import random
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.support import wait_for
+from tests.support import free_port, wait_for
 from tracker.engines import Engine, _identify, find_engine
 
 Persistence = Literal["none", "aof", "rdb"]
@@ -265,7 +264,7 @@ class BreakableServer:
 
     def _start_somewhere(self) -> None:
         for _ in range(5):
-            self.port = _free_port()
+            self.port = free_port()
             if self._launch():
                 return
         raise AssertionError(f"{self.engine.binary} does not start; see {self.folder}/server.log")
@@ -334,8 +333,3 @@ class BreakableServer:
             pipe.flushdb()
             pipe.execute_command("SELECT", 0)
             pipe.execute()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

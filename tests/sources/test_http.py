@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.system import free_address
 from tests.sources.answering import Answer, answering
 from tests.sources.conftest import Start
+from tests.support import free_address
 from tracker.cli import exit_codes
 from tracker.cli.source import Wanted, answers, http
 from tracker.cli.source.remote import Remote

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.browser.gateway import gateway
-from tests.cli.system import free_address
 from tests.faults.proxy import FaultProxy
 from tests.sources import scripts
 from tests.sources.conftest import Start
 from tests.sources.following import Watcher
 from tests.sources.telling import Turn, by_operation, turns
 from tests.store.making import batch_of
-from tests.support import wait_for
+from tests.support import free_address, wait_for
 from tests.web.client import Server, serving
 from tracker.cli.source import Source, connections
 from tracker.cli.source.direct import Direct

@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.store.making import ended, started, step_event
 from tests.store.revs import begun
-from tests.support import wait_for
+from tests.support import free_address, wait_for
 from tests.web.client import ROOT, Server, Watcher, serving
 from tests.web.crowd import Crowd, connect
 from tracker.model import Event, StepState, StepStatus
@@ -242,8 +242,7 @@ def test_two_processes_of_one_server_both_tell_everything(
 @contextmanager
 def gunicorn(redis_url: str, namespace: str, log: Path, workers: int) -> Iterator[Server]:
     """The server as started by hand with more processes than one, on a port that was free."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        bind = f"127.0.0.1:{free.getsockname()[1]}"
+    bind = free_address()
     command = ["-m", "gunicorn", "-c", "web/gunicorn_conf.py", "-w", str(workers), "-b", bind, "web.app:create_app()"]
     environment = os.environ | {"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace, "TRACKER_BIND": bind}
     with log.open("w") as output:
