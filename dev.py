@@ -271,7 +271,7 @@ def test(arguments: Sequence[str]) -> int:
     prepare("dev")
     # Many wait for processes and sockets, so there are more at a time than cores. Whoever runs out of work takes it
     # from the end of another's, so that tests of one file mostly stay together and start what they share once.
-    everything = ("-n", str((os.cpu_count() or 1) * 2), "--dist", "worksteal")
+    everything = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
     code = call("pytest", ("pytest", *(arguments or everything)))
     return report(failed) or code
 
