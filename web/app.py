@@ -14,7 +14,8 @@ from tracker.settings import Settings
 from tracker.store import Store
 from web import actions, api, assets, export, health, idempotency, live, pages, problems, security, stream, system
 from web.hub import Hub
-from web.limits import EXPORTS, Limits
+from web.lately import Lately
+from web.limits import EXPORTS, SURVEY, Limits
 from web.metrics import Metrics
 from web.seats import Seats
 from web.shim import NoThread
@@ -72,6 +73,7 @@ def _site(settings: Settings, limits: Limits) -> Site:
         streams=streams,
         exports=Seats(EXPORTS),
         metrics=Metrics(history, seats, streams),
+        survey=Lately(history.survey, SURVEY),
         version=__version__,
         assets=assets.address_of(__version__),
     )

@@ -27,6 +27,9 @@ EXPORTED = 1_000_000
 EXPORTS = 2
 """Exports that are made at the same time; each holds a thread, and keeps it busy."""
 
+SURVEY = 1.0
+"""Seconds for which what was read of all that runs is good enough."""
+
 DAYS = 366
 """Most days that statistics tell one by one."""
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from tracker import clock
 from tracker.errors import ArchiveUnavailable, StoreUnavailable
 from tracker.history import History, Measures, Summary
 from tracker.model import Status
+from web.lately import Lately
 from web.seats import Seats
 
 MEDIA = CONTENT_TYPE_LATEST
@@ -32,26 +30,7 @@ LIVE, ARCHIVED = 5.0, 60.0
 
 QUANTILES = (0.5, 0.95)
 
-Held = TypeVar("Held")
 Family = GaugeMetricFamily | CounterMetricFamily
-
-
-class Lately(Generic[Held]):
-    """What was read a moment ago; read again when that is too long ago, by one thread for all."""
-
-    def __init__(self, read: Callable[[], Held], seconds: float) -> None:
-        self._read = read
-        self._seconds = seconds
-        self._lock = threading.Lock()
-        self._held: tuple[float, Held] | None = None
-
-    def get(self) -> Held:
-        """Raises what reading raises."""
-        with self._lock:
-            if self._held is None or clock.elapsed() - self._held[0] >= self._seconds:
-                self._held = None
-                self._held = clock.elapsed(), self._read()
-            return self._held[1]
 
 
 class Metrics(Collector):

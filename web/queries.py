@@ -127,6 +127,12 @@ class EventsQuery(Query, frozen=True):
     below: Annotated[bool, msgspec.Meta(description="also those of its children")] = False
 
 
+class WhereaboutsQuery(Query, frozen=True):
+    """Below which operation."""
+
+    below: Annotated[Text, msgspec.Meta(description="only those directly below this operation")] | None = None
+
+
 class StatsQuery(Query, frozen=True):
     """Of which name."""
 

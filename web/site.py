@@ -10,10 +10,11 @@ from flask import current_app
 from tracker.celery.again import Repeating
 from tracker.celery.cancelling import Cancelling
 from tracker.celery.queueing import Queueing
-from tracker.history import History
+from tracker.history import History, Survey
 from tracker.settings import Settings
 from tracker.store import Store
 from web.hub import Hub
+from web.lately import Lately
 from web.limits import Limits
 from web.metrics import Metrics
 from web.seats import Seats
@@ -40,6 +41,8 @@ class Site:
     exports: Seats
     """For the exports that are made at the same time."""
     metrics: Metrics
+    survey: Lately[Survey]
+    """What runs: read once for all pages that show where everything is."""
     version: str
     assets: str
     """Path segment of the static files; changes whenever one of them does."""

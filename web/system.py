@@ -6,11 +6,11 @@ import msgspec
 from flask import Blueprint, Response
 
 from tracker.errors import StoreUnavailable
-from tracker.history import Summary, WorkerInfo
+from tracker.history import Everywhere, Summary, WorkerInfo
 from tracker.store import JobInfo
 from web import openapi
 from web.api import READING, OnePage
-from web.queries import StatsQuery
+from web.queries import StatsQuery, WhereaboutsQuery
 from web.routes import ROUTES, reply, route
 from web.site import site
 
@@ -27,6 +27,19 @@ def jobs() -> Response:
 def workers() -> Response:
     """The workers that wait for jobs, and every process that executes tracked runs now, with its last sign of life."""
     return reply(OnePage(site().history.workers()))
+
+
+@route(
+    blueprint,
+    "GET",
+    "/api/v1/whereabouts",
+    query=WhereaboutsQuery,
+    answer=Everywhere,
+    problems=("store-unavailable",),
+)
+def whereabouts(query: WhereaboutsQuery) -> Response:
+    """For each name, how many running operations stand at which step, as it was at most a second ago."""
+    return reply(site().survey.get().everywhere(query.below))
 
 
 @route(blueprint, "GET", "/api/v1/stats", query=StatsQuery, answer=OnePage[Summary], problems=READING)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.feeding import Feed, operation
-from tests.store.making import batch_of, blob, ended, head, queued, started
+from tests.store.making import batch_of, blob, by, ended, head, queued, started, step_event
 from tests.support import wait_for
 from tests.web.client import Server
 from tracker.model import Status, StepState, StepStatus
@@ -31,10 +31,10 @@ AT_SCREEN = """
 """Numbers of the rows on the screen, those that have to be, how many are drawn, and for how many there is room."""
 
 
-def at_step(id: str, index: int) -> RunBlob:
+def at_step(id: str, index: int, parent: str = "") -> RunBlob:
     """A run that has come to a step."""
     step = StepState(index, f"Step {index}", StepStatus.RUNNING, current=3, total=9, unit="rows")
-    return blob(id, head(f"r-{id}"), steps=[step])
+    return by("p", blob(id, head(f"r-{id}"), steps=[step], parent=parent))
 
 
 def section(page: Page, title: str) -> Locator:
@@ -89,7 +89,6 @@ def test_a_batch_tells_how_much_time_is_left(page: Page, server: Server) -> None
     Feed(page, [operation("batch", age=101, batch=True, children=children)])
     page.goto(server.url)
     expect(page.locator(".row .cell-elapsed")).to_contain_text(re.compile("≈ [45] m left"))
-    expect(page.locator(".where")).to_contain_text("without 2 running in batches")
 
 
 def test_many_of_one_name_are_one_row_that_unfolds(server: Server, store: Store, page: Page) -> None:
@@ -123,22 +122,36 @@ def test_where_everything_is_shows_each_step_and_filters_by_it(server: Server, s
     expect(page.locator("[data-row]")).to_have_count(5)
 
 
-def test_a_step_that_is_left_by_all_keeps_its_place(page: Page, server: Server) -> None:
+def test_a_step_that_is_left_by_all_keeps_its_place(server: Server, store: Store, page: Page) -> None:
     """So that nothing jumps."""
-    step = {"index": 1, "total": 2, "name": "Read", "current": None, "of": None, "unit": ""}
-    feed = Feed(page, [operation("one", name="job", step=step), operation("two", name="job", step=step)])
+    store.append([at_step("one", 1), at_step("two", 1)])
     page.goto(server.url)
-    expect(page.locator(".at-step")).to_have_text([re.compile("Read ?2")])
-    after = step | {"index": 2, "name": "Write"}
-    feed.change(*(operation(id, name="job", step=after) for id in ("one", "two")))
-    expect(page.locator(".at-step")).to_have_text([re.compile("Read ?0"), re.compile("Write ?2")])
+    expect(page.locator(".at-step")).to_have_text([re.compile("Step 1 ?2")])
+    store.append([step_event(id, 2, 2, run=f"r-{id}") for id in ("one", "two")])
+    expect(page.locator(".at-step")).to_have_text([re.compile("Step 1 ?0"), re.compile("Step 2 ?2")])
 
 
-def test_it_says_when_it_shows_only_the_newest(page: Page, server: Server) -> None:
-    """The server sends no more than 500."""
-    Feed(page, [operation(f"o{n}", age=n) for n in range(500)])
+def test_what_runs_in_a_batch_stands_at_its_steps(server: Server, store: Store, page: Page) -> None:
+    """With the way to the batch, for the list has no rows of its children."""
+    children = batch_of(store, 3)
+    store.append([at_step(id, index, parent="b") for id, index in zip(children, (1, 2, 2), strict=True)])
     page.goto(server.url)
-    expect(page.locator(".where")).to_contain_text("of the newest 500")
+    expect(page.locator(".at-step")).to_have_text([re.compile("Step 1 ?1"), re.compile("Step 2 ?2")])
+    page.locator(".names").get_by_role("link", name="job 3").click()
+    expect(page).to_have_url(f"{server.url}operations/b")
+    there = page.get_by_role("region", name="Where they are")
+    expect(there.locator(".at-step")).to_have_text([re.compile("Step 1 ?1"), re.compile("Step 2 ?2")])
+    store.append([by("p", ended(id, run=f"r-{id}", parent="b")) for id in children])
+    expect(there).to_have_count(0)
+
+
+def test_it_says_when_it_does_not_count_all(server: Server, store: Store, page: Page) -> None:
+    """However many run, the server looks at a bounded number of them."""
+    store.append([at_step("a", 1)])
+    everywhere = {"items": [], "more": True}
+    page.route("**/api/v1/whereabouts", lambda route: route.fulfill(json=everywhere))
+    page.goto(server.url)
+    expect(page.locator(".where")).to_contain_text("more is running than is counted here")
 
 
 def test_text_and_status_are_filters_in_the_address(page: Page, server: Server) -> None:

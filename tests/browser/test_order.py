@@ -8,7 +8,7 @@ from tests.browser.conftest import Script
 
 PRELUDE = """
 const { failuresFirst, inGroups, inSections, newestFirst, unfolded, waitingSince } = await import('/order.js');
-const { whereabouts, withEarlier } = await import('/whereabouts.js');
+const { slowestOf, withEarlier } = await import('/whereabouts.js');
 const { choiceOf, isChosen, isEverything } = await import('/choice.js');
 const { lengthsOf } = await import('/lengths.js');
 const op = (id, more = {}) => ({ id, name: 'n', title: id, status: 'running', created: 0, started: null, ended: null,
@@ -18,6 +18,8 @@ const many = (count, more = {}) => Array.from({ length: count }, (_, at) => op('
 const sections = (operations, now = 100) =>
   Object.fromEntries(inSections(operations, now).map(({ key, operations }) => [key, ids(operations)]));
 const at = (index, more = {}) => ({ step: { index, name: 'step ' + index }, ...more });
+const place = (index, count) => ({ index, name: 'step ' + index, count, since: 0 });
+const standing = (...places) => ({ name: 'n', running: 1, below: '', places });
 const counts = (list) => list.map(({ name, running, places }) => [name, running, places.map((each) => each.count)]);
 """
 
@@ -129,32 +131,22 @@ def test_what_waits_tells_since_when(script: Script) -> None:
     assert seen == [{"oldest": 0, "median": 2}, None]
 
 
-def test_everything_that_runs_stands_at_a_step(script: Script) -> None:
-    """By name, in the order of the steps; before the first step is a place, too, and batches do no work themselves."""
-    seen = script("""
-        const running = [op('a', at(2)), op('b', at(1)), op('c', at(2)), op('d'), op('e', { name: 'm' })];
-        return counts(whereabouts([...running, op('f', { status: 'queued' }), op('g', { batch: true })]));
-    """)
-    assert seen == [["m", 1, [1]], ["n", 4, [1, 1, 2]]]
-
-
 def test_the_step_of_the_longest_running_operation_is_the_slowest(script: Script) -> None:
-    """It is one of the steps shown, and tells since when it runs."""
+    """Of the steps at which any stands; where none does there is none."""
     seen = script("""
-        const running = [op('a', at(1, { started: 9 })), op('b', at(2, { started: 5 }))];
-        const [found] = whereabouts(running);
-        return [found.slowest.name, found.slowest.since, found.places.includes(found.slowest)];
+        const places = [{ ...place(1, 2), since: 9 }, { ...place(2, 1), since: 5 }, { ...place(3, 0), since: 1 }];
+        return [slowestOf({ places }).index, slowestOf({ places: [place(1, 0)] })];
     """)
-    assert seen == ["step 2", 5, True]
+    assert seen == [2, None]
 
 
 def test_a_step_that_was_left_stays_where_it_was(script: Script) -> None:
     """With nothing at it, also when nothing of that name runs any more; names with variables in them are forgotten."""
     seen = script("""
-        const before = whereabouts([op('a', at(1)), op('b', at(2))]);
-        const rows = Array.from({ length: 13 }, (_, index) => op('r' + index, at(index)));
-        return [counts(withEarlier(before, whereabouts([op('a', at(2))]))), counts(withEarlier(before, [])),
-          counts(withEarlier(whereabouts(rows), whereabouts([op('a', at(20))])))];
+        const before = [standing(place(1, 1), place(2, 1))];
+        const others = Array.from({ length: 13 }, (_, index) => place(index, 1));
+        return [counts(withEarlier(before, [standing(place(2, 1))])), counts(withEarlier(before, [])),
+          counts(withEarlier([standing(...others)], [standing(place(20, 1))]))];
     """)
     assert seen == [[["n", 1, [0, 1]]], [["n", 0, [0, 0]]], [["n", 1, [1]]]]
 

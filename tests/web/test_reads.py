@@ -156,6 +156,19 @@ def test_workers_show_what_they_run_and_when_they_were_heard(server: Server, sto
     assert 0 <= waiting["age"] < 20
 
 
+def test_where_everything_is_tells_steps_of_children_too(server: Server, store: Store) -> None:
+    """And what they are below."""
+    (child,) = batch_of(store, 1)
+    store.append([by("p", started(child, parent="b")), by("p", step_event(child, 2, index=3))])
+    answer = server.get("/api/v1/whereabouts")
+    assert answer.json["more"] is False
+    (found,) = answer.json["items"]
+    assert (found["name"], found["running"], found["below"]) == ("job", 1, "b")
+    assert found["places"] == [{"index": 3, "name": "Step 3", "count": 1, "since": NOW}]
+    assert server.get("/api/v1/whereabouts?below=b").json["items"] == [found]
+    assert server.get("/api/v1/whereabouts?below=another").json["items"] == []
+
+
 def test_statistics_of_a_name_nobody_has_run_are_empty(server: Server) -> None:
     """Nothing is made up: there is no share of nothing."""
     answer = server.get("/api/v1/stats?name=nothing")

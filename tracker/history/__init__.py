@@ -13,7 +13,7 @@ from tracker.archive import Archive, Percentiles, runs_of
 from tracker.clock import now
 from tracker.compose import as_of, compose, pace_of
 from tracker.errors import NotFound, TrackerError
-from tracker.history import workers
+from tracker.history import whereabouts, workers
 from tracker.history.batches import FAILED, all_children
 from tracker.history.erasing import erase
 from tracker.history.failures import Failures, failures_of
@@ -22,13 +22,27 @@ from tracker.history.reads import Reads
 from tracker.history.restoring import Restoring
 from tracker.history.search import Search
 from tracker.history.summaries import Summary, summary
+from tracker.history.whereabouts import Everywhere, Place, Survey, Whereabouts
 from tracker.history.workers import WorkerInfo
 from tracker.model import LogLine, Operation, Parts, Status
 from tracker.record import Record
 from tracker.settings import Settings
 from tracker.store import Changes, JobInfo, Page, Store
 
-__all__ = ["Failures", "History", "Measures", "OperationPage", "Search", "Stats", "Summary", "WorkerInfo"]
+__all__ = [
+    "Everywhere",
+    "Failures",
+    "History",
+    "Measures",
+    "OperationPage",
+    "Place",
+    "Search",
+    "Stats",
+    "Summary",
+    "Survey",
+    "Whereabouts",
+    "WorkerInfo",
+]
 
 PREFIX_SCAN = 1_000
 """How many of the newest operations are searched for an id's prefix."""
@@ -192,6 +206,10 @@ class History:
     def workers(self) -> list[WorkerInfo]:
         """The workers that wait for jobs, and every process that executes tracked runs, with its last sign of life."""
         return workers.found(self._store)
+
+    def survey(self) -> Survey:
+        """What runs now, children of batches among it; tells how many of each name stand at which step."""
+        return whereabouts.survey(self._store)
 
     def summaries(self, name: str | None = None, days: int = DAYS) -> list[Summary]:
         """How the finished runs of a name ended and how long they took; without one, of those that ran last.

@@ -11,6 +11,7 @@ import { Headings } from './now.js';
 import { Loading } from './quiet.js';
 import { Row } from './row.js';
 import { VirtualList } from './virtual.js';
+import { WhereChildren } from './where.js';
 
 /** @typedef {import('../types').Operation} Operation */
 /** @typedef {import('../feeds').Feed} Feed */
@@ -25,6 +26,7 @@ export function Children({ operation }) {
   const ready = useComputed(() => feed.held.value.ready);
   return html`<section class="children" aria-labelledby="children-heading">
     <div class="head"><h2 id="children-heading">Children</h2><${Choice} counts=${operation.children} chosen=${chosen} /></div>
+    <${WhereChildren} operation=${operation} />
     ${ready.value ? html`<${All} key=${chosen.value} feed=${feed} operation=${operation} status=${chosen.value} />` : html`<${Loading} />`}
   </section>`;
 }

@@ -46,7 +46,7 @@ function Body({ feed, places, ready }) {
   if (!ready && failures.value >= TRIED) return html`<${Broken} error="The server does not answer. This page goes on trying, and fills by itself." again=${() => location.reload()} />`;
   if (ready && !feed.rows.size) return html`<${Empty} />`;
   return html`
-    <${Where} feed=${feed} />
+    <${Where} />
     ${everything || some
       ? html`<div class="table"><${Headings} /><${Sections} feed=${feed} found=${found} ready=${ready} everything=${everything} /></div>`
       : html`<${NoMatch} />`}`;
