@@ -10,7 +10,18 @@ from msgspec.structs import replace
 
 from tests.store.making import NOW, head, queued
 from tracker.compose import compose
-from tracker.model import CancelRequest, Children, Event, EventType, Parts, Status, StepState, StepStatus, Verdict
+from tracker.model import (
+    CancelRequest,
+    Children,
+    Event,
+    EventType,
+    LogLine,
+    Parts,
+    Status,
+    StepState,
+    StepStatus,
+    Verdict,
+)
 from tracker.store import Change, View
 
 RUNS = st.sampled_from(["r1", "r2"])
@@ -59,3 +70,11 @@ def test_what_is_held_anew_is_told_as_it_is_then() -> None:
     view.apply(Change("1-0", "a", 2, 1, "", [step]))
     view.put(Parts("a", rev=3, attempt=1, run=replace(head("r1"), title="Another title")))
     assert [news.operation.title for news in view.apply(Change("2-0", "a", 4, 1, "", [step]))] == ["Another title"]
+
+
+def test_log_lines_of_a_change_are_told_though_all_else_was_read_again() -> None:
+    """What is read holds none; those of another run belong to another log."""
+    view = View(lambda id: Parts("a", rev=9, attempt=1, run=head("r1")))
+    lines = [Event(EventType.STEP_LOG, "a", NOW, run, log=LogLine(1, NOW, f"of {run}")) for run in ("r1", "r2")]
+    news = view.apply(Change("1-0", "a", 2, 1, "", lines))
+    assert [event.log.text for event in news if event.log is not None] == ["of r1"]

@@ -88,14 +88,19 @@ class View:
         return operation
 
     def _reload(self, change: Change, held: Parts | None) -> list[LiveEvent]:
-        """Read the operation again; its steps come as one event each, so that nothing stays unsaid."""
+        """Read the operation again; its steps come as one event each, so that nothing stays unsaid.
+
+        Log lines are not among what is read: those of the change are told as they came.
+        """
         parts = self._load(change.operation)
         if parts is None or (held is not None and not _is_news(parts, held)):
             return []
         self.parts[change.operation] = parts
         operation = self._composed(parts)
         steps = [parts.steps[index] for index in sorted(parts.steps)]
+        lines = [event for event in change.events if event.log is not None and event.run == operation.run]
         news = [LiveEvent(EventType.STEP_PROGRESS, _when(change), operation, step) for step in steps]
+        news += [LiveEvent(event.type, event.ts, operation, event.step, log=event.log) for event in lines]
         return [*news, LiveEvent(EventType.OPERATION_UPDATE, _when(change), operation)]
 
 
