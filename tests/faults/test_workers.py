@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 
 from tests.faults.pools import Pool, Start
 from tests.faults.servers import engine_of
-from tests.support import wait_for
+from tests.support import Clock, wait_for
 from tracker.celery.sending import Sender
 from tracker.engines import Engine
+from tracker.history.recorder import Recorder
+from tracker.history.stuck import GRACE
 from tracker.model import Operation, Status
 from tracker.settings import Settings
 
@@ -114,15 +117,32 @@ def test_a_job_that_is_killed_again_and_again_is_queued_in_between(start: Start)
     assert list(pool.store.live_runs()) == []
 
 
+def test_a_job_whose_worker_died_before_it_began_is_lost(start: Start, clock: Clock, tmp_path: Path) -> None:
+    """Nobody is left who could run it or tell of it, and it does not wait for ever."""
+    pool = start()
+    for child in Path(f"/proc/{pool.process.pid}/task/{pool.process.pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGSTOP)
+    (id,) = pool.submit("test.waits", folder=str(tmp_path))
+    wait_for(lambda: id in pool.store.messages.taken(), 60)
+    pool.kill()
+    pool.store.withdraw_worker(pool.name)
+    recorder = Recorder(pool.store)
+    recorder.turn()
+    clock.pass_by(2 * GRACE, recorder.turn)
+    found = pool.history.operation(id)
+    assert (found.status, found.error and found.error.type) == (Status.LOST, "WorkerGone")
+    assert pool.store.messages.taken() == {}
+
+
 def test_a_message_that_is_delivered_twice(start: Start, tmp_path: Path) -> None:
     """Both runs work, and are flagged as long as they do; the newest one decides, whichever ends first."""
     pool = start()
     (id,) = pool.submit("test.waits", folder=str(tmp_path))
     waiting(pool, id)
     (first,) = pipes(tmp_path)
-    parts = pool.store.operation(id)
+    parts, message = pool.store.operation(id), pool.store.client.redis.hget(pool.store.keys.operation(id), "taken")
     assert parts is not None
-    Sender(Settings.from_env(pool.variables)).send(parts, "test.waits", {"folder": str(tmp_path)})
+    Sender(Settings.from_env(pool.variables)).send(parts, "test.waits", {"folder": str(tmp_path)}, (), message.decode())
     both = wait_for(lambda: (found := pool.history.operation(id)).attempt == 2 and found)
     assert (both.status, both.flags) == (Status.RUNNING, ["duplicate"])
     _, second = wait_for(lambda: len(found := pipes(tmp_path)) == 2 and found)

@@ -281,7 +281,8 @@ def test_a_second_delivery_of_a_dispatch_queues_nothing_twice(
     after(system, batch, 2)
     queue = system.history.record(batch).parts.queue
     assert queue is not None
-    system.queueing.send(Parts(batch, queue=queue), DISPATCH_AGAIN, {"batch": batch})
+    message = system.store.client.redis.hget(system.store.keys.operation(batch), "taken").decode()
+    system.queueing._sender.send(Parts(batch, queue=queue), DISPATCH_AGAIN, {"batch": batch}, (), message)
     assert after(system, batch, 3).status is Status.ERROR
     assert [child.attempt for child in system.history.children(batch).items] == [2, 2]
 

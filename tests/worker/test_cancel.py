@@ -127,11 +127,11 @@ def test_a_job_whose_store_does_not_answer_runs_and_others_do_not_ask_for_a_whil
     lookout = Lookout(Settings.from_env({"TRACKER_REDIS_URL": redis_url, "TRACKER_NAMESPACE": namespace}))
     client = lookout._store.client
     client.url = "redis://127.0.0.1:1/0"
-    assert lookout.may_begin(Ticket("a"), "a", "w")
+    assert lookout.may_begin(Ticket("a", message="m"), "a", "w")
     client.url, client._redis = redis_url, None
-    assert lookout.may_begin(Ticket("a"), "a", "w")
+    assert lookout.may_begin(Ticket("a", message="m"), "a", "w")
     clock.time += ASK_AGAIN_AFTER
-    assert not lookout.may_begin(Ticket("a"), "a", "w")
+    assert not lookout.may_begin(Ticket("a", message="m"), "a", "w")
     store.client.disconnect()
 
 

@@ -12,7 +12,6 @@ from typing import TypeVar
 from tracker import clock
 from tracker.celery.headers import Ticket
 from tracker.errors import StoreUnavailable
-from tracker.model import Status
 from tracker.settings import Settings
 from tracker.store import Store, Take
 
@@ -38,11 +37,8 @@ class Lookout:
 
         Not if it was cancelled, waits for a later message, or has begun for another one of those that count as one.
         """
-        if ticket.message:
-            taken = self._answer(lambda: self._store.append([Take(ticket.operation, ticket.message, task, worker)]))
-            return taken is None or taken[0].kind != "ignored"
-        status, awaited = self._answer(lambda: self._store.waits(ticket.operation)) or (None, "")
-        return status is not Status.CANCELLED and awaited in ("", task)
+        taken = self._answer(lambda: self._store.append([Take(ticket.operation, ticket.message, task, worker)]))
+        return taken is None or taken[0].kind != "ignored"
 
     def asked_by(self, operation: str) -> str | None:
         """Who wants ``operation`` to end, as it runs; ``None`` if nobody does."""

@@ -14,9 +14,9 @@ HEADER = "tracker"
 class Ticket(msgspec.Struct, omit_defaults=True):
     """What whoever sends a message says of its operation to whoever runs it.
 
-    ``above`` are the titles of the operations around it. With ``checks`` it is asked, as it begins, whether somebody
-    has cancelled it meanwhile; a run that ``resumes`` takes what earlier attempts have kept. If there may be several
-    messages for one operation, each has an id of its own (``message``), and the operation begins for the first only.
+    ``above`` are the titles of the operations around it. A run that ``resumes`` takes what earlier attempts have kept.
+    Where the ``message`` has an id of its own, it is asked before it begins whether somebody has cancelled the
+    operation meanwhile; and of several messages for one operation, it begins for the first only.
     """
 
     operation: str
@@ -24,7 +24,6 @@ class Ticket(msgspec.Struct, omit_defaults=True):
     title: str = ""
     created: float | None = None
     above: list[str] = []
-    checks: bool = False
     resumes: bool = False
     message: str = ""
 

@@ -49,7 +49,7 @@ class OwedMessages:
     def turn(self) -> None:
         """Send all there is; raises ``StoreUnavailable``."""
         for id, part in self._store.messages.owed(self._worker).items():
-            send(self._app, *self._message(id, part), message=new_id())
+            send(self._app, *self._message(id, part), (), new_id())
             self._store.append([Paid(id)])
 
     def _message(self, id: str, part: QueuePart) -> tuple[Parts, str, dict[str, Any]]:

@@ -166,8 +166,7 @@ class Queueing:
         from kombu.exceptions import KombuError, OperationalError
 
         try:
-            # A dispatch that dies is sent anew; its first message may come back all the same.
-            self._sender.send(operation, task, args, above, new_id() if task == DISPATCH else "")
+            self._sender.send(operation, task, args, above, new_id())
         except (KombuError, OperationalError, OSError) as error:
             said = line(f"{type(error).__name__}: {error}")
             self._append([Follow(operation.id), *(_given_up(id, said) for id in (operation.id, *children))])

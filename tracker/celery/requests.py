@@ -40,7 +40,7 @@ class TrackedRequest(Request):
         if super().revoked():
             return True
         ticket = self.ticket
-        if not ticket.checks or _may_begin(ticket, str(self.id), str(self.hostname)):
+        if not ticket.message or _may_begin(ticket, str(self.id), str(self.hostname)):
             return False
         self._announce_revoked(CANCELLED, False, None, False)
         return True

@@ -23,9 +23,7 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings, sender=True)
 
-    def send(
-        self, operation: Parts, task: str, args: dict[str, Any], above: Sequence[str] = (), message: str = ""
-    ) -> None:
+    def send(self, operation: Parts, task: str, args: dict[str, Any], above: Sequence[str], message: str) -> None:
         """Send an operation's message: ``task`` with ``args`` is its run; ``above`` are the titles around it."""
         send(self._app, operation, task, args, above, message)
 
@@ -35,31 +33,22 @@ def send(
     operation: Parts,
     task: str,
     args: dict[str, Any],
-    above: Sequence[str] = (),
-    message: str = "",
+    above: Sequence[str],
+    message: str,
     **options: Any,
 ) -> None:
     """Hand one operation to the broker of ``app``; its id travels in a header.
 
     That is the task's id as well, but of an attempt that somebody asked for: Celery throws away what has an id that was
-    revoked once. ``above`` are the titles of the operations around it. With an id of this ``message``, the operation
-    does not begin if another one for it was taken before.
+    revoked once. ``above`` are the titles of the operations around it. The operation does not begin by this
+    ``message``, which is an id, if another one for it was taken before.
     """
     queue = operation.queue
     if queue is None:
         return
     again = queue.again
     resumes = again is not None and again.resumes
-    ticket = Ticket(
-        operation.id,
-        queue.parent,
-        queue.title,
-        queue.created,
-        list(above),
-        checks=True,
-        resumes=resumes,
-        message=message,
-    )
+    ticket = Ticket(operation.id, queue.parent, queue.title, queue.created, list(above), resumes, message)
     app.send_task(
         task,
         kwargs=args,
