@@ -101,6 +101,7 @@ def test_a_terminated_task_is_cancelled(shop: Shop, name: str) -> None:
     shop.app.control.revoke(id, terminate=True, signal=name)
     found = shop.ended(id)
     assert (found.status, found.cancel and found.cancel.by) == (Status.CANCELLED, "revoke")
+    assert StepStatus.ERROR not in {step.status for step in found.steps or []}
     assert wait_for(lambda: state(shop, id) == "REVOKED")
 
 

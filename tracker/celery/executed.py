@@ -103,8 +103,6 @@ def _ended_badly(task: Task[Any, Any], run: RunWriter, error: object) -> None:
         error = Error("Interrupted", "it was stopped before it had ended")
     status = run.outcome(error) if isinstance(error, BaseException) else Status.ERROR
     told = _told(run, error) if isinstance(error, BaseException) else error
-    if _was_told_to_end(error) and (by := _asked_by(run)) is not None:
-        run.cancelled_by, status = by, Status.CANCELLED
     run.end(status, told if status in ENDED else None, next_at=_next_at(error))
     if status is Status.ERROR and isinstance(error, BaseException) and Exception in (task.throws or ()):
         log.error("tracker: %s %s failed: %s", task.name, run.operation, describe(error))
@@ -141,7 +139,7 @@ def run_of(task: Task[Any, Any], request: Any, held: RunWriter | Latent | None, 
         app=str(task.app.main or ""),
         adoptable=True,
     )
-    run.classify = _classify
+    run.classify = partial(_classify, run)
     run.resumes, run.brief = ticket.resumes, is_brief
     run.above = ticket.above
     if around is not None:
@@ -150,8 +148,11 @@ def run_of(task: Task[Any, Any], request: Any, held: RunWriter | Latent | None, 
     return run
 
 
-def _classify(error: BaseException) -> Status | None:
-    """Celery's own words for how a task ends."""
+def _classify(run: RunWriter, error: BaseException) -> Status | None:
+    """Celery's own words for how a task ends; and its process, if that is told to end as somebody wants ``run`` to."""
+    if _was_told_to_end(error):
+        run.cancelled_by = _asked_by(run)
+        return Status.CANCELLED if run.cancelled_by is not None else None
     if isinstance(error, Retry):
         return Status.QUEUED
     if isinstance(error, Reject):
