@@ -80,6 +80,8 @@ def test_a_step_row_tells_place_progress_and_rate() -> None:
     step = StepState(2, "Fetch", StepStatus.RUNNING, NOW - 10, current=20, total=100, unit="rows")
     told = frame.tree_line(StepRow(step, operation(), 0), "", 0, look(101)).plain.strip()
     assert told == "◐ [2] Fetch  running  10.0s  20/100 rows  2 rows/s, about 40.0s left"
+    told = frame.tree_line(StepRow(step, operation(status=Status.LOST), 0), "", 0, look(101)).plain.strip()
+    assert told == "‽ [2] Fetch  unfinished  20/100 rows"
 
 
 def test_log_lines_that_are_missing_are_counted_between_the_others() -> None:

@@ -15,9 +15,9 @@ from tests.store.making import NOW, batch_of, blob, ended, head, leave, queued, 
 from tests.store.test_again import again
 from tests.store.test_logs import lines
 from tracker.archive import Archive
-from tracker.model import Error, QueuePart, RunPart, Status, StepState, StepStatus
+from tracker.model import Error, QueuePart, RunPart, Status, StepState, StepStatus, Verdict
 from tracker.settings import Settings
-from tracker.store import JobInfo, QueueItem, Store
+from tracker.store import JobInfo, QueueItem, Store, VerdictItem
 
 HOSTILE = "a[/bold]<script>\x1b[31m\x1b]0;title\x07\u202e\nb" + "x" * 10_000
 
@@ -70,6 +70,16 @@ def test_show_says_what_was_not_run_and_where_a_failure_comes_from(tracker: Run,
     assert command.code() == 0
     assert "  [2/2] Write: not run" in command.lines
     assert ("Traceback: here" in command.out) == (status is Status.ERROR)
+
+
+def test_show_says_what_a_lost_operation_has_left_unfinished(tracker: Run, store: Store) -> None:
+    """A step that nobody works at does not run."""
+    store.append([blob("one", head(), steps=[StepState(1, "Load", StepStatus.RUNNING, NOW)])])
+    verdict = Verdict(Status.LOST, NOW + 5, "recorder", run="r1")
+    store.append([VerdictItem("one", Status.RUNNING, verdict)])
+    command = tracker("show", "one")
+    assert command.code() == 0
+    assert "  [1] Load: unfinished" in command.lines
 
 
 def test_show_tells_of_earlier_attempts_and_shows_each_as_it_was(tracker: Run, store: Store) -> None:

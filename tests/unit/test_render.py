@@ -76,6 +76,15 @@ def test_a_success_says_so() -> None:
     assert "Duration: 8.3s" in text
 
 
+def test_what_a_lost_operation_was_at_is_unfinished_and_takes_no_more_time() -> None:
+    """Its process has said nothing since; how long the step took, nobody knows."""
+    steps = [StepState(1, "Load", StepStatus.RUNNING, NOW - 9000, None, 3, 9), StepState(2, "Write")]
+    text = drawn(an_operation(Status.LOST, steps, total=2, duration=5.0))
+    assert "[1/2] Load ‽ unfinished 3/9" in " ".join(text.split())
+    assert "running" not in text
+    assert "2h" not in text
+
+
 def test_an_unknown_total_is_not_invented() -> None:
     """A running operation without a plan shows plain numbers."""
     text = drawn(an_operation(steps=[StepState(3, "Scan", StepStatus.RUNNING, NOW - 65)]))

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from tracker.cli.output import Output
 from tracker.cli.source.paging import failed_children
 from tracker.clock import now
-from tracker.model import ENDED, Operation, Status, StepState, StepStatus
+from tracker.model import ENDED, Operation, Status
 from tracker.render.pace import pace_lines
-from tracker.render.symbols import NOT_RUN
 from tracker.render.texts import seconds
 from tracker.render.transitions import (
     FAILURES,
@@ -99,7 +98,11 @@ def plain_operation(
 ) -> list[str]:
     """An operation as plain lines, with one for each earlier attempt."""
     total = operation.step.total if operation.step else None
-    steps = [f"  {_step(operation, step, total, usual)}" for step in operation.steps or ()]
+    ended = operation.status in ENDED
+    steps = [
+        f"  {step_line(step, total, usually=usually(usual.get(step.name), step.duration), ended=ended)}"
+        for step in operation.steps or ()
+    ]
     # Where an operation was when somebody ended it, its steps say.
     error = operation.error if operation.status is not Status.CANCELLED else None
     trace = clean_lines(error.traceback) if error else []
@@ -112,13 +115,6 @@ def plain_operation(
         *trace,
         *below,
     ]
-
-
-def _step(operation: Operation, step: StepState, total: int | None, usual: Usual) -> str:
-    """What will not be run any more does not wait."""
-    said = step_line(step, total, usually=usually(usual.get(step.name), step.duration))
-    not_run = operation.status in ENDED and step.status is StepStatus.PENDING
-    return f"{said.removesuffix(step.status)}{NOT_RUN}" if not_run else said
 
 
 def facts(operation: Operation, attempts: Sequence[Operation]) -> list[str]:

@@ -130,7 +130,8 @@ class PlainWriter:
             return
         self._steps[key] = step.status
         titled = operation.title if self._subject.id is None else ""
-        self._say(step_line(step, operation.step.total if operation.step else None, titled), moment)
+        total, ended = operation.step.total if operation.step else None, operation.status in ENDED
+        self._say(step_line(step, total, titled, ended=ended), moment)
 
     def _log(self, operation: Operation, log: LogLine) -> None:
         """Among all operations only warnings are news; of a child neither."""

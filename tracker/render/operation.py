@@ -73,9 +73,9 @@ def summary_panel(operation: Operation, symbols: Symbols = UNICODE) -> Renderabl
     return table
 
 
-def status_text(status: str, symbols: Symbols, word: str = "") -> Text:
+def status_text(status: str, symbols: Symbols) -> Text:
     """Symbol and word."""
-    return Text(f"{symbols.mark(status)} {word or status}", style=STYLES.get(status, ""), no_wrap=True)
+    return Text(f"{symbols.mark(status)} {status}", style=STYLES.get(status, ""), no_wrap=True)
 
 
 def status_line(operation: Operation, symbols: Symbols) -> Text:
@@ -158,20 +158,21 @@ def step_row(
 
     ``took`` is what such steps take otherwise.
     """
-    taken = texts.taken(step, now)
-    usual = usually(took, texts.passed(step, now)) if taken else ""
-    slow = texts.over_time(step, now) or is_slow(texts.passed(step, now), took)
+    until = None if ended else now
+    taken = texts.taken(step, until)
+    usual = usually(took, texts.passed(step, until)) if taken else ""
+    slow = texts.over_time(step, until) or is_slow(texts.passed(step, until), took)
     name = line("    " * depth)
     name.append(texts.label(step.index, total) + " ", "dim")
     name.append(step.name, "dim" if step.status is StepStatus.PENDING else "")
     row = Row(
         name,
-        status_text(step.status, symbols, texts.status_word(step.status, ended)),
+        status_text(texts.status_word(step.status, ended), symbols),
         line(", ".join(said for said in (taken, usual) if said), "yellow" if slow else ""),
         texts.progress(step),
         remark=_remark(step, said),
     )
-    if step.status is StepStatus.RUNNING and step.current is not None:
+    if step.status is StepStatus.RUNNING and not ended and step.current is not None:
         row.share = step.current / step.total if step.total else None
         row.pace = pace(step.current, step.total, step.started, now, step.unit)
     return row

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-NOT_RUN = "not run"
-"""What a pending step of an ended operation is called."""
+NOT_RUN, UNFINISHED = "not run", "unfinished"
+"""What a pending and what a running step of an ended operation are called."""
 
 STYLES: Mapping[str, str] = {
     "queued": "dim",
@@ -21,6 +21,8 @@ STYLES: Mapping[str, str] = {
     "skipped": "yellow",
     "cancelled": "yellow",
     "lost": "red",
+    NOT_RUN: "dim",
+    UNFINISHED: "red",
 }
 """Rich styles by status; semantic colours only."""
 
@@ -50,6 +52,7 @@ EMOJI = Symbols(
     {
         "queued": "⏸", "pending": "⏸", "running": "⏳", "complete": "✅",
         "error": "❌", "skipped": "⏭", "cancelled": "⏹", "lost": "❌",
+        NOT_RUN: "⏸", UNFINISHED: "❌",
     },
     full="━",
     empty="─",
@@ -65,6 +68,7 @@ UNICODE = Symbols(
     {
         "queued": "◌", "pending": "○", "running": "◐", "complete": "✓",
         "error": "✗", "skipped": "↷", "cancelled": "⊘", "lost": "‽",
+        NOT_RUN: "○", UNFINISHED: "‽",
     },
     full="━",
     empty="─",
@@ -80,6 +84,7 @@ ASCII = Symbols(
     {
         "queued": ".", "pending": ".", "running": ">", "complete": "+",
         "error": "x", "skipped": "-", "cancelled": "/", "lost": "!",
+        NOT_RUN: ".", UNFINISHED: "!",
     },
     full="#",
     empty=".",

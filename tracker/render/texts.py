@@ -6,7 +6,7 @@ Pure functions of an operation; knows neither Rich nor symbols' colours.
 from __future__ import annotations
 
 from tracker.model import ENDED, Error, Operation, Status, StepState, StepStatus
-from tracker.render.symbols import NOT_RUN, Symbols
+from tracker.render.symbols import NOT_RUN, UNFINISHED, Symbols
 
 HEADLINES = {
     Status.COMPLETE: "Operation Complete",
@@ -14,6 +14,8 @@ HEADLINES = {
     Status.CANCELLED: "Operation Cancelled",
     Status.LOST: "Operation Lost",
 }
+
+LEFT_BEHIND = {StepStatus.PENDING: NOT_RUN, StepStatus.RUNNING: UNFINISHED}
 
 FEW = 5
 """Completed steps that are named when the rest did not complete."""
@@ -76,24 +78,27 @@ def label(index: int, total: int | None) -> str:
 
 
 def status_word(status: StepStatus, operation_ended: bool) -> str:
-    """The word for a step's status."""
-    return NOT_RUN if status is StepStatus.PENDING and operation_ended else status
+    """The word for a step's status: what an operation has left behind at its end neither waits nor runs."""
+    return LEFT_BEHIND.get(status, status) if operation_ended else status
 
 
-def passed(step: StepState, now: float) -> float | None:
-    """Seconds the step took, or has been running at ``now`` (UTC seconds); ``None`` before it began."""
-    if step.status is StepStatus.RUNNING and step.started is not None:
+def passed(step: StepState, now: float | None) -> float | None:
+    """Seconds the step took, or has been running at ``now`` (UTC seconds; ``None``: nothing runs any more).
+
+    ``None`` before it began, and if nobody knows.
+    """
+    if step.status is StepStatus.RUNNING and step.started is not None and now is not None:
         return max(0.0, now - step.started)
     return step.duration
 
 
-def over_time(step: StepState, now: float) -> bool:
+def over_time(step: StepState, now: float | None) -> bool:
     """Whether the step takes, or took, longer than the limit it was given."""
     taken = passed(step, now)
     return step.warn_after is not None and taken is not None and taken > step.warn_after
 
 
-def taken(step: StepState, now: float) -> str:
+def taken(step: StepState, now: float | None) -> str:
     """How long the step takes or took: ``35.0s``, or ``35.0s, over 30.0s`` beyond its limit."""
     spoken = seconds(passed(step, now))
     return f"{spoken}, over {seconds(step.warn_after)}" if over_time(step, now) else spoken
@@ -115,7 +120,7 @@ def transition(step: StepState, total: int | None, symbols: Symbols) -> str:
     parts = [label(step.index, total), step.name, symbols.mark(step.status), str(step.status)]
     if step.status is StepStatus.RUNNING:
         parts[-1] += symbols.ellipsis
-    parts += [taken(step, 0.0) if step.duration is not None else "", progress(step)]
+    parts += [taken(step, None), progress(step)]
     parts += [f"({step.detail})" if step.detail else "", step.error]
     return " ".join(part for part in parts if part)
 

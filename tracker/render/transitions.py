@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracker.model import ENDED, STEP_ENDED, LogLine, Operation, Status, StepState
-from tracker.render.texts import label, over_time, seconds
+from tracker.render.texts import label, over_time, seconds, status_word
 from tracker.render.words import clean, progress_words, status_words
 
 FAILURES = 10
@@ -46,13 +46,16 @@ def error_words(operation: Operation) -> str:
     return f"{at}: {clean(operation.error.type)}: {clean(operation.error.message)}"
 
 
-def step_line(step: StepState, total: int | None, title: str = "", usually: str = "") -> str:
-    """``[2/4] Check encoding: complete in 0.3s``; ``usually`` says what it takes otherwise."""
+def step_line(step: StepState, total: int | None, title: str = "", usually: str = "", *, ended: bool = False) -> str:
+    """``[2/4] Check encoding: complete in 0.3s``; ``usually`` says what it takes otherwise.
+
+    ``ended``: whether its operation has.
+    """
     line = f"{clean(title)}  " if title else ""
-    line += f"{label(step.index, total)} {clean(step.name)}: {step.status}"
+    line += f"{label(step.index, total)} {clean(step.name)}: {status_word(step.status, ended)}"
     if step.status in STEP_ENDED:
         line += _after(not step.error, step.duration)
-        line += f", over {seconds(step.warn_after)}" if over_time(step, 0.0) else ""
+        line += f", over {seconds(step.warn_after)}" if over_time(step, None) else ""
         line += f", {usually}" if usually and step.duration is not None else ""
     said = step.error or step.detail
     return f"{line}: {clean(said)}" if said else line

@@ -17,7 +17,7 @@ from tracker.render.overview import counted, no_answer, row_pieces
 from tracker.render.pace import pace, pace_lines
 from tracker.render.pieces import Line, Piece, fitted, padded
 from tracker.render.symbols import STYLES, Symbols
-from tracker.render.texts import label, progress, taken
+from tracker.render.texts import ended, label, progress, status_word, taken
 from tracker.render.words import SHOWN, clean, clock_time
 
 WIDE = 110
@@ -120,7 +120,7 @@ def tree_line(one: TreeRow, chosen: str, widest: int, look: Look) -> Line:
     if isinstance(one, StepRow):
         before = ("  " * one.depth + "    ", "")
         told = step_pieces(one.step, one.operation, look)
-        return fitted([before, *told], look.width, STYLES.get(one.step.status, ""))
+        return fitted([before, *told], look.width, STYLES.get(status_word(one.step.status, ended(one.operation)), ""))
     return _operation_line(one, one.operation.id == chosen, widest, look)
 
 
@@ -142,15 +142,16 @@ def _operation_line(one: OperationRow, is_chosen: bool, widest: int, look: Look)
 def step_pieces(step: StepState, operation: Operation, look: Look) -> list[Piece]:
     """``◐ [2/4] Check encoding  running  2.1s  45/100 rows  12 rows/s, about 4.6s left``."""
     total = operation.step.total if operation.step is not None else None
+    word, until = status_word(step.status, ended(operation)), None if ended(operation) else look.now
     rate = ""
-    if step.status is StepStatus.RUNNING and step.current is not None:
+    if word == StepStatus.RUNNING and step.current is not None:
         rate = pace(step.current, step.total, step.started, look.now, clean(step.unit))
-    numbers = "".join([f"  {clean(words)}" for words in (taken(step, look.now), progress(step), rate) if words])
+    numbers = "".join([f"  {clean(words)}" for words in (taken(step, until), progress(step), rate) if words])
     said = step.error or step.warning or step.detail
     return [
-        (f"{look.symbols.mark(step.status)} ", ""),
+        (f"{look.symbols.mark(word)} ", ""),
         (f"{label(step.index, total)} ", "dim"),
-        (f"{clean(step.name)}  {step.status}{numbers}", ""),
+        (f"{clean(step.name)}  {word}{numbers}", ""),
         (f"  {clean(said)}" if said else "", "red" if step.error else "dim"),
     ]
 
