@@ -84,6 +84,7 @@ def compose(parts: Parts, *, steps: bool = True) -> Operation:
         started=run.started if run else None,
         ended=ended,
         duration=_duration(run, ended),
+        next_at=_next_at(queue, run) if status is QUEUED else None,
         step=_current_step(parts),
         error=_error(run, settled, status),
         warned=run.warned if run else 0,
@@ -172,7 +173,17 @@ def _duration(run: RunPart | None, ended: float | None) -> float | None:
     return max(0.0, ended - run.started)
 
 
+def _next_at(queue: QueuePart | None, run: RunPart | None) -> float | None:
+    """For when its run asked to be run again, or its sender wanted it to begin; whoever resumes it says nothing."""
+    if run is not None:
+        return run.next_at
+    return queue.eta if queue is not None and queue.again is None else None
+
+
 def _error(run: RunPart | None, settled: Verdict | None, status: Status) -> Error | None:
+    """Why it did not succeed; of one that waits to be run again, why its run asked for that."""
+    if status is QUEUED and run is not None and run.status is QUEUED:
+        return run.error
     if status not in UNSUCCESSFUL:
         return None
     if settled is not None:

@@ -306,7 +306,7 @@ class Pace(Value, frozen=True, omit_defaults=False):
 
 
 class Operation(Wire, omit_defaults=False):
-    """An operation as people see it: the one shape everywhere. ``steps`` and ``pace`` are ``None`` in lists."""
+    """An operation as people see it. ``steps`` and ``pace`` are ``None`` in lists; ``next_at``: when it may begin."""
 
     id: str
     name: str
@@ -324,6 +324,7 @@ class Operation(Wire, omit_defaults=False):
     started: float | None = None
     ended: float | None = None
     duration: float | None = None
+    next_at: float | None = None
     step: CurrentStep | None = None
     error: Error | None = None
     warned: int = 0
@@ -337,10 +338,7 @@ class Operation(Wire, omit_defaults=False):
 
 
 class LiveEvent(Wire, omit_defaults=False):
-    """One change as watchers get it: the operation after it (without steps) and, for ``step.*``, the step.
-
-    ``step.log`` carries the line, and the step only if it was a warning.
-    """
+    """One change as watchers get it: the operation after it, without steps; and the step or the line it is about."""
 
     type: str
     ts: float

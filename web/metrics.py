@@ -78,12 +78,16 @@ def _live(found: Measures) -> Iterator[Family]:
         operations.add_metric([name, status], count)
     yield operations
     waits = GaugeMetricFamily(
-        "tracker_queue_wait_seconds", "how long the newest operations were queued", labels=["quantile"]
+        "tracker_queue_wait_seconds", "how long the newest operations waited for a worker", labels=["quantile"]
     )
     for share in QUANTILES if found.waits else ():
         waits.add_metric([str(share)], found.waits[int(share * (len(found.waits) - 1))])
     yield waits
-    yield _gauge("oldest_queued_seconds", "age of the operation that is queued the longest", found.oldest_queued)
+    yield _gauge(
+        "oldest_queued_seconds",
+        "for how long the longest-queued operation might have begun",
+        found.oldest_queued,
+    )
     yield _gauge("workers", "workers that wait for jobs", found.workers)
     yield _gauge("processes", "processes that execute tracked runs", found.processes)
     yield _gauge("spool_bytes", "what waits on the disks of these processes", found.spool)

@@ -126,9 +126,12 @@ def test_a_group_unfolds_into_its_rows(script: Script) -> None:
 
 
 def test_what_waits_tells_since_when(script: Script) -> None:
-    """The oldest, and the one in the middle; nothing where nothing waits."""
-    seen = script("return [waitingSince(many(5)), waitingSince([])];")
-    assert seen == [{"oldest": 0, "median": 2}, None]
+    """The oldest, and the one in the middle; nothing where nothing waits. What is to begin only later does not."""
+    seen = script("""
+        const later = [op('a', { next_at: 101 }), op('b', { next_at: 90 })];
+        return [waitingSince(many(5), 100), waitingSince([], 100), waitingSince(later, 100)];
+    """)
+    assert seen == [{"oldest": 0, "median": 2}, None, {"oldest": 90, "median": 90}]
 
 
 def test_the_step_of_the_longest_running_operation_is_the_slowest(script: Script) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import pytest
@@ -14,8 +15,8 @@ from tracker.model import CancelRequest, Children, CurrentStep, Error, Operation
 from tracker.render.overview import counted, fitted, no_answer, row, rows
 from tracker.render.pace import pace, pace_lines
 from tracker.render.symbols import ASCII
-from tracker.render.transitions import counts_line, error_lines, operation_line, step_line
-from tracker.render.words import ago, clean, progress_words
+from tracker.render.transitions import attempt_line, counts_line, error_lines, operation_line, step_line
+from tracker.render.words import ago, clean, clock_time, progress_words
 
 NOW = 1_800_000_000.0
 
@@ -90,6 +91,19 @@ def test_a_running_operation_that_is_to_end_says_so() -> None:
     assert operation_line(asked) == "A title: running, cancel requested by ada"
     assert operation_line(replace(asked, status=Status.CANCELLED)) == "A title: cancelled"
     assert operation_line(replace(asked, cancel=CancelRequest("", NOW))).endswith("requested by somebody")
+
+
+def test_what_waits_for_its_time_says_when_that_is_and_why() -> None:
+    """With the date, if that is another one than today's."""
+    why = Error("ConnectionError", "timed out", ["A title", "Capture"])
+    waits = operation(Status.QUEUED, next_at=NOW, error=why, attempt=1)
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW))
+    failed = 'at "Capture": ConnectionError: timed out'
+    assert operation_line(waits).startswith(f"A title: queued, due {when} (failed {failed})")
+    assert attempt_line(replace(waits, duration=2.0)) == f"attempt 1: asked to be run again after 2.0s {failed}"
+    assert f"due {when}  ConnectionError: timed out" in row(waits, now=NOW + 5, width=160).plain
+    soon = operation(Status.QUEUED, next_at=time.time())
+    assert operation_line(soon) == f"A title: queued, due {clock_time(soon.next_at or 0)}"
 
 
 def test_silence_is_said() -> None:

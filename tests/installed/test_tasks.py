@@ -41,12 +41,12 @@ def test_a_task_is_queued_from_the_moment_it_is_sent(shop: Shop) -> None:
     id = shop.script("print(shop.steps.apply_async((1,), countdown=3_600))")
     found = shop.once(id, lambda found: found.status is Status.QUEUED)
     assert (found.name, found.title, found.attempt) == ("shop.steps", "shop.steps", 0)
+    assert found.next_at is not None
+    assert found.next_at - found.created == pytest.approx(3_600, abs=5)
     parts = shop.store.operation(id)
     assert parts is not None
     assert parts.queue is not None
     assert parts.queue.queue == shop.queue
-    assert parts.queue.eta is not None
-    assert parts.queue.eta - parts.queue.created == pytest.approx(3_600, abs=5)
     shop.app.control.revoke(id)
 
 
@@ -99,13 +99,14 @@ def test_a_retry_is_queued_in_between_with_the_time_it_begins(shop: Shop) -> Non
     """One operation, two attempts."""
     id = shop.send("shop.again", 2)
     waits = shop.once(id, lambda found: found.status is Status.QUEUED and found.attempt == 1)
-    assert waits.error is None
-    parts = shop.store.operation(id)
-    assert parts is not None
-    assert parts.run is not None
-    assert parts.run.next_at is not None
+    assert waits.next_at is not None
+    assert waits.error is not None
+    assert (waits.error.type, waits.error.message, waits.error.path) == ("ValueError", "not yet", ["Again", "One"])
     done = shop.ended(id)
     assert (done.status, done.attempt, done.parent) == (Status.COMPLETE, 2, "")
+    assert (done.next_at, done.error) == (None, None)
+    first, _ = shop.history.attempts(id)
+    assert first.error == waits.error
 
 
 def test_a_task_that_was_retried_too_often_has_failed(shop: Shop) -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.docs.test_docs import first_cells, section
-from tests.store.making import NOW, batch_of, by, ended, lease, queued, started, step_event
+from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started, step_event
 from tests.support import Clock
 from tests.web.client import Server, serving
 from tracker.archive import Archive
+from tracker.clock import now
 from tracker.history import History
 from tracker.model import QueuePart, Status, StepStatus
 from tracker.store import QueueItem, Store
@@ -57,6 +59,20 @@ def test_the_queue_and_those_who_work_are_counted(unserved: Store, archive: Arch
     assert found["tracker_oldest_queued_seconds"][()] >= 0
     assert found["tracker_queue_wait_seconds"] == {("0.5",): 0, ("0.95",): 0}
     assert (found["tracker_processes"][()], found["tracker_recorder_active"][()]) == (1, 0)
+
+
+def test_what_is_to_begin_later_does_not_wait(unserved: Store, archive: Archive) -> None:
+    """Neither in the queue nor, once it has begun, in hindsight; and a further attempt waits for no worker at first."""
+    at = now()
+    for id, eta in (("later", at + 3600), ("due", at - 50), ("begun", at - 50)):
+        unserved.append([QueueItem(id, QueuePart("job", at - 7200, eta=eta))])
+    again = replace(head("r2"), created=at - 7200, started=at)
+    unserved.append(
+        [blob("begun", replace(head("r1"), started=at - 40)), blob("again", head("r1")), blob("again", again)]
+    )
+    measures = History(unserved).measures()
+    assert measures.oldest_queued == pytest.approx(50, abs=5)
+    assert measures.waits == [pytest.approx(10, abs=1)]
 
 
 def test_steps_and_outcomes_come_from_the_archive(store: Store, archive: Archive) -> None:

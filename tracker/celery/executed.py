@@ -30,7 +30,7 @@ from tracker.context import Latent, current_run
 from tracker.errors import OperationCancelled, SettingsError
 from tracker.ids import new_run
 from tracker.model import ENDED, Error, RunPart, Status, Worker
-from tracker.outcome import describe
+from tracker.outcome import describe, message_of
 from tracker.place import failure
 from tracker.redact import line
 from tracker.run import RunWriter
@@ -103,7 +103,8 @@ def _ended_badly(task: Task[Any, Any], run: RunWriter, error: object) -> None:
         error = Error("Interrupted", "it was stopped before it had ended")
     status = run.outcome(error) if isinstance(error, BaseException) else Status.ERROR
     told = _told(run, error) if isinstance(error, BaseException) else error
-    run.end(status, told if status in ENDED else None, next_at=_next_at(error))
+    is_reason = status in ENDED or isinstance(error, Retry)
+    run.end(status, told if is_reason else None, next_at=_next_at(error))
     if status is Status.ERROR and isinstance(error, BaseException) and Exception in (task.throws or ()):
         log.error("tracker: %s %s failed: %s", task.name, run.operation, describe(error))
 
@@ -184,6 +185,9 @@ def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
         return Error(
             "Reject", line(getattr(error, "reason", None) or "its message was rejected"), [*run.above, run.title]
         )
+    if isinstance(error, Retry) and isinstance(error.exc, BaseException):
+        said = {"type": line(type(error.exc).__name__), "message": message_of(error.exc)}
+        return msgspec.structs.replace(failure(run, error), **said)
     if not _was_told_to_end(error):
         return error
     return msgspec.structs.replace(failure(run, error), type="Terminated", message="SIGTERM")

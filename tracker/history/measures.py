@@ -12,7 +12,7 @@ import msgspec
 
 from tracker.clock import now
 from tracker.compose import compose
-from tracker.model import Children, Operation, Status
+from tracker.model import Children, Operation, Parts, Status
 from tracker.store import Store, Upkeep
 
 NEWEST = 1_000
@@ -21,13 +21,13 @@ NEWEST = 1_000
 
 class Measures(msgspec.Struct):
     """``operations`` are how many of a name have a status, among the newest that are in Redis; a batch counts as its
-    children. ``waits`` are the seconds between the making and the start of those that have begun.
+    children. ``waits`` are the seconds that those that have begun for the first time had waited for a worker.
     """
 
     operations: dict[tuple[str, Status], int]
     waits: list[float]
     oldest_queued: float
-    """Seconds since the making of the one that is queued the longest, 0 if none is."""
+    """Seconds for which the one that is queued the longest might have begun, 0 if there is none."""
     upkeep: Upkeep
     workers: int
     """Workers that wait for jobs."""
@@ -41,19 +41,30 @@ class Measures(msgspec.Struct):
 
 def measures(store: Store) -> Measures:
     """Read them now; raises ``StoreUnavailable``."""
-    found = [compose(parts, steps=False) for parts in store.operations(limit=NEWEST).items]
+    parts = store.operations(limit=NEWEST).items
+    found = [compose(each, steps=False) for each in parts]
     leases = store.leases()
-    queued = [operation.created for operation in found if operation.status is Status.QUEUED]
+    queued = (operation for operation in found if operation.status is Status.QUEUED)
     return Measures(
         operations=_by_status(found),
-        waits=sorted(max(0.0, operation.started - operation.created) for operation in found if operation.started),
-        oldest_queued=max(0.0, now() - min(queued)) if queued else 0.0,
+        waits=sorted(wait for wait in map(_wait, parts) if wait is not None),
+        oldest_queued=max([0.0, *(now() - max(each.created, each.next_at or 0.0) for each in queued)]),
         upkeep=store.upkeep(),
         workers=len(store.workers()),
         processes=len(leases),
         spool=sum(lease.about.spool for lease in leases),
         dropped=sum(lease.about.dropped for lease in leases),
     )
+
+
+def _wait(parts: Parts) -> float | None:
+    """Seconds from its making, or from when its sender wanted it to begin, to the start of a first attempt."""
+    queue, run = parts.queue, parts.run
+    if run is None or parts.attempt > 1:
+        return None
+    sent = queue.created if queue is not None else run.created
+    wanted = (queue.eta if queue is not None else None) or 0.0
+    return max(0.0, run.started - max(sent, wanted))
 
 
 def _by_status(found: list[Operation]) -> dict[tuple[str, Status], int]:

@@ -95,7 +95,8 @@ def _place(operation: Operation) -> list[Piece]:
         return _counts_in_brief(operation)
     if operation.error is not None:
         step = f"{operation.step.name}: " if operation.step else ""
-        return [(clean(f"{step}{operation.error.type}: {operation.error.message}"), "red")]
+        style = "red" if operation.status in ENDED else ""
+        return [(clean(f"{step}{operation.error.type}: {operation.error.message}"), style)]
     words = clean(step_words(operation))
     return [(words, "dim" if operation.status in ENDED else "")] if words else []
 

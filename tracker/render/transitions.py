@@ -26,7 +26,8 @@ def operation_line(operation: Operation) -> str:
 def attempt_line(attempt: Operation) -> str:
     """``attempt 1: error after 2.2s at "Check encoding": UnicodeDecodeError: …``."""
     asked = attempt.status is Status.QUEUED
-    said = f"asked to be run again{_after(False, attempt.duration)}" if asked else _outcome(attempt)
+    again = f"asked to be run again{_after(False, attempt.duration)}{error_words(attempt)}"
+    said = again if asked else _outcome(attempt)
     return f"attempt {attempt.attempt}: {said}"
 
 
@@ -35,7 +36,8 @@ def _outcome(operation: Operation) -> str:
     words = status_words(operation) + _after(operation.status is Status.COMPLETE, operation.duration)
     if operation.children.total and operation.status in ENDED:
         words += f", {counts_words(operation)}"
-    return words + error_words(operation)
+    why = error_words(operation)
+    return f"{words} (failed{why})" if why and operation.status is Status.QUEUED else words + why
 
 
 def error_words(operation: Operation) -> str:

@@ -57,8 +57,10 @@ def cleaned(operation: Operation) -> Operation:
 
 
 def remarks(operation: Operation) -> list[str]:
-    """What is said of an operation beside its status: its flags, and that somebody wants it to end."""
+    """What is said of an operation beside its status: flags, when it may begin, and that somebody wants it to end."""
     flags = [clean(flag) for flag in operation.flags]
+    if operation.next_at is not None:
+        return [*flags, f"due {due(operation.next_at)}"]
     if operation.cancel is None or operation.status is not Status.RUNNING:
         return flags
     return [*flags, f"cancel requested by {clean(operation.cancel.by) or 'somebody'}"]
@@ -95,6 +97,16 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return f"{max(0, int(seconds))} s"
+
+
+def due(moment: float) -> str:
+    """The local time of day of UTC seconds, with the date if that is another one than today's."""
+    told = clock_time(moment)
+    try:
+        date = time.strftime("%Y-%m-%d", time.localtime(moment))
+    except (OverflowError, ValueError, OSError):
+        return told
+    return told if date == time.strftime("%Y-%m-%d") else f"{date} {told}"
 
 
 def clock_time(moment: float) -> str:

@@ -124,10 +124,18 @@ export function unfolded(items, isOpen) {
 }
 
 /**
- * When the longest-waiting of `waiting`, the oldest first, and the one in their middle were queued; null for none.
- * @param {Operation[]} waiting
+ * Since when the longest-waiting of what is queued might have begun, and the one in their middle; null for none.
+ * @param {Operation[]} queued
+ * @param {number} at  now, by the server's clock
  */
-export function waitingSince(waiting) {
-  const [oldest, middle] = [waiting[0], waiting[Math.floor(waiting.length / 2)]];
-  return oldest && middle ? { oldest: oldest.created, median: middle.created } : null;
+export function waitingSince(queued, at) {
+  const since = queued.filter((operation) => !isLater(operation, at)).map(waitsSince).sort((a, b) => a - b);
+  const [oldest, median] = [since[0], since[Math.floor(since.length / 2)]];
+  return oldest !== undefined && median !== undefined ? { oldest, median } : null;
 }
+
+/** Since when it might have begun. @param {Operation} operation */
+export const waitsSince = ({ created, next_at }) => Math.max(created, next_at ?? 0);
+
+/** Whether it is to begin only later than `at`. @param {Operation} operation @param {number} at */
+export const isLater = ({ next_at }, at) => next_at != null && next_at > at;

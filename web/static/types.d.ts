@@ -49,6 +49,8 @@ export interface Operation {
   title: string;
   status: Status;
   created: number;
+  /** When one that is queued may begin, if that was said. */
+  next_at?: number | null;
   flags: string[];
   /** Who wants it to end, and since when. */
   cancel: { by: string; at: number; run?: string } | null;

@@ -2,7 +2,6 @@
 import { html, useEffect, useSignal } from '../lib.js';
 import { attemptsOf } from '../api.js';
 import { attemptPath, operationPath } from '../router.js';
-import { ENDED } from '../state.js';
 import { StatusMark } from '../status.js';
 import { Ago, Span } from './time.js';
 
@@ -33,7 +32,7 @@ export function Attempts({ newest, attempts, shown }) {
         aria-current=${attempt.run === shown.run ? 'page' : undefined} aria-label=${`Attempt ${attempt.attempt}`}>${attempt.attempt}</a>
       <${StatusMark} status=${statusOf(attempt, newest)} />
       <span class="attempt-time">${attempt.started != null && html`<${Ago} at=${attempt.started} />`}</span>
-      <span class="attempt-time"><${Span} since=${attempt.started} final=${attempt.duration} open=${!ENDED.has(attempt.status)} /></span>
+      <span class="attempt-time"><${Span} since=${attempt.started} final=${attempt.duration} open=${attempt.status === 'running'} /></span>
     </li>`)}</ol>
   </nav>`;
 }

@@ -7,7 +7,7 @@ import { Copy } from './copy.js';
 /** @typedef {import('../types').Step} Step */
 
 /** @type {Record<string, string>} */
-const HEADINGS = { lost: 'Lost', cancelled: 'Cancelled' };
+const HEADINGS = { lost: 'Lost', cancelled: 'Cancelled', queued: 'Asked to be run again' };
 const STOPPED = new Set(['error', 'running', 'cancelled']);
 
 /** @param {{ operation: Operation, steps: Step[] }} props */

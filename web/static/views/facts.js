@@ -1,10 +1,12 @@
 /** What an operation is: ids, times, worker, labels, arguments. */
 import { html } from '../lib.js';
-import { clean, duration } from '../format.js';
+import { now } from '../clock.js';
+import { clean, clockTime, duration } from '../format.js';
+import { isLater, waitsSince } from '../order.js';
 import { attemptPath, operationPath } from '../router.js';
 import { ENDED } from '../state.js';
 import { Copy, Copyable } from './copy.js';
-import { Elapsed, Moment, Span } from './time.js';
+import { Due, Elapsed, Moment, Span } from './time.js';
 import { WorkerName } from './row.js';
 
 /** @typedef {import('../types').Operation} Operation */
@@ -34,14 +36,17 @@ function facts(operation) {
   const { created, started, ended, worker, labels, cancel } = operation;
   const waited = started == null ? null : Math.max(0, started - created);
   const queued = waited === null || Boolean(worker?.queue);
+  const { next_at } = operation;
+  const later = next_at != null && isLater(operation, now.value);
   /** @type {[string, unknown][]} */
   const all = [
-    ['Duration', html`<${Span} since=${started} final=${operation.duration} open=${!ENDED.has(operation.status)} />`],
+    ['Duration', operation.status !== 'queued' && html`<${Span} since=${started} final=${operation.duration} open=${!ENDED.has(operation.status)} />`],
     ['Queued', queued && html`<${Moment} at=${created} />`],
     ['Started', started != null && html`<${Moment} at=${started} />`],
     ['Ended', ended != null && html`<${Moment} at=${ended} />`],
-    ['Waited', queued && waited !== null && duration(waited)],
-    ['Waiting', operation.status === 'queued' && html`<${Elapsed} since=${created} />`],
+    ['Waited', queued && waited !== null && operation.attempt <= 1 && duration(waited)],
+    ['Due', later && html`<span>${clockTime(next_at)} <span class="muted">(<${Due} at=${next_at} />)</span></span>`],
+    ['Waiting', operation.status === 'queued' && !later && html`<${Elapsed} since=${waitsSince(operation)} />`],
     ['Cancelled', cancel && html`<span>by ${clean(cancel.by, 80)}, <${Moment} at=${cancel.at} /></span>`],
     ['Worker', worker && html`<${WorkerName} worker=${worker} />`],
     ['Queue', worker?.queue && clean(worker.queue, 80)],

@@ -1,12 +1,14 @@
 /** One operation as a row: in the list, and among the children of a batch. */
 import { html } from '../lib.js';
+import { now } from '../clock.js';
 import { clean, duration, progress, titleOf } from '../format.js';
 import { operationPath } from '../router.js';
+import { isLater, waitsSince } from '../order.js';
 import { ENDED, percentOf } from '../state.js';
 import { StatusMark } from '../status.js';
 import { CountsBar, CountsLine, StepsBar } from './bars.js';
 import { Left } from './left.js';
-import { Ago, Elapsed, Span } from './time.js';
+import { Ago, Due, Elapsed, Span } from './time.js';
 
 /** @typedef {import('../types').Operation} Operation */
 
@@ -47,8 +49,9 @@ function Started({ operation: { status, started, created, attempt } }) {
 
 /** How long it took, has been running, or has been waiting. @param {{ operation: Operation }} props */
 function Length({ operation }) {
-  const { status, started, duration: final, created } = operation;
-  if (status === 'queued') return html`<${Elapsed} since=${created} /><span class="under">waiting</span>`;
+  const { status, started, duration: final, next_at } = operation;
+  if (status === 'queued' && next_at != null && isLater(operation, now.value)) return html`<${Due} at=${next_at} /><span class="under">due</span>`;
+  if (status === 'queued') return html`<${Elapsed} since=${waitsSince(operation)} /><span class="under">waiting</span>`;
   return html`<${Span} since=${started} final=${final} open=${!ENDED.has(status)} /><${Left} operation=${operation} />`;
 }
 
@@ -81,8 +84,8 @@ function Progress({ operation }) {
     <span class="line">
       ${step ? html`<${StepWord} step=${step} status=${operation.status} />` : html`<span class="muted">${noStep(operation)}</span>`}
     </span>
-    ${failed && error
-      ? html`<span class="line failed" title=${clean(error.message)}><span class="clip" dir="auto">${failure(error)}</span></span>`
+    ${(failed || operation.status === 'queued') && error
+      ? html`<span class=${`line ${failed ? 'failed' : 'muted'}`} title=${clean(error.message)}><span class="clip" dir="auto">${failure(error)}</span></span>`
       : operation.status === 'running' && html`<${StepsBar} operation=${operation} />`}
   `;
 }

@@ -72,7 +72,7 @@ function SectionOf({ name, feed, found, ready }) {
   const rows = open ? unfolded(items, (group) => isOpen(group, false)) : [];
   const keys = rows.map((item) => (typeof item === 'string' ? item : item.key));
   const note = ready ? (operations.length ? '' : nothing) : 'Reading…';
-  const since = name === 'queued' ? waitingSince(operations) : null;
+  const since = name === 'queued' ? waitingSince(operations, now.peek()) : null;
   return html`<section class=${`section of-${name}`} aria-labelledby=${`section-${name}`}>
     <${SectionHead} id=${`section-${name}`} fold=${name} open=${open} title=${title} number=${ready ? operations.length : undefined} note=${note}>
       ${since && html`<${Waiting} oldest=${since.oldest} median=${since.median} />`}

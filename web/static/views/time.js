@@ -1,7 +1,7 @@
 /** Times that tick. Each is one text node that changes only when its text does. */
 import { html, useComputed } from '../lib.js';
 import { now } from '../clock.js';
-import { ago, clockTime, duration, iso, moment, ticking } from '../format.js';
+import { ago, clockTime, duration, iso, moment, rough, ticking } from '../format.js';
 
 /** How long ago `at` was, with the exact moment on hover. @param {{ at: number }} props */
 export function Ago({ at }) {
@@ -12,6 +12,12 @@ export function Ago({ at }) {
 /** Time of day with how long ago. @param {{ at: number }} props */
 export function Moment({ at }) {
   return html`<span>${clockTime(at)} <span class="muted">(<${Ago} at=${at} />)</span></span>`;
+}
+
+/** How long it is until `at`, with the exact moment on hover. @param {{ at: number }} props */
+export function Due({ at }) {
+  const text = useComputed(() => (at > now.value ? `in ${rough(at - now.value)}` : 'due'));
+  return html`<time datetime=${iso(at)} title=${moment(at)}>${text}</time>`;
 }
 
 /** Counts up from `since`. @param {{ since: number }} props */
