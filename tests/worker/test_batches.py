@@ -8,17 +8,23 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from kombu.exceptions import OperationalError
 
-from tests.store.making import NOW, by, lease, started
-from tests.support import wait_for
+from tests.store.making import NOW, batch_of, by, lease, started
+from tests.support import Clock, wait_for
 from tests.worker.conftest import System
 from tests.worker.test_jobs import ended, waiting_messages
+from tracker import StepTracker
+from tracker.celery import dispatch
+from tracker.celery.app import make_app
+from tracker.celery.dispatch import PATIENCE
 from tracker.celery.queueing import Queueing
 from tracker.errors import BrokerUnavailable, InvalidArguments, UnknownJob
+from tracker.history import History
 from tracker.model import Operation, QueuePart, Status, Verdict
 from tracker.queued import OnComplete
 from tracker.settings import Settings
-from tracker.store import QueueItem, Seal, Sent, Silence
+from tracker.store import QueueItem, Seal, Sent, Silence, Store
 
 
 def noted(file: Path) -> Counter[str]:
@@ -47,6 +53,38 @@ def test_a_dispatch_that_is_killed_goes_on_where_it_stopped(system: System, tmp_
     wait_for(lambda: waiting_messages(system) == 0)
     assert {run.operation for run in system.store.live_runs()} == set()
     assert system.store.messages.taken() == {}
+
+
+class Passing:
+    """Instead of waiting, time passes."""
+
+    def __init__(self, clock: Clock, every: float) -> None:
+        self.waits = 0
+        self._clock, self._every = clock, every
+
+    def wait(self, seconds: float) -> None:
+        self.waits += 1
+        self._clock.time += self._every
+
+
+def test_a_dispatch_that_finds_no_broker_for_too_long_gives_up_what_it_has_not_sent(
+    redis_url: str, namespace: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then it goes on trying; what was sent before is left alone, and the others say why."""
+    store, passing = Store(redis_url, namespace), Passing(clock, PATIENCE / 4)
+    monkeypatch.setattr(dispatch, "elapsed", clock)
+    monkeypatch.setattr(dispatch, "_moment", passing)
+    sent, *rest = batch_of(store, 3)
+    broker = {"TRACKER_REDIS_URL": redis_url, "TRACKER_BROKER_URL": "redis://127.0.0.1:1/0"}
+    app, given = make_app(Settings.from_env(broker), sender=True), {child: {"n": 1} for child in rest}
+    dispatching = dispatch._Dispatching(app, store, "b", given, "A batch", 1)
+    with StepTracker("A batch", display="quiet") as tracker, pytest.raises(OperationalError):
+        dispatching.rest(tracker.step("Queue children"))
+    assert passing.waits == 5
+    assert store.status(sent) is Status.QUEUED
+    for child in map(History(store).operation, rest):
+        assert (child.status, child.error and child.error.type) == (Status.LOST, "OperationalError")
+    store.client.disconnect()
 
 
 def test_a_dispatch_whose_worker_has_vanished_is_sent_anew(system: System, tmp_path: Path) -> None:
