@@ -104,7 +104,7 @@ def test_a_retry_is_queued_in_between_with_the_time_it_begins(shop: Shop) -> Non
     assert (waits.error.type, waits.error.message, waits.error.path) == ("ValueError", "not yet", ["Again", "One"])
     done = shop.ended(id)
     assert (done.status, done.attempt, done.parent) == (Status.COMPLETE, 2, "")
-    assert (done.next_at, done.error) == (None, None)
+    assert (done.next_at, done.error, done.created) == (None, None, waits.created)
     first, _ = shop.history.attempts(id)
     assert first.error == waits.error
 

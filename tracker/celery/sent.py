@@ -69,7 +69,10 @@ def _ticket(
     """For what a message is, and whether that is an operation of its own."""
     id = str(message["id"])
     if request is not None and request.id == id:  # It is sent once more, or put in another's place.
-        return ticket_of(getattr(request, HEADER, None), id), False
+        ticket = ticket_of(getattr(request, HEADER, None), id)
+        if ticket.created is None and around is not None and around.operation == ticket.operation:
+            ticket.created = around.created  # Nobody told of it before this run; the next one is no later operation.
+        return ticket, False
     ticket = Ticket(id, title=line(_title(name, body)), created=now())
     if around is None:
         return ticket, True
