@@ -12,6 +12,7 @@ import msgspec
 
 from tracker.clock import now
 from tracker.compose import compose
+from tracker.history.liveness import LOST_AFTER
 from tracker.model import Children, Operation, Parts, Status
 from tracker.store import Store, Upkeep
 
@@ -32,7 +33,7 @@ class Measures(msgspec.Struct):
     workers: int
     """Workers that wait for jobs."""
     processes: int
-    """Processes that execute something."""
+    """Processes that execute something and are not lost."""
     spool: int
     """What waits on the disks of these, in bytes."""
     dropped: int
@@ -51,7 +52,7 @@ def measures(store: Store) -> Measures:
         oldest_queued=max([0.0, *(now() - max(each.created, each.next_at or 0.0) for each in queued)]),
         upkeep=store.upkeep(),
         workers=len(store.workers()),
-        processes=len(leases),
+        processes=sum(lease.age < LOST_AFTER for lease in leases),
         spool=sum(lease.about.spool for lease in leases),
         dropped=sum(lease.about.dropped for lease in leases),
     )

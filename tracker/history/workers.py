@@ -12,6 +12,9 @@ from tracker.compose import compose
 from tracker.model import CurrentStep, Parts, Value
 from tracker.store import JobInfo, JobWorker, LeaseInfo, Store
 
+FORGOTTEN_AFTER = 3600.0
+"""Seconds after its last sign of life for which a process is told of; what became of its runs, their operations say."""
+
 TOLD = 1_000
 """Operations that are told of with title and step, in all."""
 
@@ -53,9 +56,9 @@ class WorkerInfo(msgspec.Struct, frozen=True):
 
 
 def found(store: Store) -> list[WorkerInfo]:
-    """Workers by name, then processes, the longest silent first."""
+    """Workers by name, then processes that were heard in the last hour, the longest silent first."""
     jobs = {job.name: job for job in store.jobs()}
-    leases = store.leases()
+    leases = [lease for lease in store.leases() if lease.age < FORGOTTEN_AFTER]
     running = _running(store, leases)
     working = [_working(lease, [running[run] for run in lease.runs if run in running]) for lease in leases]
     return [*(_waiting(worker, jobs) for worker in store.workers()), *working]
