@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from tracker.run import RunWriter
     from tracker.step import Step
 
+# Bound once: looking up an enum's member costs several times as much as a plain name.
+_PENDING, _RUNNING = StepStatus.PENDING, StepStatus.RUNNING
+_START, _PROGRESS = EventType.STEP_START, EventType.STEP_PROGRESS
+
 EVERYTHING = "*"
 """Subscribes to events of every type."""
 
@@ -243,14 +247,14 @@ def news(step: Step) -> EventType | None:
     A sink notes every change as the step itself and asks here when it tells: once for each note, in their order. Of
     progress only the newest matters, and none once the step has ended.
     """
-    status = step.status
-    if step.told is StepStatus.PENDING and status is not StepStatus.PENDING:
-        step.told = StepStatus.RUNNING
-        return EventType.STEP_START
+    status, told = step.status, step.told
+    if told is _PENDING and status is not _PENDING:
+        step.told = _RUNNING
+        return _START
     if step.dirty:
         step.dirty = False
-        return EventType.STEP_PROGRESS if status is StepStatus.RUNNING else None
-    if step.told is StepStatus.RUNNING and status is not StepStatus.RUNNING:
+        return _PROGRESS if status is _RUNNING else None
+    if told is _RUNNING and status is not _RUNNING:
         step.told = status
         return END_OF[status]
     return None
@@ -258,12 +262,13 @@ def news(step: Step) -> EventType | None:
 
 def event_of(type: EventType, step: Step) -> Event:
     """The event that tells ``type`` of ``step``: with its state as it began, or as it is."""
-    if type is EventType.STEP_START:
-        state, ts = step._begun(), step._started
-    else:  # Progress is that of now. What has ended changes no more.
-        state = step.state()
-        ts = clock.now() if state.duration is None else step._started + state.duration
-    return Event(type, step._run.operation, ts, step._run.run, step=state)
+    run = step._run
+    if type is _START:
+        return Event(type, run.operation, step._started, run.run, step=step._begun())
+    state = step.state()
+    # Progress is that of now. What has ended changes no more.
+    ts = clock.now() if state.duration is None else step._started + state.duration
+    return Event(type, run.operation, ts, run.run, step=state)
 
 
 def payload(event: Event, run: RunWriter) -> dict[str, Any]:

@@ -74,11 +74,11 @@ END_OF = {
 """The one event that ends a step so; its state tells a failed step from a cancelled one."""
 
 
-class Wire(msgspec.Struct, omit_defaults=True):
-    """Base of what has a JSON form; fields at their default are left out of it."""
+class Wire(msgspec.Struct, omit_defaults=True, gc=False):
+    """Base of what has a JSON form; fields at their default are left out of it. None ever holds itself (``gc``)."""
 
 
-class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+class Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """As ``Wire``, for what never changes once made."""
 
 
@@ -224,10 +224,10 @@ class CancelRequest(Value, frozen=True):
 class Event(Wire):
     """One change, carrying the full new state of what it is about.
 
-    (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob. ``pending`` are declared steps that
-    have not begun, told once. ``log`` is a log line; a warning also carries the state of its step and of the run.
-    ``dropped`` counts log lines left out before a ``gap``. ``duplicate`` says that two runs are alive at once,
-    ``quiet`` that the step tells nothing for unusually long, ``cancel`` that it is to end.
+    (``run``, ``seq``) identifies it; the publisher numbers it when it cuts a blob, and adds what of the plan is
+    ``pending``, once. ``log`` is a log line; a warning also carries the state of its step and of the run. ``dropped``
+    counts log lines left out before a ``gap``. ``duplicate`` says that two runs are alive at once, ``quiet`` that the
+    step tells nothing for unusually long, ``cancel`` that it is to end.
     """
 
     type: str
@@ -240,7 +240,7 @@ class Event(Wire):
     head: RunPart | None = None
     queue: QueuePart | None = None
     verdict: Verdict | None = None
-    pending: list[StepState] = []
+    pending: tuple[StepState, ...] = ()
     log: LogLine | None = None
     dropped: int = 0
     duplicate: bool | None = None

@@ -32,6 +32,8 @@ from tracker.watcher import Watcher
 
 # Bound once: looking up an enum's member costs several times as much as a plain name.
 _START, _RUNNING = EventType.STEP_START, StepStatus.RUNNING
+_DONE, _CUT_OFF = StepStatus.COMPLETE, StepStatus.CANCELLED
+_COMPLETE, _OPEN = Status.COMPLETE, Status.RUNNING
 
 
 class RunWriter:
@@ -77,7 +79,7 @@ class RunWriter:
     ) -> None:
         self.operation, self.run = operation or new_id(), new_run()
         self.name, self.title, self.parent = line(name), line(title), parent
-        self.labels = safe_labels(labels or {})
+        self.labels = safe_labels(labels) if labels else {}
         self.release, self.app = line(release), line(app)
         self.worker = worker or Worker(process.host(), os.getpid(), "")
         self.created = clock.now() if created is None else created
@@ -87,7 +89,7 @@ class RunWriter:
         self.above: list[str] = []
         self.steps: dict[int, Step] = {}
         """By index, from 1."""
-        self.status = Status.RUNNING
+        self.status = _OPEN
         self.started, self._mark = self.created, clock.elapsed()
         self.ended: float | None = None
         self.lines = LogLines()
@@ -104,29 +106,15 @@ class RunWriter:
     @property
     def total(self) -> int | None:
         """The number of steps: of the plan, or of all there were after a clean end; ``None`` while unknown."""
-        return len(self.steps) if self._plan is not None or self.status is Status.COMPLETE else None
+        return len(self.steps) if self._plan is not None or self.status is _COMPLETE else None
 
     def part(self) -> RunPart:
         """A frozen copy of everything but the steps."""
         return RunPart(
-            run=self.run,
-            name=self.name,
-            title=self.title,
-            created=self.created,
-            started=self.started,
-            status=self.status,
-            total=self.total,
-            ended=self.ended,
-            duration=self.duration,
-            worker=self.worker,
-            parent=self.parent,
-            labels=self.labels,
-            error=self.error,
-            next_at=self.next_at,
-            release=self.release,
-            app=self.app,
-            warned=self.warned,
-        )
+            self.run, self.name, self.title, self.created, self.started, self.status, self.total, self.ended,
+            self.duration, self.worker, self.parent, self.labels, self.error, self.next_at, self.release, self.app,
+            self.warned,
+        )  # fmt: skip
 
     def states(self) -> list[StepState]:
         """Frozen copies of all steps; may be called from any thread and never waits."""
@@ -143,7 +131,7 @@ class RunWriter:
         """The run begins, now or at a moment of both clocks: emits ``operation.start``."""
         with self._lock:
             self.started, self._mark = started or clock.now(), mark or clock.elapsed()
-            self._emit_head(EventType.OPERATION_START, self.in_order())
+            self._emit_head(EventType.OPERATION_START)
         self._show()
 
     def claim(self) -> bool:
@@ -155,10 +143,16 @@ class RunWriter:
     def adopt(self, title: str, steps: Sequence[str] = (), labels: Mapping[str, str] | None = None) -> None:
         """Take over what a ``StepTracker`` block says of its operation: emits ``operation.update``."""
         with self._lock:
-            self.title = line(title)
-            self.labels = safe_labels({**self.labels, **(labels or {})})
-            self._emit_head(EventType.OPERATION_UPDATE, self._declare(steps))
+            self.fill(title, steps, labels)
+            self._emit_head(EventType.OPERATION_UPDATE)
         self._show()
+
+    def fill(self, title: str, steps: Sequence[str] = (), labels: Mapping[str, str] | None = None) -> None:
+        """As ``adopt``, for a run that has not begun: its start will tell."""
+        self.title, self.adoptable = line(title), False
+        if labels:
+            self.labels = safe_labels({**self.labels, **labels})
+        self._declare(steps)
 
     def end(self, status: Status, error: BaseException | Error | None = None, next_at: float | None = None) -> None:
         """The run's one outcome; ends open steps likewise and emits ``operation.complete``. Later calls do nothing.
@@ -174,7 +168,7 @@ class RunWriter:
                 self.error = failure(self, error) if isinstance(error, BaseException) else error
                 self.status, self.next_at = status, next_at
                 self.duration, self.ended = clock.elapsed() - self._mark, clock.now()
-            self._cut_off([*self.steps.values()], StepStatus.CANCELLED)  # Begun meanwhile; later ones see the end.
+            self._cut_off([*self.steps.values()], _CUT_OFF)  # Begun meanwhile; later ones see the end.
             self._emit_head(EventType.OPERATION_COMPLETE if self.status in ENDED else EventType.OPERATION_UPDATE)
             self._told = True  # Not before: whatever interrupted an earlier call, an end is told.
             self.faults.forget()
@@ -183,8 +177,9 @@ class RunWriter:
 
     def outcome(self, exc: BaseException | None) -> Status:
         """The outcome an exception stands for here (``None``: there was none)."""
-        known = self.classify(exc) if self.classify is not None and exc is not None else None
-        return known or outcome(exc)
+        if exc is None:
+            return _COMPLETE
+        return (self.classify is not None and self.classify(exc)) or outcome(exc)
 
     def is_within(self, operation: str) -> bool:
         """Whether this run, or one around it, is of that operation."""
@@ -235,7 +230,7 @@ class RunWriter:
         if self.watcher is not None:
             self.watcher.changed(self, step)
         if self.ended is not None:  # Meanwhile, by another thread, which may not have seen this step.
-            self.finish(step, StepStatus.CANCELLED)
+            self.finish(step, _CUT_OFF)
         return step
 
     def stop(self) -> NoReturn:
@@ -279,7 +274,7 @@ class RunWriter:
     def leave(self, step: Step, exc: BaseException | None) -> None:
         """A step's block was left: the outcome follows the exception, unless it was given before."""
         if exc is None and self.open.innermost(step._owner) is step:
-            self.finish(step, StepStatus.COMPLETE, context.caller())
+            self.finish(step, _DONE, context.caller())
             return
         with self._lock:
             inner = self.open.innermost(step._owner) if step.status is _RUNNING else step
@@ -292,9 +287,9 @@ class RunWriter:
         """End what still runs. The innermost step of ``owner`` gets the exception; others were only cut off."""
         with self._lock:
             mine = self.open.innermost(owner)
-            if mine is not None and status is not Status.COMPLETE:
+            if mine is not None and status is not _COMPLETE:
                 self._close(mine, exc, status)
-            done = StepStatus.COMPLETE if status is Status.COMPLETE else StepStatus.CANCELLED
+            done = _DONE if status is _COMPLETE else _CUT_OFF
             # Not only those known as open: an interrupt may have come while a step began or ended.
             self._cut_off([*self.steps.values()][::-1], done)
 
@@ -313,12 +308,10 @@ class RunWriter:
         message = describe(exc) if exc is not None and status is Status.ERROR else ""
         self.finish(step, STEP_OUTCOME[status], error=message)
 
-    def _declare(self, names: Sequence[str]) -> list[Step]:
-        steps = [self._append(line(name)) for name in names]
-        if steps:
+    def _declare(self, names: Sequence[str]) -> None:
+        if names:
             self._plan = self._plan or Plan()
-            self._plan.declare(steps)
-        return steps
+            self._plan.declare([self._append(line(name)) for name in names])
 
     def _unplanned(self, name: str) -> Step:
         with self._lock:
@@ -331,11 +324,9 @@ class RunWriter:
         step = self.steps[index] = Step(self, index, name)
         return step
 
-    def _emit_head(self, type: EventType, declared: Sequence[Step] = ()) -> None:
+    def _emit_head(self, type: EventType) -> None:
         if self.emits:
-            pending = [step.state() for step in declared]
-            event = Event(type, self.operation, clock.now(), self.run, head=self.part(), pending=pending)
-            event_bus.emit(self, event)
+            event_bus.emit(self, Event(type, self.operation, clock.now(), self.run, head=self.part()))
 
     def _show(self) -> None:
         if self.watcher is not None:

@@ -21,7 +21,7 @@ from tracker import StepTracker, _sink, event_bus
 from tracker.compose import compose
 from tracker.embedded import Server
 from tracker.model import EventType, Operation, Status, StepStatus
-from tracker.publish import Publisher, lane, waiting, words
+from tracker.publish import Publisher, ended, lane, waiting, words
 from tracker.publish import publisher as publishing
 from tracker.publish.outage import LONGEST_PAUSE, pause_after
 from tracker.store import RunBlob, Store
@@ -328,7 +328,7 @@ def test_ended_runs_that_find_no_room_leave_their_last_word_and_the_oldest_not_e
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The newest are stored whole when Redis is back, others by outcome and last step; what is dropped is said."""
-    monkeypatch.setattr(waiting, "STEPS_LIMIT", 2 * (lane.RUN_STEPS + 3))
+    monkeypatch.setattr(waiting, "STEPS_LIMIT", 2 * (ended.RUN_STEPS + 3))
     monkeypatch.setattr(words, "BYTES_LIMIT", 3 * 700)
     publisher._store.client.answer_timeout = 0.1
     with hanging(server), caplog.at_level(logging.WARNING, logger="tracker"):

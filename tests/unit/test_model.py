@@ -118,7 +118,7 @@ def test_a_new_run_begins_without_the_steps_of_the_one_before() -> None:
     apply(parts, Event("operation.start", "a", 1.0, "r1", 1, head=run()), 1, 1)
     apply(parts, Event("step.start", "a", 1.0, "r1", 2, step=step), 2, 1)
     second = msgspec.structs.replace(run(), run="r2")
-    apply(parts, Event("operation.start", "a", 2.0, "r2", 1, head=second, pending=[StepState(1, "One")]), 3, 2)
+    apply(parts, Event("operation.start", "a", 2.0, "r2", 1, head=second, pending=(StepState(1, "One"),)), 3, 2)
     apply(parts, Event("step.complete", "a", 2.0, "r1", 3, step=step), 4, 1)
     assert (parts.attempt, parts.rev) == (2, 4)
     assert parts.steps == {1: StepState(1, "One")}

@@ -158,7 +158,7 @@ class Tracking(RuleBasedStateMachine):
         for blob in blobs(lane):
             found += blob.events
             if blob.rebase:
-                blob.events[0].pending = list(blob.steps)
+                blob.events[0].pending = tuple(blob.steps)
         return found
 
     @invariant()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from tracker import process
 from tracker.brief import passes
 from tracker.bus import event_of, news
 from tracker.clock import now
 from tracker.model import STEP_ENDED, Event, EventType, RunPart, StepState, StepStatus
+from tracker.publish.ended import weigh
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import Answer, RunBlob
@@ -25,13 +26,12 @@ BLOBS_AT_ONCE = 16
 WAITING_LIMIT = 8_192
 """Events that may wait per run; beyond it they are dropped for one rebase with the run's whole state."""
 
-RUN_STEPS = 10
-"""What a run takes in memory besides its steps, in steps; a step takes about as much as ``STEP_BYTES`` of text."""
-
-STEP_BYTES = 512
-
 LINES_LIMIT = 2_000
 """Log lines that may wait per run; beyond it they are left out, and counted."""
+
+# Bound once: looking up an enum's member costs several times as much as a plain name.
+_BEGIN, _END, _GAP = EventType.OPERATION_START, EventType.OPERATION_COMPLETE, EventType.GAP
+_PENDING, _RUNNING, _ERROR = StepStatus.PENDING, StepStatus.RUNNING, StepStatus.ERROR
 
 
 class Lane:
@@ -49,6 +49,7 @@ class Lane:
         self._results: dict[str, Step] = {}
         self._new_results: list[tuple[str, bytes]] = []
         self._dropped = 0
+        self._declared = 0
         self._seq = 0
         self._rebase = False
         self._current: StepState | None = None
@@ -65,18 +66,20 @@ class Lane:
         """Take an event, or note that a step has changed."""
         if self._given_up or self._has_end:
             return
-        type = item.type if isinstance(item, Event) else None
-        if not self._begun and type != EventType.OPERATION_START:
-            self.rebase()  # What sends was set up in the midst of the run.
-        self._begun = True
-        self._has_end = type == EventType.OPERATION_COMPLETE
-        if isinstance(item, Event) and item.log is not None:
+        if not self._begun:
+            if isinstance(item, Step) or item.type != _BEGIN:
+                self.rebase()  # What sends was set up in the midst of the run.
+            self._begun = True
+        if isinstance(item, Step):
+            if item.kept is not None:
+                self.kept += len(item.kept[1])
+        elif item.log is not None:
             if self._lines == LINES_LIMIT:
                 self._dropped += 1
                 return
             self._lines += 1
-        elif isinstance(item, Step) and item.kept is not None:
-            self.kept += len(item.kept[1])
+        else:
+            self._has_end = item.type == _END
         self._waiting.append(item)
         if len(self._waiting) > WAITING_LIMIT:
             self.rebase()
@@ -121,7 +124,7 @@ class Lane:
         for step in self._known():
             self._note_current(step.state())
         head = self.run.part()
-        gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, head=head, dropped=self._dropped)
+        gap = Event(_GAP, self.run.operation, now(), run=self.run.run, head=head, dropped=self._dropped)
         self._number(gap)
         return self._blob([gap], head, [], rebase=True)
 
@@ -212,30 +215,28 @@ class Lane:
         self.rebase()
 
     def _next(self) -> RunBlob | None:
+        """What waits, as much as a blob holds; at most one kept result, for those may be large."""
         events: list[Event] = []
-        while self._waiting and not events:
-            events = [self._number(event) for item in self._take() for event in self._events(item)]
+        taken = 0
+        for taken, item in enumerate(self._waiting, 1):  # noqa: B007
+            self._tell(item, events)
+            if len(events) >= BLOB_EVENTS or self._new_results:
+                break
+        del self._waiting[:taken]
         if self._dropped:
-            gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, dropped=self._dropped)
-            events.append(self._number(gap))
+            events.append(Event(_GAP, self.run.operation, now(), run=self.run.run, dropped=self._dropped))
             self._dropped = 0
         if not events:
             return None
-        pending = {step.index: step for event in events for step in event.pending}
-        steps = pending | {event.step.index: event.step for event in events if event.step is not None}
-        heads = [event.head for event in events if event.head is not None]
-        return self._blob(events, heads[-1] if heads else None, list(steps.values()))
-
-    def _take(self) -> list[Event | Step]:
-        """What the next blob holds; at most one kept result, for those may be large."""
-        end = BLOB_EVENTS
-        for place, item in enumerate(self._waiting[:BLOB_EVENTS]):
-            if isinstance(item, Step) and item.kept is not None:
-                end = place + 1
-                break
-        taken, self._waiting = self._waiting[:end], self._waiting[end:]
-        self._lines -= sum(isinstance(item, Event) and item.log is not None for item in taken)
-        return taken
+        head, steps = None, dict[int, StepState]()
+        for event in events:
+            self._number(event)
+            head = event.head or head
+            for step in event.pending:
+                steps.setdefault(step.index, step)
+            if event.step is not None:
+                steps[event.step.index] = event.step
+        return self._blob(events, head, [*steps.values()])
 
     def _keep(self, step: Step) -> None:
         """Send its result as well; called after its state was read, for an end is never told without the result."""
@@ -245,13 +246,14 @@ class Lane:
 
     def _whole(self) -> RunBlob:
         self._rebase = False
+        self._declared = len(self.run.steps)
         states, head = [], self.run.part()
         for step in self._known():
             step.dirty = False
             states.append(state := step.state())
             step.told = state.status
             self._keep(step)
-        gap = Event(EventType.GAP, self.run.operation, now(), run=self.run.run, head=head)
+        gap = Event(_GAP, self.run.operation, now(), run=self.run.run, head=head)
         gap.dropped, self._dropped = self._dropped, 0
         self._number(gap)
         return self._blob([gap], head, states, rebase=True)
@@ -261,7 +263,7 @@ class Lane:
         steps = self.run.in_order()
         if self.run.ended is None:
             return steps
-        return [step for step in steps if step.status is not StepStatus.RUNNING or step.told is step.status]
+        return [step for step in steps if step.status is not _RUNNING or step.told is step.status]
 
     def _blob(
         self, events: list[Event], head: RunPart | None, steps: list[StepState], *, rebase: bool = False
@@ -287,26 +289,39 @@ class Lane:
             brief=head.name if head is not None and run.brief and passes(run) else "",
         )
 
-    def _events(self, item: Event | Step) -> Iterator[Event]:
-        """What an item tells; before the run's end, also what an interrupt kept from being noted."""
+    def _tell(self, item: Event | Step, events: list[Event]) -> None:
+        """Add what an item tells; before the run's end, also what an interrupt kept from being noted."""
         if isinstance(item, Step):
-            type = news(item)
-            if type is not None:
-                yield self._changed(type, item)
+            self._tell_next(item, events)
             return
-        if item.type == EventType.OPERATION_COMPLETE:
+        if item.log is not None:
+            self._lines -= 1
+        elif item.type == _END:
             for step in self._known():
                 step.dirty = False
-                while (type := news(step)) is not None:
-                    yield self._changed(type, step)
+                while self._tell_next(step, events):
+                    pass
+        elif self._declared < len(self.run.steps):
+            item.pending = self._coming()
         if item.step is not None and (warned := self.run.steps[item.step.index]).told in STEP_ENDED:
             item.step = warned.state()  # As it was when it warned, it would run again.
-        yield item
+        events.append(item)
 
-    def _changed(self, type: EventType, step: Step) -> Event:
-        event = event_of(type, step)
-        self._keep(step)
-        return event
+    def _tell_next(self, step: Step, events: list[Event]) -> bool:
+        """Add what is to be told of a step next; whether there was anything."""
+        type = news(step)
+        if type is None:
+            return False
+        events.append(event_of(type, step))
+        if step.kept is not None:
+            self._keep(step)
+        return True
+
+    def _coming(self) -> tuple[StepState, ...]:
+        """The steps that were declared since this was asked last, but for those that have begun: they say so."""
+        first, self._declared = self._declared + 1, len(self.run.steps)
+        steps = [self.run.steps.get(index) for index in range(first, self._declared + 1)]
+        return tuple([StepState(step.index, step.name, _PENDING) for step in steps if step and step.status is _PENDING])
 
     def _number(self, event: Event) -> Event:
         self._seq += 1
@@ -315,36 +330,10 @@ class Lane:
 
     def _note_current(self, step: StepState) -> None:
         """Keep the step a list shows: the failed one if there is one, else the newest that has begun."""
-        if step.status is StepStatus.PENDING:
-            return
-        if self._current is None or _rank(step) >= _rank(self._current):
+        if step.status is not _PENDING and (self._current is None or _outranks(step, self._current)):
             self._current = step
 
 
-def _rank(step: StepState) -> tuple[bool, int]:
-    return step.status is StepStatus.ERROR, step.index
-
-
-def weigh(run: RunWriter) -> int:
-    """How much memory an ended run takes, in steps."""
-    steps = run.in_order()
-    texts = [step.error or "" for step in steps] + [step.kept[1] for step in steps if step.kept is not None]
-    if run.error is not None:
-        texts += [run.error.message, run.error.traceback]
-    return RUN_STEPS + len(steps) + sum(map(len, texts)) // STEP_BYTES
-
-
-GONE = RunWriter(name="", title="", emits=False)
-"""In place of runs that their steps need no more."""
-GONE.ended = GONE.created
-
-
-def untie(run: RunWriter) -> None:
-    """An ended run of which all was told is let go.
-
-    A run and its steps hold each other; where there are thousands of them, Python's collector leaves them in memory for
-    long. Without that circle they are gone with whoever used them last.
-    """
-    for step in run.in_order():
-        if step.status is not StepStatus.RUNNING:
-            step._run = GONE
+def _outranks(step: StepState, shown: StepState) -> bool:
+    failed = step.status is _ERROR
+    return step.index >= shown.index if failed is (shown.status is _ERROR) else failed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tracker.publish.lane import untie, weigh
+from tracker.publish.ended import untie, weigh
 from tracker.run import RunWriter
 
 STEPS_LIMIT = 2_000

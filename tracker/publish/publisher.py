@@ -96,7 +96,7 @@ class Publisher:
 
         Only while the interpreter exits, the end of an operation waits for the store, for the thread may be gone next.
         """
-        self._take(run, (run, event))
+        self._take(run, (run, event), QUEUE_LIMIT if event.log is None else min(LINES_LIMIT, QUEUE_LIMIT))
         if self._last_moment is not None and event.type == EventType.OPERATION_COMPLETE:
             self.settle()
 
@@ -108,7 +108,7 @@ class Publisher:
         if self._awake and len(self._queue) < QUEUE_LIMIT:
             self._queue.append(step)
         else:
-            self._take(step._run, step)
+            self._take(step._run, step, QUEUE_LIMIT)
 
     def note(self, item: Note) -> None:
         """Take note of an operation that is not run here; if there is no room, it shows when it begins."""
@@ -155,13 +155,13 @@ class Publisher:
     def _refused(self) -> bool:
         return self._outage is not None and self._outage.hopeless
 
-    def _take(self, run: RunWriter, taken: Taken) -> None:
-        is_line = isinstance(taken, tuple) and taken[1].log is not None
-        if len(self._queue) < (min(LINES_LIMIT, QUEUE_LIMIT) if is_line else QUEUE_LIMIT):
+    def _take(self, run: RunWriter, taken: Taken, limit: int) -> None:
+        if len(self._queue) < limit:
             self._queue.append(taken)
         else:
             self._overflow.put(run)
-        self._rouse()
+        if not self._awake:
+            self._rouse()
 
     def _rouse(self) -> None:
         if self._thread is None:
@@ -261,7 +261,7 @@ class Publisher:
     def _sort(self) -> bool:
         """Move what was taken to what waits for its turn; whether there was anything."""
         number = len(self._queue)
-        for count in range(number):
+        for count in range(1, number + 1):
             self._waiting.take(self._queue.popleft())
             if count % GIVE_WAY_EVERY == 0:
                 time.sleep(0)

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
 from tracker.model import Event, EventType
-from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane, untie
+from tracker.publish.ended import untie
+from tracker.publish.lane import BLOB_BYTES, BLOB_EVENTS, Lane
 from tracker.run import RunWriter
 from tracker.step import Step
 from tracker.store import Passed, QueueItem, RunBlob

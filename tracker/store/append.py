@@ -60,14 +60,18 @@ class RunBlob(msgspec.Struct, frozen=True):
 
     def change(self) -> list[Any]:
         head, events = self.head, self.events
-        changed = [self.operation, self.run, self.process, self.rebase, self.resumes, self.replay]
-        changed += [events[0].seq, events[-1].seq, encode(events)]
-        changed += [encode(head), head.status] if head else ["", ""]
-        changed += [self.parent, repr(self.created), encode(self.current) if self.current else ""]
-        steps = [value for step in self.steps for value in (step.index, encode(step))]
+        shown = self.current and encode(self.current)
+        steps: list[Any] = []
+        for step in self.steps:
+            steps += step.index, shown if step is self.current else encode(step)
         lines = [encode(event.log) for event in events if event.log is not None]
         results = [value for key, kept in self.results for value in (key, text(kept))]
-        return ["run", *changed, steps, lines, results, text(LATE_BLOB(self)) if self.replay else "", self.brief]
+        return [
+            "run", self.operation, self.run, self.process, self.rebase, self.resumes, self.replay,
+            events[0].seq, events[-1].seq, encode(events), encode(head) if head else "", head.status if head else "",
+            self.parent, repr(self.created), shown or "", steps, lines, results,
+            text(LATE_BLOB(self)) if self.replay else "", self.brief,
+        ]  # fmt: skip
 
 
 class QueueItem(msgspec.Struct, frozen=True):
