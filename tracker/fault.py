@@ -5,15 +5,16 @@ Holds exceptions only while the run is open, and only the last few, for an excep
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tracker.model import Error
 from tracker.outcome import lineage
 
 if TYPE_CHECKING:
     from tracker.step import Step
+
+Held = TypeVar("Held")
 
 KEPT = 8
 """How many of a kind are remembered; the operation may fail with any of them, long after it was caught."""
@@ -43,19 +44,20 @@ class Faults:
     """The last exceptions that left steps of one run, and those reported by operations inside it."""
 
     def __init__(self) -> None:
-        self._failed: deque[Fault] = deque(maxlen=KEPT)
-        self._cancelled: deque[Fault] = deque(maxlen=KEPT)  # One failure may cancel hundreds of tasks.
-        self._below: deque[Below] = deque(maxlen=KEPT)
+        # Lists, for every run has these, and nearly none has a fault: an empty deque takes 600 bytes.
+        self._failed: list[Fault] = []
+        self._cancelled: list[Fault] = []  # One failure may cancel hundreds of tasks.
+        self._below: list[Below] = []
 
     def add(self, fault: Fault, *, cancelled: bool) -> None:
         """A step was left by an exception; steps around it, also of threads that wait for it, only pass it on."""
         known = self.of(fault.exc)
         if known is None or fault.step not in known.around:
-            (self._cancelled if cancelled else self._failed).append(fault)
+            _keep(self._cancelled if cancelled else self._failed, fault)
 
     def add_below(self, below: Below) -> None:
         """An operation inside failed; the path of its error leads from its title to where that was."""
-        self._below.append(below)
+        _keep(self._below, below)
 
     def of(self, exc: BaseException | None) -> Fault | None:
         """The fault that ``exc`` is, or was raised because of."""
@@ -83,3 +85,8 @@ class Faults:
     def _newest(self) -> Iterator[Fault]:
         yield from reversed(self._failed)
         yield from reversed(self._cancelled)
+
+
+def _keep(held: list[Held], newest: Held) -> None:
+    held.append(newest)
+    del held[:-KEPT]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LAST = -1_000
 """Among what ``multiprocessing`` does at the end of a process: after the program's own, which may still track."""
 
-_runs: weakref.WeakSet[RunWriter] = weakref.WeakSet()
+_runs: set[weakref.ref[RunWriter]] = set()
 _token = new_run()
 
 
@@ -55,14 +55,16 @@ def at_end(call: Callable[[], object]) -> Callable[[], None]:
 
 def writes(run: RunWriter) -> None:
     """``run`` is written by this process, and not by one forked off it."""
-    _runs.add(run)
+    _runs.add(weakref.ref(run, _runs.discard))  # As a WeakSet does, which takes three times as long.
 
 
 def _after_fork() -> None:
     global _token
     _token = new_run()
-    for run in list(_runs):
-        run._forked()
+    for held in list(_runs):
+        run = held()
+        if run is not None:
+            run._forked()
 
 
 if hasattr(os, "register_at_fork"):

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 P = ParamSpec("P")
-_COMPLETE = StepStatus.COMPLETE
+# Bound once: looking up an enum's member costs several times as much as a plain name.
+_COMPLETE, _ERROR = StepStatus.COMPLETE, Status.ERROR
 R = TypeVar("R")
 Item = TypeVar("Item")
 
@@ -84,29 +85,32 @@ class StepTracker:
         self.labels = checked_labels(labels)
         self._display = config.checked_display(display)
         self._plan = checked_plan(steps)
-        self._results = Results("")
+        self._results: Results
         self._run: RunWriter | None = None
         self._adopted = False
         self._open: RunWriter | None = None
         self._around: StepTracker | None = None
         self._run_around: RunWriter | context.Latent | None = None
         self._last: Step | None = None
-        self._ended: datetime | None = None
+        self._ended: float | None = None
 
     # --- the block ---
 
     def __enter__(self) -> Self:
         if self._run is not None:
             raise TrackerError(f"{self._named} was entered twice; make a new StepTracker for every run")
-        outer = context.enclosing_run()
+        adoptive = self.emit_events and self.id is None
+        filled = context.filled_run(self.operation_name, self._plan, self.labels) if adoptive else None
+        outer = filled or context.enclosing_run()
         release = outer.release if outer is not None else config.release()
-        adopted = outer if outer is not None and self.emit_events and self.id is None and outer.claim() else None
+        adopted = filled or (outer if outer is not None and adoptive and outer.claim() else None)
         self._adopted = adopted is not None
         self._results = Results.of_block(adopted, self.id if self.resume else None, release)
         run = self._run = self._open = adopted or self._new_run(outer, release)
         try:
             context.enter(self, run)
-            self._start(run, outer)
+            if filled is None:
+                self._start(run, outer)
             if self._results.trouble:
                 run.log(self._results.trouble, warning=True)
             return self
@@ -161,20 +165,20 @@ class StepTracker:
             end_task(exc)
 
     def _leave(self, run: RunWriter, exc: BaseException | None) -> None:
-        self._ended = datetime.fromtimestamp(clock.now(), UTC)
+        self._ended = clock.now()
         status = run.outcome(exc)
         run.close_steps(status, exc, context.caller())
-        place = place_of(run, exc) if status is Status.ERROR else ""
+        place = place_of(run, exc) if status is _ERROR else ""
         context.leave(self, run)
         outer = context.enclosing_run()
-        if status is Status.ERROR and exc is not None and outer is not None and outer is not run:
+        if status is _ERROR and exc is not None and outer is not None and outer is not run:
             tell_outer(run, outer, exc)
         if not self._adopted:
             outcome = Status.CANCELLED if status is Status.QUEUED else status
             run.end(outcome, exc if outcome is not Status.COMPLETE else None)
             termination.release(run)
         self._open = None
-        if status is Status.ERROR:
+        if status is _ERROR:
             add_note(exc, f"Failed {place} (in {run.title!r})")
 
     async def __aenter__(self) -> Self:
@@ -325,7 +329,7 @@ class StepTracker:
     @property
     def end_time(self) -> datetime | None:
         """When the block was left, in UTC."""
-        return self._ended
+        return None if self._ended is None else datetime.fromtimestamp(self._ended, UTC)
 
     @property
     def _named(self) -> str:

@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 import msgspec
@@ -74,8 +74,12 @@ def end(task: Task[Any, Any], state: str | None, retval: Any, **_: Any) -> None:
     executions.end(execution)
     if state != states.SUCCESS:
         _ended_badly(task, execution.run(), retval if state is not None else sys.exc_info()[1])
-    elif execution.over() is not None or around is not None or not _passes(task, request, execution):
-        execution.run().end(Status.COMPLETE)
+        return
+    run = execution.over()
+    if run is None and (around is not None or not _passes(task, request, execution)):
+        run = execution.run()
+    if run is not None:
+        run.end(Status.COMPLETE)
 
 
 def _passes(task: Task[Any, Any], request: Any, execution: Execution) -> bool:
@@ -194,7 +198,12 @@ def _told(run: RunWriter, error: BaseException) -> BaseException | Error:
 
 
 def _worker(request: Any) -> Worker:
-    return Worker(_host(request.hostname), os.getpid(), _queue(request))
+    return _worker_of(request.hostname, os.getpid(), _queue(request))
+
+
+@lru_cache
+def _worker_of(node: str | None, pid: int, queue: str) -> Worker:
+    return Worker(_host(node), pid, queue)
 
 
 def _host(node: str | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -35,9 +34,9 @@ def header_of(ticket: Ticket) -> dict[str, Any]:
 
 def ticket_of(held: Any, task_id: str) -> Ticket:
     """The ticket found in a message; of one without, or with one nobody understands, the task's id is the operation."""
-    if isinstance(held, Mapping):
+    if isinstance(held, dict):
         try:
-            return msgspec.convert(dict(held), Ticket)
+            return msgspec.convert(held, Ticket)
         except msgspec.ValidationError:
             pass
     return Ticket(task_id)

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 
 from tracker import clock
@@ -48,6 +48,16 @@ class Execution(Latent):
         """The run, which has begun when the execution did."""
         with self._lock:
             return self._told()
+
+    def filled(self, title: str, steps: Sequence[str], labels: Mapping[str, str]) -> RunWriter | None:
+        """The run as a block fills it: one event tells what would take two."""
+        with self._lock:
+            if self._made is not None:
+                return None
+            self._made = self._make()
+            self._made.fill(title, steps, labels)
+            self._made.start(self.started, self.mark)
+            return self._made
 
     def show(self) -> None:
         """It has lasted for a moment: be a run, unless it is over."""

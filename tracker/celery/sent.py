@@ -131,8 +131,8 @@ def note_following(request: Any) -> None:
 
     Before it begins, as some releases take them from the list before they send them.
     """
-    following = [*(request.chain or ()), *(request.callbacks or ()), *([request.chord] if request.chord else ())]
-    if following:
+    if request.chain or request.callbacks or request.chord:
+        following = [*(request.chain or ()), *(request.callbacks or ()), *([request.chord] if request.chord else ())]
         request.__dict__[FOLLOWING] = {id for signature in following for id in _ids(signature)}
 
 
