@@ -8,7 +8,7 @@ import pytest
 
 from tests.installed.conftest import Shop
 from tests.support import wait_for
-from tracker.model import Operation, Status, StepStatus
+from tracker.model import EventType, Operation, Status, StepStatus
 
 
 def brief(shop: Shop) -> dict[str, int]:
@@ -34,6 +34,16 @@ def test_a_task_with_steps_is_an_operation(shop: Shop) -> None:
     assert (found.worker.host, found.worker.queue) == ("node-7", shop.queue)
     assert found.worker.pid != shop.worker.pid
     assert found.args is None
+
+
+def test_the_first_block_of_a_task_is_told_with_its_beginning(shop: Shop) -> None:
+    """The operation never shows without its title, and no second event corrects the first."""
+    id = shop.send("shop.steps", 5)
+    shop.ended(id)
+    told = [event for change in shop.store.events(id, "0-0", 100).items for event in change.events]
+    assert told[0].head is not None
+    assert (told[0].type, told[0].head.title) == (EventType.OPERATION_START, "Order 5")
+    assert EventType.OPERATION_UPDATE not in [event.type for event in told]
 
 
 def test_a_task_is_queued_from_the_moment_it_is_sent(shop: Shop) -> None:

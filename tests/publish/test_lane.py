@@ -25,6 +25,18 @@ def test_a_plan_is_told_once_however_often_it_grows(lanes: Lanes) -> None:
     assert heads[-1].total == 600
 
 
+def test_declared_steps_that_have_begun_by_then_say_so_themselves(lanes: Lanes) -> None:
+    """Only those that wait are told as pending, with the beginning of the operation."""
+    with StepTracker("Work", steps=["Read", "Check", "Write"], display="quiet") as tracker:
+        tracker.step("Read")
+        (blob,) = blobs(lanes.only())
+        begun, started = blob.events
+        assert [(step.name, step.status) for step in begun.pending] == [("Check", "pending"), ("Write", "pending")]
+        assert started.step is not None
+        assert started.step.name == "Read"
+        assert sorted(step.name for step in blob.steps) == ["Check", "Read", "Write"]
+
+
 def test_a_run_is_open_until_its_last_events_are_under_way(lanes: Lanes) -> None:
     """Every blob names the process; what the store lacks of an ended run is not the last of it."""
     with StepTracker("Work", display="quiet"):
