@@ -219,7 +219,10 @@ class Lane:
         events: list[Event] = []
         taken = 0
         for taken, item in enumerate(self._waiting, 1):  # noqa: B007
-            self._tell(item, events)
+            if isinstance(item, Step):
+                self._tell_next(item, events)
+            else:
+                self._tell(item, events)
             if len(events) >= BLOB_EVENTS or self._new_results:
                 break
         del self._waiting[:taken]
@@ -230,7 +233,8 @@ class Lane:
             return None
         head, steps = None, dict[int, StepState]()
         for event in events:
-            self._number(event)
+            self._seq += 1
+            event.seq = self._seq
             head = event.head or head
             for step in event.pending:
                 steps.setdefault(step.index, step)
@@ -289,11 +293,8 @@ class Lane:
             brief=head.name if head is not None and run.brief and passes(run) else "",
         )
 
-    def _tell(self, item: Event | Step, events: list[Event]) -> None:
-        """Add what an item tells; before the run's end, also what an interrupt kept from being noted."""
-        if isinstance(item, Step):
-            self._tell_next(item, events)
-            return
+    def _tell(self, item: Event, events: list[Event]) -> None:
+        """Add an event; before the run's end, also what an interrupt kept from being noted."""
         if item.log is not None:
             self._lines -= 1
         elif item.type == _END:

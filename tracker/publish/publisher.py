@@ -39,8 +39,8 @@ FLUSH_EVERY = 0.02
 SPOOL_EVERY = 0.05
 """Seconds between two looks at the queue while the store is away."""
 
-GIVE_WAY_EVERY = 64
-"""Events sorted before the tracked code may go on; the interpreter itself would let it wait for 5 ms."""
+GIVE_WAY_EVERY = 256
+"""Events sorted before the tracked code may go on, some 0.1 ms; the interpreter itself would let it wait for 5 ms."""
 
 QUEUE_LIMIT = 5_000
 """Events that may wait for the thread; beyond it a run's events are replaced by its whole state."""

@@ -55,9 +55,9 @@ class Waiting:
     def take(self, taken: tuple[RunWriter, Event] | Step | Note) -> None:
         """Take an event, or note that a step has changed, or something of an operation that is not run here."""
         if isinstance(taken, Step):
-            self.add(taken._run, taken)
+            self._add(taken._run, taken)
         elif isinstance(taken, tuple):
-            self.add(*taken)
+            self._add(*taken)
         else:
             self.notes.append(taken)
 
@@ -65,8 +65,7 @@ class Waiting:
         """The first of the notes."""
         return list(islice(self.notes, limit))
 
-    def add(self, run: RunWriter, item: Event | Step) -> None:
-        """Take an event, or note that a step has changed."""
+    def _add(self, run: RunWriter, item: Event | Step) -> None:
         lane = self._lanes.get(run.run)
         if lane is None:
             if run.ended is not None and not _opens(item):
