@@ -19,6 +19,7 @@ from tracker.celery.executed import _classify
 from tracker.compose import compose
 from tracker.model import EventType, Operation, Parts, Status, StepStatus
 from tracker.outcome import outcome
+from tracker.run import RunWriter
 from tracker.testing import FakeClock, assert_steps
 
 
@@ -225,11 +226,12 @@ def test_24_interrupts_and_clean_exits_are_no_failures() -> None:
 
 def test_25_celerys_own_exceptions_are_no_failures() -> None:
     """Defect 25: a retry goes back to the queue, Ignore is Celery's way to be done; a time limit fails."""
-    assert _classify(Retry()) is Status.QUEUED
-    assert _classify(Ignore()) is Status.COMPLETE
-    assert _classify(Reject()) is Status.ERROR
-    assert _classify(Reject(requeue=True)) is Status.QUEUED
-    assert _classify(SoftTimeLimitExceeded()) is None
+    run = RunWriter(name="task", title="A task", emits=False)
+    assert _classify(run, Retry()) is Status.QUEUED
+    assert _classify(run, Ignore()) is Status.COMPLETE
+    assert _classify(run, Reject()) is Status.ERROR
+    assert _classify(run, Reject(requeue=True)) is Status.QUEUED
+    assert _classify(run, SoftTimeLimitExceeded()) is None
     assert outcome(SoftTimeLimitExceeded()) is Status.ERROR
 
 
