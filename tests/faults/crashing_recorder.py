@@ -69,8 +69,8 @@ def in_a_hurry() -> None:
     """Small numbers, so that every point is reached soon, and in the middle of something."""
     recorder.EVERY, recorder.SILENCE = 0.05, 1.0
     liveness.UNRESPONSIVE_AFTER, liveness.LOST_AFTER = 0.2, 0.4
-    archiving.QUIET, archiving.AT_ONCE, archiving.LEAVING_AT_ONCE = 0.0, 3, 2
-    late.AT_ONCE, leaving.PAGE, leaving.FEW = 2, 2, 3
+    archiving.QUIET, archiving.AT_ONCE = 0.0, 3
+    late.AT_ONCE, leaving.AT_ONCE, leaving.PAGE, leaving.FEW = 2, 2, 2, 3
     batches.PAGE = 1
 
 

@@ -29,9 +29,6 @@ AT_ONCE = 500
 FAMILIES_AT_ONCE = 100
 """Operations with others below them that are looked at together."""
 
-LEAVING_AT_ONCE = 20
-"""Operations that leave in one call of the store, which does nothing else meanwhile."""
-
 LONGEST_TURN = 2.0
 """Seconds after which a turn ends although there is more to do."""
 
@@ -80,23 +77,25 @@ class Archiving:
             self._store.brief.done()
 
     def _move_all(self, ends: float) -> bool:
-        stay = 0
-        while elapsed() < ends:
-            ids = self._store.leaving.ended(QUIET, stay, AT_ONCE)
-            stay += len(ids) - self._move(ids, ends)
-            if len(ids) < AT_ONCE:
-                return elapsed() >= ends
-        return True
+        """Operations leave once they are written, while the next ones are read."""
+        stay, written = 0, list[Leave]()
+        while True:
+            in_time = elapsed() < ends
+            ids = self._store.leaving.ended(QUIET, stay + len(written), AT_ONCE) if in_time else []
+            records, gone = self._exchange(written, ids)
+            stay += len(written) - len(gone)
+            if not ids:
+                return not in_time
+            parents = [record for record in records if record.parts.children.total]
+            known = {record.parts.id for record in records}
+            written = [_leave(record) for record in self._write([r for r in records if not r.parts.children.total])]
+            # Where there is nothing but an entry in the list, that leaves.
+            written += [Leave(id, 0, 0) for id in ids if id not in known]
+            stay += len(ids) - len(written) - self._move_parents(parents, ends)
 
-    def _move(self, ids: Sequence[str], ends: float) -> int:
+    def _move_parents(self, parents: Sequence[Record], ends: float) -> int:
         """Archive operations with all below them, until the moment ``ends``; how many of them have left."""
-        records = self._store.leaving.records(ids)
-        known = {record.parts.id for record in records}
-        plain = [record for record in records if not record.parts.children.total]
-        plain = self._write(plain)
-        # Where there is nothing but an entry in the list, that leaves.
-        left = len(self._leave([*map(_leave, plain), *(Leave(id, 0, 0) for id in ids if id not in known)]))
-        parents = [record for record in records if record.parts.children.total]
+        left = 0
         for at in range(0, len(parents), FAMILIES_AT_ONCE):
             left += self._move_families(parents[at : at + FAMILIES_AT_ONCE])
             if elapsed() >= ends:
@@ -153,16 +152,20 @@ class Archiving:
 
     def _leave(self, items: Sequence[Leave]) -> set[str]:
         """Those that have left."""
-        left = set[str]()
-        for start in range(0, len(items), LEAVING_AT_ONCE):
-            some = items[start : start + LEAVING_AT_ONCE]
-            answers = self._store.append(some)
-            told = [(item.operation, answer.kind) for item, answer in zip(some, answers, strict=True)]
-            left |= {id for id, kind in told if kind == "stored"}
-            for id in (id for id, kind in told if kind == "duplicate"):
-                self._archive.erase(id)  # It was erased after it had been read, and has just been written.
+        return self._exchange(items, [])[1]
+
+    def _exchange(self, leaving: Sequence[Leave], ids: Sequence[str]) -> tuple[list[Record], set[str]]:
+        """Others as they are in Redis, and those that have left it."""
+        records, left = list[Record](), set[str]()
+        for exchange in self._store.leaving.exchange(leaving, ids):
+            records += exchange.records
+            for item, answer in exchange.answered:
+                if answer.kind == "stored":
+                    left.add(item.operation)
+                elif answer.kind == "duplicate":
+                    self._archive.erase(item.operation)  # It was erased after it had been read, and then written.
         self.archived += len(left)
-        return left
+        return records, left
 
     def _forget(self, ends: float) -> bool:
         before = now() - self._days * 86400

@@ -114,7 +114,7 @@ class Store:
         self._snapshot = Snapshot(self.client, self.keys)
         self._jobs = Jobs(self.client, self.keys)
         self._leases = Leases(self.client, self.keys)
-        self.leaving = Leaving(self.client, self.keys)
+        self.leaving = Leaving(self.client, self.keys, self.appender)
         self.brief = Brief(self.client, self.keys)
         self.answers = Answers(self.client, self.keys)
         self.messages = Messages(self.client, self.keys)

@@ -222,19 +222,26 @@ local function count_open(id, status)
   end
 end
 
--- What steps have kept stays for a while: whoever runs the operation again may be on a machine without the archive.
-local function forget(id)
-  local key = operation_key(id)
-  bar(id, redis.call('HGET', key, 'status'))
-  forget_live(key)
-  charge(id, key, false)
-  local keys = {key, children_key(id), log_key(id)}
-  for _, status in ipairs(STATUSES) do keys[#keys + 1] = children_key(id) .. ':' .. status end
+-- An operation leaves with all that belongs to it, unless it `keeps` for a while what its steps have kept: whoever runs it
+-- again may be on a machine without the archive.
+local function forget(id, keeps)
+  local key, children = operation_key(id), children_key(id)
+  local field = redis.call('HMGET', key, 'status', 'alive', 'bytes')
+  local status, bytes = field[1], tonumber(field[3] or 0)
+  bar(id, status)
+  if field[2] then forget_live(key) end
+  if bytes > 0 then redis.call('INCRBY', PREFIX .. 'bytes', -bytes) end
+  local keys = {key, log_key(id), children}
+  for _, each in ipairs(STATUSES) do keys[#keys + 1] = children .. ':' .. each end
+  if keeps then
+    redis.call('EXPIRE', results_key(id), LIVE > 0 and LIVE or RESULTS_LIFE)
+  else
+    keys[#keys + 1] = results_key(id)
+  end
   redis.call('UNLINK', unpack(keys))
-  redis.call('EXPIRE', results_key(id), LIVE > 0 and LIVE or RESULTS_LIFE)
   redis.call('ZREM', PREFIX .. 'index', id)
   redis.call('ZREM', PREFIX .. 'ended', id)
-  count_open(id, nil)
+  if not ENDED[status] then count_open(id, nil) end
 end
 
 -- Removes an ended operation after all below it, at most `room` operations in all; answers how many. Nothing that runs
@@ -249,8 +256,7 @@ local function shed(id, room)
   end
   if redis.call('ZCARD', children_key(id)) > 0 then return gone end
   if redis.call('EXISTS', operation_key(id)) == 1 then gone = gone + 1 end
-  redis.call('UNLINK', results_key(id))
-  forget(id)
+  forget(id, false)
   return gone
 end
 
@@ -566,7 +572,7 @@ end
 local function pass_by(id, key, run, name)
   if redis.call('HEXISTS', key, 'queue') == 0 then redis.call('SET', GONE .. id, 1, 'EX', GONE_LIFE) end
   if is_first(run) then redis.call('HINCRBY', BRIEF, math.floor(now() / 86400) .. ' ' .. name, 1) end
-  forget(id)
+  forget(id, true)
 end
 
 local function answer(kind, number, run, asked)
@@ -951,8 +957,7 @@ local function put_erase(change)
   if status and not ENDED[status] or number_of(id, 'queued') + number_of(id, 'running') > 0 then
     return {'ignored', 0}
   end
-  if status then forget(id) end
-  redis.call('UNLINK', results_key(id))
+  if status then forget(id, false) else redis.call('UNLINK', results_key(id)) end
   redis.call('SET', barred_key(id), now(), 'EX', BARRED_LIFE)
   if parent ~= '' then
     -- What became of it is still counted there.
@@ -969,8 +974,7 @@ local function put_leave(change)
   local field = redis.call('HMGET', operation_key(id), 'rev', 'children_version', 'parent', 'status')
   if not field[1] and erased_at(id) then return {'duplicate', 0} end
   if field[1] ~= rev or (field[2] or '0') ~= version or not ENDED[field[4]] then return {'ignored', 0} end
-  if field[4] == 'complete' then redis.call('UNLINK', results_key(id)) end
-  forget(id)
+  forget(id, field[4] ~= 'complete')
   orphan(id, field[3] or '', field[4])
   return {'stored', 0}
 end

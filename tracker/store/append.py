@@ -277,16 +277,19 @@ class Appender:
 
     def __call__(self, items: Sequence[Item]) -> list[Answer]:
         """Store and publish; raises redis-py's errors as they are, for a caller that tells them apart."""
-        changes = _pack([item.change() for item in items])
-        answers = _unpack(self._call([*self._head, changes]))
-        return [_answer(*row) for row in answers]
-
-    def _call(self, arguments: list[Any]) -> Any:
-        redis = self._client.redis
+        redis, command = self._client.redis, self.command(items)
         try:
-            return redis.evalsha(SCRIPT_SHA, 1, self._feed, *arguments)
+            return self.answers(redis.evalsha(*command[1:]))
         except NoScript:
-            return redis.eval(SCRIPT, 1, self._feed, *arguments)
+            return self.answers(redis.eval(SCRIPT, *command[2:]))
+
+    def command(self, items: Sequence[Item]) -> list[Any]:
+        """What asks Redis to store and publish; it raises ``NoScript`` if it does not know the script."""
+        return ["EVALSHA", SCRIPT_SHA, 1, self._feed, *self._head, _pack([item.change() for item in items])]
+
+    def answers(self, told: Any) -> list[Answer]:
+        """One answer per item, from what Redis told."""
+        return [_answer(*row) for row in _unpack(told)]
 
 
 def _answer(kind: str, number: int, runs: Sequence[str] = (), cancelled: Sequence[str] = ()) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,9 @@ CONNECT_TIMEOUT = 0.5
 
 ANSWER_TIMEOUT = 1.0
 """Seconds to wait for an answer."""
+
+Command = Sequence[Any]
+"""A command of Redis with its arguments."""
 
 NoScript = redis.exceptions.NoScriptError
 
@@ -117,6 +120,16 @@ class Client:
         except (redis.RedisError, OSError) as error:
             raise self._translated(error) from error
 
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """A connection of its own, on which more is asked before all is answered; failures are told as above."""
+        with self.answering() as redis, redis.client() as mine:
+            try:
+                yield Line(mine)
+            except BaseException:
+                mine.connection.disconnect()  # What is still to come would answer others.
+                raise
+
     def _translated(self, error: Exception) -> StoreUnavailable:
         address, said = without_password(self.url), line(f"{type(error).__name__}: {error}", TEXT)
         code = _code(error)
@@ -129,6 +142,22 @@ class Client:
         return StoreUnavailable(
             f"Redis at {address} did not answer ({said}); check that it runs and that TRACKER_REDIS_URL is right"
         )
+
+
+class Line:
+    """One connection. Redis works on what is asked while the caller does something else."""
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+
+    def ask(self, commands: Sequence[Command]) -> None:
+        """Send commands, of which each has to be answered in its turn."""
+        connection = self._redis.connection
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+
+    def answer(self, name: str) -> Any:
+        """What Redis says to the oldest command that is not answered yet, which has that name."""
+        return self._redis.parse_response(self._redis.connection, name)
 
 
 def _code(error: Exception) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from itertools import pairwise, zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from tracker.model import Value
 from tracker.record import Record
-from tracker.store.client import Client
+from tracker.store.client import Client, Command, Line, NoScript
 from tracker.store.keys import Keys
 from tracker.store.snapshot import record_of
 
+if TYPE_CHECKING:
+    from tracker.store.append import Answer, Appender, Leave
+
 PAGE = 500
 """Operations read at once."""
+
+AT_ONCE = 20
+"""Operations that leave, and others that are read, while Redis does nothing else."""
 
 FEW = 50
 """Operations of a family that is read together with others."""
@@ -28,15 +35,25 @@ class ArchiveInfo(Value, frozen=True):
     address: str
 
 
+Item = TypeVar("Item")
+
 _place = msgspec.json.Decoder(ArchiveInfo).decode
 
 
-class Leaving:
-    """Reads of one namespace for its recorder."""
+class Exchange(NamedTuple):
+    """Operations that were to leave, with what Redis said to that, and others as they are there."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    answered: list[tuple[Leave, Answer]]
+    records: list[Record]
+
+
+class Leaving:
+    """One namespace's operations on their way to its recorder."""
+
+    def __init__(self, client: Client, keys: Keys, appender: Appender) -> None:
         self._client = client
         self._keys = keys
+        self._appender = appender
 
     def ended(self, seconds: float, skip: int, limit: int) -> list[str]:
         """Operations below no other one that ended at least so many seconds ago by Redis's clock, oldest first."""
@@ -98,16 +115,42 @@ class Leaving:
             start += PAGE
 
     def records(self, ids: Sequence[str]) -> list[Record]:
-        """Everything of those operations that are here, each read in one transaction."""
-        with self._client.answering() as redis:
-            pipe = redis.pipeline(transaction=False)
-            for id in ids:
-                pipe.hgetall(self._keys.operation(id))
-                pipe.lrange(self._keys.log(id), 0, -1)
-                pipe.hgetall(self._keys.results(id))
-            rows = pipe.execute()
-        read = (record_of(id, *rows[at * 3 : at * 3 + 3]) for at, id in enumerate(ids))
-        return [record for record in read if record is not None]
+        """Everything of those operations that are here."""
+        return [record for exchange in self.exchange([], ids) for record in exchange.records]
+
+    def exchange(self, leaving: Sequence[Leave], ids: Sequence[str]) -> Iterator[Exchange]:
+        """Let operations leave, and read everything of others that are here, some of either at a time.
+
+        Redis is at the next ones already while the caller looks at some.
+        """
+        turns = list(zip_longest(_some(leaving), _some(ids), fillvalue=()))
+        with self._client.line() as line:
+            for now, then in pairwise([None, *turns, None]):
+                if then is not None:
+                    line.ask(self._asking(*then))
+                if now is not None:
+                    yield self._answered(line, *now)
+
+    def _asking(self, leaving: Sequence[Leave], ids: Sequence[str]) -> list[Command]:
+        commands: list[Command] = [self._appender.command(leaving)] if leaving else []
+        for id in ids:
+            commands += [
+                ("HGETALL", self._keys.operation(id)),
+                ("LRANGE", self._keys.log(id), 0, -1),
+                ("HGETALL", self._keys.results(id)),
+            ]
+        return commands
+
+    def _answered(self, line: Line, leaving: Sequence[Leave], ids: Sequence[str]) -> Exchange:
+        answers = self._answers(line, leaving) if leaving else []
+        read = [record_of(id, line.answer("HGETALL"), line.answer("LRANGE"), line.answer("HGETALL")) for id in ids]
+        return Exchange(list(zip(leaving, answers, strict=True)), [record for record in read if record is not None])
+
+    def _answers(self, line: Line, leaving: Sequence[Leave]) -> list[Answer]:
+        try:
+            return self._appender.answers(line.answer("EVALSHA"))
+        except NoScript:
+            return self._appender(leaving)
 
     def archive(self) -> ArchiveInfo | None:
         """Where the last active recorder keeps its archive."""
@@ -141,3 +184,7 @@ class Leaving:
             for blob in blobs:
                 pipe.lrem(self._keys.late, 1, blob)
             pipe.execute()
+
+
+def _some(items: Sequence[Item]) -> list[Sequence[Item]]:
+    return [items[begin : begin + AT_ONCE] for begin in range(0, len(items), AT_ONCE)]
