@@ -96,6 +96,7 @@ def unpack(blob: bytes) -> Any:
 
 def trimmed(row: list[Any]) -> list[Any]:
     """``row`` without what is missing at its end."""
-    while row and row[-1] is None:
-        row.pop()
-    return row
+    end = len(row)
+    while end and row[end - 1] is None:
+        end -= 1
+    return row[:end]

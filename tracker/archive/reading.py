@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from sqlite3 import Connection
 from typing import NamedTuple
 
@@ -60,6 +61,8 @@ class Reader:
         self.connection = connection
         self._texts = texts
         self.namespace = self._number_of(namespace) or 0
+        self.text_of: Callable[[Number], str] = partial(texts.text_of, connection=connection)
+        """Answers the text that a cell stands for."""
 
     def number_of_name(self, name: str) -> int:
         """The number by which operations of a name are found."""
@@ -69,10 +72,6 @@ class Reader:
         if self._texts.number_of(text) is None:
             self._texts.refresh(self.connection)
         return self._texts.number_of(text)
-
-    def text_of(self, number: Number) -> str:
-        """The text that a cell stands for."""
-        return self._texts.text_of(number, self.connection)
 
     def find(self, ids: Iterable[str]) -> list[int]:
         """The numbers of those operations that there are."""

@@ -37,6 +37,9 @@ COUNTED = (Status.COMPLETE, Status.ERROR, Status.CANCELLED, Status.LOST)
 
 FAILED = (Status.ERROR, Status.LOST)
 
+# Looked up once: before Python 3.12 a member of an enum takes longer to find than all that is asked about it.
+COMPLETE, STEP_COMPLETE = Status.COMPLETE, StepStatus.COMPLETE
+
 
 class Outcome(NamedTuple):
     """The day on which a run ended, how, and the step at which it failed, if it did."""
@@ -124,7 +127,7 @@ class Tally:
         for run, outcome in after.items():
             if before.get(run) != outcome:
                 self._count(name, outcome, 1)
-                if outcome.status is Status.COMPLETE and run in attempts:
+                if outcome.status is COMPLETE and run in attempts:
                     self._measure(name, outcome.day, attempts[run])
 
     def _count(self, name: int, outcome: Outcome, more: int) -> None:
@@ -142,7 +145,7 @@ class Tally:
     def count(self, name: int, day: int, runs: int) -> None:
         """Count successful runs of which nothing else is known."""
         if name <= LIMIT:
-            self._news[name, min(max(day, 0), LAST_DAY)].counts[Status.COMPLETE] += runs
+            self._news[name, min(max(day, 0), LAST_DAY)].counts[COMPLETE] += runs
 
     def save(self, connection: Connection, namespace: int) -> None:
         """Write what was counted."""
@@ -160,7 +163,7 @@ class Tally:
     def _durations(self, attempt: Attempt) -> Durations:
         found: Durations = []
         for step in attempt.steps[:NUMBERED_STEPS]:
-            if step.status is StepStatus.COMPLETE and step.duration is not None and not step.reused:
+            if step.status is STEP_COMPLETE and step.duration is not None and not step.reused:
                 found += [self._number_of(step.name), round(min(step.duration * MICROSECONDS, LONGEST))]
         return found
 

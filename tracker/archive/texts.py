@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from sqlite3 import Connection
 
 LIMIT = 20_000
@@ -29,9 +30,10 @@ class Texts:
             self.refresh(connection)
         return self._texts[number]
 
-    def number_of(self, text: str) -> int | None:
-        """The number of a text, if it has one that is known."""
-        return self._numbers.get(text)
+    @property
+    def number_of(self) -> Callable[[str], int | None]:
+        """Answers the number of a text, if it has one that is known."""
+        return self._numbers.get
 
     def refresh(self, connection: Connection) -> int:
         """Read what has been added; the highest number."""
@@ -46,19 +48,19 @@ class Numbering:
     """Gives numbers within one writing transaction; ``Texts`` learns them from the table once they are committed."""
 
     def __init__(self, known: Texts, connection: Connection) -> None:
-        self._known = known
+        self._number_of = known.number_of
         self._connection = connection
         self._highest = known.refresh(connection)
         self._added: dict[str, int] = {}
 
     def __call__(self, text: str) -> int | str:
         """The number of a text, or the text itself once too many have one."""
-        known = self.known(text)
-        return self.always(text) if isinstance(known, str) and self._highest < LIMIT else known
+        number = self._number_of(text) or self._added.get(text)
+        return number or (self.always(text) if self._highest < LIMIT else text)
 
     def known(self, text: str) -> int | str:
         """The number of a text if it has one, else the text itself."""
-        return self._known.number_of(text) or self._added.get(text) or text
+        return self._number_of(text) or self._added.get(text) or text
 
     def of_name(self, name: str) -> int:
         """The number by which operations of a name are found."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -25,8 +25,23 @@ from tracker.record import Attempt, Record
 from tracker.store.client import Client
 from tracker.store.keys import Keys
 
-HEAD = ("rev", "attempt", "queue", "head", "verdict", "children", "run", "current", "alive", "cancel", "quiet")
+HEAD = (
+    b"rev",
+    b"attempt",
+    b"queue",
+    b"head",
+    b"verdict",
+    b"children",
+    b"run",
+    b"current",
+    b"alive",
+    b"cancel",
+    b"quiet",
+)
 """Fields of an operation's hash that a list needs."""
+
+Fields = Mapping[bytes, bytes | None]
+"""Of an operation's hash; what is said of one of its runs is called ``<name>:<run>``, a step ``step:<run>:<index>``."""
 
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 """How a page begins: with the score after which it goes on."""
@@ -54,6 +69,11 @@ _children = msgspec.json.Decoder(Children).decode
 _step = msgspec.json.Decoder(StepState).decode
 _line = msgspec.json.Decoder(LogLine).decode
 
+_by_index = attrgetter("index")
+_by_number = attrgetter("number")
+
+NO_CHILDREN = Children()
+
 
 class Page(msgspec.Struct):
     """Part of a list; ``next`` is the position after it, ``None`` at the end."""
@@ -73,7 +93,7 @@ class Snapshot:
         """One operation with the steps of its newest run, read in one atomic command."""
         with self._client.answering() as redis:
             fields = redis.hgetall(self._keys.operation(id))
-        return _parts(id, {name.decode(): value for name, value in fields.items()})
+        return _parts(id, fields)
 
     def runs(self, id: str) -> Record | None:
         """One operation with all its runs, read in one atomic command; without log lines and kept results."""
@@ -215,30 +235,30 @@ class Snapshot:
         return [_parts(id, dict(zip(HEAD, row, strict=True))) for id, row in zip(ids, rows, strict=True)]
 
 
-def _parts(id: str, fields: dict[str, Any]) -> Parts | None:
+def _parts(id: str, fields: Fields) -> Parts | None:
     """``None`` if neither a queue part nor a run is stored: then nobody has spoken of it yet."""
-    queue, head, verdict, cancel = (fields.get(name) for name in ("queue", "head", "verdict", "cancel"))
+    get = fields.get
+    queue, head, verdict, cancel, children = map(get, (b"queue", b"head", b"verdict", b"cancel", b"children"))
     if not queue and not head:
         return None
-    children, run = fields.get("children"), _text(fields.get("run"))
+    run = get(b"run") or b""
     return Parts(
         id=id,
-        rev=int(fields.get("rev") or 0),
-        attempt=int(fields.get("attempt") or 0),
+        rev=int(get(b"rev") or 0),
+        attempt=int(get(b"attempt") or 0),
         queue=_queue(queue) if queue else None,
         run=_run(head) if head else None,
         verdict=_verdict(verdict) if verdict else None,
         steps=_steps(fields, run),
-        children=_children(children) if children else Children(),
+        children=_children(children) if children else NO_CHILDREN,
         cancel=_cancel(cancel) if cancel else None,
-        quiet=bool(run) and _text(fields.get("quiet")) == run,
-        duplicate=int(fields.get("alive") or 0) > 1,
+        quiet=run != b"" and get(b"quiet") == run,
+        duplicate=int(get(b"alive") or 0) > 1,
     )
 
 
-def record_of(id: str, found: dict[bytes, bytes], lines: list[bytes], kept: dict[bytes, bytes]) -> Record | None:
+def record_of(id: str, fields: Fields, lines: Sequence[bytes], kept: Mapping[bytes, bytes]) -> Record | None:
     """Everything of one operation, from its hash, its log and its results; ``None`` if nobody has spoken of it yet."""
-    fields = {name.decode(): value for name, value in found.items()}
     parts = _parts(id, fields)
     if parts is None:
         return None
@@ -246,20 +266,16 @@ def record_of(id: str, found: dict[bytes, bytes], lines: list[bytes], kept: dict
     return Record(parts, _earlier(fields), [_logged(entry) for entry in lines], results)
 
 
-def _earlier(fields: dict[str, Any]) -> list[Attempt]:
+def _earlier(fields: Fields) -> list[Attempt]:
     """The runs before the newest one; of one whose head was never told there is nothing to tell."""
-    runs = [name.removeprefix("head:") for name, value in fields.items() if name.startswith("head:") and value]
-    return sorted((_attempt(fields, run) for run in runs), key=lambda attempt: attempt.number)
+    heads = [(name[5:], head) for name, head in fields.items() if name.startswith(b"head:") and head]
+    return sorted((_attempt(fields, run, head) for run, head in heads), key=_by_number)
 
 
-def _attempt(fields: dict[str, Any], run: str) -> Attempt:
-    verdict = fields.get(f"verdict:{run}")
-    return Attempt(
-        int(fields.get(f"attempt:{run}") or 0),
-        _run(fields[f"head:{run}"]),
-        list(_steps_of(fields, run).values()),
-        _verdict(verdict) if verdict else None,
-    )
+def _attempt(fields: Fields, run: bytes, head: bytes) -> Attempt:
+    number, verdict = fields.get(b"attempt:" + run), fields.get(b"verdict:" + run)
+    steps = list(_steps_of(fields, run).values())
+    return Attempt(int(number or 0), _run(head), steps, _verdict(verdict) if verdict else None)
 
 
 def _logged(entry: bytes) -> LogLine:
@@ -267,19 +283,20 @@ def _logged(entry: bytes) -> LogLine:
     return msgspec.structs.replace(_line(line), attempt=int(attempt))
 
 
-def _steps(fields: dict[str, Any], run: str) -> dict[int, StepState]:
+def _steps(fields: Fields, run: bytes) -> dict[int, StepState]:
     """All steps of a run, or where a list was read the one it shows."""
-    held = _steps_of(fields, run)
-    if not held and fields.get("current"):
-        step = _step(fields["current"])
+    held, current = _steps_of(fields, run), fields.get(b"current")
+    if not held and current:
+        step = _step(current)
         held[step.index] = step
     return held
 
 
-def _steps_of(fields: dict[str, Any], run: str) -> dict[int, StepState]:
-    prefix = f"step:{run}:"
-    steps = [_step(value) for name, value in fields.items() if name.startswith(prefix)]
-    return {step.index: step for step in sorted(steps, key=lambda step: step.index)}
+def _steps_of(fields: Fields, run: bytes) -> dict[int, StepState]:
+    prefix = b"step:%b:" % run
+    steps = [_step(value) for name, value in fields.items() if name.startswith(prefix) and value]
+    steps.sort(key=_by_index)
+    return {step.index: step for step in steps}
 
 
 def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
