@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from tracker.history import History, archiving, late
 from tracker.history.recorder import Recorder
 from tracker.model import Error, Event, EventType, LogLine, Operation, Status, StepState, StepStatus
 from tracker.record import Record
-from tracker.store import Leave, RunBlob, Sent, Store, leaving
+from tracker.store import Item, Leave, RunBlob, Sent, Store, leaving
 
 
 def done(id: str, parent: str = "", status: Status = Status.COMPLETE, run: str = "r1") -> list[RunBlob]:
@@ -167,19 +167,20 @@ def test_a_recorder_that_is_cut_off_anywhere_loses_and_doubles_nothing(
         store.append(done(id, "b"))
     store.append([blob for number in range(25) for blob in done(f"op-{number:02}")])
     before = everything(history)
-    append = store.append
+    command = store.appender.command
 
-    def dies(items: object) -> object:
+    def dies(items: Sequence[Item]) -> list[object]:
         nonlocal calls
-        if any(isinstance(item, Leave) for item in items):  # type: ignore[attr-defined]
-            calls -= 1
-            if not calls:
-                raise StoreUnavailable("killed")
-        return append(items)  # type: ignore[arg-type]
+        calls -= any(isinstance(item, Leave) for item in items)
+        if not calls:
+            raise StoreUnavailable("killed")
+        return command(items)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "append", dies)
+        patch.setattr(store.appender, "command", dies)
         Recorder(store, archive).turn()
+    assert calls == 0
+    assert len(keys_left(store)) > 0
     assert everything(history) == before
     assert len(history.children("b", limit=100).items) == 45
     store.client.redis.delete(store.keys.recorder)

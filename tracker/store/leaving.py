@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -34,8 +34,6 @@ class ArchiveInfo(Value, frozen=True):
     host: str
     address: str
 
-
-Item = TypeVar("Item")
 
 _place = msgspec.json.Decoder(ArchiveInfo).decode
 
@@ -123,7 +121,8 @@ class Leaving:
 
         Redis is at the next ones already while the caller looks at some.
         """
-        turns = list(zip_longest(_some(leaving), _some(ids), fillvalue=()))
+        starts = range(0, max(len(leaving), len(ids)), AT_ONCE)
+        turns = [(leaving[start : start + AT_ONCE], ids[start : start + AT_ONCE]) for start in starts]
         with self._client.line() as line:
             for now, then in pairwise([None, *turns, None]):
                 if then is not None:
@@ -184,7 +183,3 @@ class Leaving:
             for blob in blobs:
                 pipe.lrem(self._keys.late, 1, blob)
             pipe.execute()
-
-
-def _some(items: Sequence[Item]) -> list[Sequence[Item]]:
-    return [items[begin : begin + AT_ONCE] for begin in range(0, len(items), AT_ONCE)]
