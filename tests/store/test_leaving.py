@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from tests.store.making import batch_of, ended, leave, queued, started
 from tracker.compose import compose
+from tracker.embedded import ensure_server
+from tracker.errors import StoreUnavailable
 from tracker.model import Children, Status
-from tracker.store import Answer, Store, Trim
+from tracker.store import Answer, RunBlob, Store, Trim
+from tracker.store.leaving import AT_ONCE
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def small(redis_url: str, namespace: str) -> Iterator[Store]:
     store.client.disconnect()
 
 
-def done(id: str, parent: str = "") -> list[object]:
+def done(id: str, parent: str = "") -> list[RunBlob]:
     return [started(id, parent=parent), ended(id, parent=parent)]
 
 
@@ -60,6 +64,64 @@ def test_an_operation_that_changed_since_it_was_read_stays(store: Store) -> None
     read = leave(store, "b")
     assert store.append([replace(read, version=read.version - 1)]) == [Answer("ignored", 0)]
     assert held(store) == {"a", "b"}
+
+
+MANY = 45
+"""More than twice what goes in one call."""
+
+
+def many(store: Store, prefix: str) -> list[str]:
+    """Operations that have ended."""
+    ids = [f"{prefix}-{number:02}" for number in range(MANY)]
+    store.append([item for id in ids for item in done(id)])
+    return ids
+
+
+def test_some_operations_leave_while_others_are_read(store: Store) -> None:
+    """Each answer is that of its own question, however many are asked ahead."""
+    leaving = [leave(store, id) for id in many(store, "old")]
+    changed = replace(leaving[30], rev=leaving[30].rev - 1)
+    ids = ["unknown", *many(store, "new")]
+    exchanges = list(store.leaving.exchange([*leaving[:30], changed, *leaving[31:]], ids[:30]))
+    answered = [told for exchange in exchanges for told in exchange.answered]
+    assert [item.operation for item, answer in answered if answer == Answer("stored", 0)] == [
+        item.operation for item in leaving if item is not leaving[30]
+    ]
+    assert answered[30] == (changed, Answer("ignored", 0))
+    assert [record.parts.id for exchange in exchanges for record in exchange.records] == ids[1:30]
+    assert held(store) == {"old-30", *ids[1:]}
+
+
+def test_whoever_gives_up_an_exchange_leaves_no_answers_to_others(store: Store) -> None:
+    """What is asked next is answered right."""
+    ids = many(store, "a")
+    exchange = store.leaving.exchange([], ids)
+    assert [record.parts.id for record in next(exchange).records] == ids[:AT_ONCE]
+    exchange.close()
+    assert [record.parts.id for record in store.leaving.records(ids[::-1])] == ids[::-1]
+    assert store.status(ids[0]) is Status.COMPLETE
+
+
+def test_operations_leave_a_redis_that_has_forgotten_the_script(store: Store) -> None:
+    """As it does when it begins anew."""
+    leaving = [leave(store, id) for id in many(store, "a")]
+    store.client.redis.script_flush()
+    answers = [answer for exchange in store.leaving.exchange(leaving, []) for _, answer in exchange.answered]
+    assert answers == [Answer("stored", 0)] * MANY
+    assert held(store) == set()
+
+
+def test_a_redis_that_goes_away_in_an_exchange_is_said_to_be_away(tmp_path: Path) -> None:
+    """As everywhere else."""
+    server = ensure_server(tmp_path / "redis")
+    try:
+        store = Store(server.url)
+        exchange = store.leaving.exchange([], many(store, "a"))
+        next(exchange)
+    finally:
+        server.stop()
+    with pytest.raises(StoreUnavailable, match="did not answer"):
+        list(exchange)
 
 
 def test_what_runs_never_leaves(store: Store) -> None:
