@@ -1,7 +1,7 @@
 """Moves ended operations from Redis to the archive, and removes from the archive what is too old.
 
 An operation is written first and leaves Redis afterwards, as it was written: whoever is killed in between finds it in
-both, and one that changed meanwhile is written again.
+both, and one that changed meanwhile is written again. At most one page of them has been written and not left yet.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Archiving:
             self._store.brief.done()
 
     def _move_all(self, ends: float) -> bool:
-        """Operations leave once they are written, while the next ones are read."""
+        """Operations leave once they are written, while the next ones are read; whether time was up before all had."""
         stay, written = 0, list[Leave]()
         while True:
             in_time = elapsed() < ends
@@ -86,9 +86,10 @@ class Archiving:
             stay += len(written) - len(gone)
             if not ids:
                 return not in_time
-            parents = [record for record in records if record.parts.children.total]
             known = {record.parts.id for record in records}
-            written = [_leave(record) for record in self._write([r for r in records if not r.parts.children.total])]
+            parents = [record for record in records if record.parts.children.total]
+            plain = [record for record in records if not record.parts.children.total]
+            written = [_leave(record) for record in self._write(plain)]
             # Where there is nothing but an entry in the list, that leaves.
             written += [Leave(id, 0, 0) for id in ids if id not in known]
             stay += len(ids) - len(written) - self._move_parents(parents, ends)
@@ -155,7 +156,7 @@ class Archiving:
         return self._exchange(items, [])[1]
 
     def _exchange(self, leaving: Sequence[Leave], ids: Sequence[str]) -> tuple[list[Record], set[str]]:
-        """Others as they are in Redis, and those that have left it."""
+        """Let some leave while others are read; the records of these, and which of those have left."""
         records, left = list[Record](), set[str]()
         for exchange in self._store.leaving.exchange(leaving, ids):
             records += exchange.records
