@@ -226,13 +226,16 @@ end
 -- again may be on a machine without the archive.
 local function forget(id, keeps)
   local key, children = operation_key(id), children_key(id)
-  local field = redis.call('HMGET', key, 'status', 'alive', 'bytes')
+  local field = redis.call('HMGET', key, 'status', 'alive', 'bytes', 'children')
   local status, bytes = field[1], tonumber(field[3] or 0)
   bar(id, status)
   if field[2] then forget_live(key) end
   if bytes > 0 then redis.call('INCRBY', PREFIX .. 'bytes', -bytes) end
-  local keys = {key, log_key(id), children}
-  for _, each in ipairs(STATUSES) do keys[#keys + 1] = children .. ':' .. each end
+  local keys = {key, log_key(id)}
+  if field[4] then
+    keys[#keys + 1] = children
+    for _, each in ipairs(STATUSES) do keys[#keys + 1] = children .. ':' .. each end
+  end
   if keeps then
     redis.call('EXPIRE', results_key(id), LIVE > 0 and LIVE or RESULTS_LIFE)
   else
