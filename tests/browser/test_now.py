@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -89,6 +90,22 @@ def test_a_batch_tells_how_much_time_is_left(page: Page, server: Server) -> None
     Feed(page, [operation("batch", age=101, batch=True, children=children)])
     page.goto(server.url)
     expect(page.locator(".row .cell-elapsed")).to_contain_text(re.compile("≈ [45] m left"))
+
+
+def test_what_is_to_begin_later_waits_for_its_time(page: Page, server: Server) -> None:
+    """And not for a worker; of one that is to be run again it is told why."""
+    why = {"type": "ConnectionError", "message": "timed out", "path": []}
+    step = {"index": 2, "name": "Capture", "total": 3, "current": None, "of": None, "unit": ""}
+    again = operation("again", "queued", next_at=time.time() + 600, error=why, step=step, attempt=1)
+    Feed(page, [operation("tonight", "queued", age=7200, next_at=time.time() + 7200), again])
+    page.goto(server.url)
+    row = page.locator(".row", has=page.locator("[data-row=tonight]"))
+    expect(row).to_contain_text("waiting for its time")
+    expect(row.locator(".cell-elapsed")).to_have_text(re.compile("in 1 h ?due"))
+    row = page.locator(".row", has=page.locator("[data-row=again]"))
+    expect(row).to_contain_text("ConnectionError: timed out")
+    expect(row.locator(".cell-elapsed")).to_have_text(re.compile("in 9 m ?due"))
+    expect(section(page, "Queued")).not_to_contain_text("oldest waits")
 
 
 def test_many_of_one_name_are_one_row_that_unfolds(server: Server, store: Store, page: Page) -> None:

@@ -1,24 +1,27 @@
 /** Many operations of one name as one row, which unfolds into theirs. */
 import { html } from '../lib.js';
+import { now } from '../clock.js';
 import { clean, count } from '../format.js';
+import { waitingSince } from '../order.js';
 import { StatusMark } from '../status.js';
 import { isOpen, turn } from './folds.js';
 import { Turner } from './head.js';
 import { Elapsed } from './time.js';
 
 /**
- * What is to be known of a group without its operations. `since`: when the one began, or was queued, of which
- * that is longest ago; null where nothing goes on any more.
+ * What is to be known of a group without its operations. `since`: when the one began, or might have, of which
+ * that is longest ago; null where nothing goes on or waits.
  * @typedef {{ key: string, name: string, status: string, count: number, flagged: number, failure: string, since: number | null }} Sum
  */
 
 /** @param {import('../order').Group} group @returns {Sum} */
 export function sumOf({ key, name, operations }) {
   const { status = '', error = null } = operations[0] ?? {};
-  const begun = operations.map(({ started, created }) => (status === 'queued' ? created : (started ?? created)));
-  const since = status === 'running' || status === 'queued' ? Math.min(...begun) : null;
+  const begun = operations.map(({ started, created }) => started ?? created);
+  const waits = status === 'queued' ? waitingSince(operations, now.peek()) : null;
+  const since = status === 'running' ? Math.min(...begun) : (waits?.oldest ?? null);
   const flagged = operations.filter(({ flags }) => flags.length).length;
-  const failure = error ? [error.type, error.message].filter(Boolean).join(': ') : '';
+  const failure = error && status !== 'queued' ? [error.type, error.message].filter(Boolean).join(': ') : '';
   return { key, name, status, count: operations.length, flagged, failure, since };
 }
 
@@ -35,7 +38,7 @@ export function GroupRow({ sum: { key, name, status, count: number, flagged, fai
     <div class="cell-progress">
       ${failure && html`<span class="line failed"><span class="clip" dir="auto">${clean(failure)}</span></span>`}
       ${flagged > 0 && html`<span class="line"><span class="tag tag-warn">${count(flagged)} flagged</span></span>`}
-      ${status === 'queued' && html`<span class="line muted">waiting for a worker</span>`}
+      ${status === 'queued' && html`<span class="line muted">waiting for ${since === null ? 'their time' : 'a worker'}</span>`}
     </div>
     <div class="cell-worker"></div><div class="cell-started"></div>
     <div class="cell-elapsed">

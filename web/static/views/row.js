@@ -92,7 +92,7 @@ function Progress({ operation }) {
 
 /** @param {Operation} operation */
 function noStep(operation) {
-  if (operation.status === 'queued') return 'waiting for a worker';
+  if (operation.status === 'queued') return isLater(operation, now.peek()) ? 'waiting for its time' : 'waiting for a worker';
   return operation.status === 'running' ? 'no step yet' : 'no steps';
 }
 
