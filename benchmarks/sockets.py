@@ -41,6 +41,9 @@ SILENCE = 20.0
 STEP = re.compile(rb'"name":"at ([0-9.]+)","status":"running"')
 """A step that begins, and when."""
 
+STEP_BYTES = 80
+"""No step takes more, in that form."""
+
 WORKER = """
 import sys, time
 from tracker import StepTracker
@@ -114,13 +117,13 @@ class Audience:
             client.sendall(bytes([0x81, 0x80 | len(self._ask), 0, 0, 0, 0]) + self._ask)
         return client
 
-    def listen(self, silence: float = SILENCE) -> Iterator[bytes]:
-        """What arrives, until nothing has for some seconds, or nobody wants any more."""
+    def listen(self, silence: float = SILENCE) -> Iterator[tuple[int, bytes]]:
+        """What arrives, and where, until nothing has for some seconds, or nobody wants any more."""
         while ready := self._selector.select(silence):
             for key, _ in ready:
                 data = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
                 assert data, "the server has closed a connection"
-                yield data
+                yield key.fd, data
 
 
 class Found(NamedTuple):
@@ -137,14 +140,20 @@ class Found(NamedTuple):
 def heard(audience: Audience, send: Callable[[float, int], object], rate: float, count: int) -> Found:
     """Let somebody send steps, so many a second or as fast as it can, and listen to how they arrive."""
     found: list[float] = []
+    rest: dict[int, bytes] = {}
     begun = ended = 0.0
     cpu = cpu_of(audience.pid)
     send(rate, count)
-    for data in audience.listen():
-        now = time.time()
-        if steps := STEP.findall(data):
+    for client, data in audience.listen():
+        now, told = time.time(), rest.get(client, b"") + data
+        steps, until = [], 0
+        for step in STEP.finditer(told):
+            steps.append((now - float(step[1])) * 1000)
+            until = step.end()
+        rest[client] = told[until:][-STEP_BYTES:]  # Of one that comes in two parts.
+        if steps:
             begun, ended = begun or now, now
-            found += [(now - float(at)) * 1000 for at in steps]
+            found += steps
             if len(found) >= SOCKETS * count:
                 break
     assert len(found) == SOCKETS * count, f"{len(found)} of {SOCKETS * count} arrived"
