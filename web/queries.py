@@ -77,7 +77,7 @@ class FilterQuery(StatusQuery, frozen=True):
     ) = None
     worker: Annotated[Text, msgspec.Meta(description="only those run on this host")] | None = None
     step: Annotated[Text, msgspec.Meta(description="only those that are at a step of this name")] | None = None
-    error: Annotated[Text, msgspec.Meta(description="only those that failed with an error of this type")] | None = None
+    error: Annotated[Text, msgspec.Meta(description="only those with this text in their error")] | None = None
     release: Annotated[Text, msgspec.Meta(description="only those of this release")] | None = None
     q: Annotated[Text, msgspec.Meta(description="only those with this text in their id, name or title")] | None = None
     since: Annotated[Seconds, msgspec.Meta(description="only those made at this time or later, UTC seconds")] | None = (

@@ -39,6 +39,8 @@ def made(id: str, created: float, **fields: Any) -> QueueItem:
         ("label=part:a:b", ["a"]),
         ("worker=node-3", ["c"]),
         ("error=ValueError", ["c"]),
+        ("error=valueerror:%20NO", ["c"]),
+        ("error=nothing", []),
         ("release=1.2", ["c"]),
         ("step=Step%201", ["d"]),
         ("q=TITLE%20OF%20A", ["a"]),

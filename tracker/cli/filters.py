@@ -36,7 +36,7 @@ LABEL = click.option("--label", metavar="K=V", help="With this label.")
 OTHERS = (
     click.option("--worker", default="", metavar="HOST", help="Run on this host."),
     click.option("--step", default="", metavar="STEP", help="At this step, or ended there."),
-    click.option("--error", default="", metavar="TYPE", help="Failed with this, as ValueError."),
+    click.option("--error", default="", metavar="TEXT", help="With this in its error, as ValueError."),
     click.option("--release", default="", metavar="RELEASE", help="Run by this release."),
     click.option("-s", "--search", "text", default="", metavar="TEXT", help="With this in id, name or title."),
     click.option("--since", type=When(), metavar="WHEN", help="Made since 2h, 3d, today or 2026-11-28."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from tracker.compose import compose
-from tracker.model import Operation, Parts
+from tracker.model import Error, Operation, Parts
 
 Place = tuple[float, str]
 """Score and id: where an operation stands in a list."""
@@ -37,7 +37,7 @@ class Search(msgspec.Struct, frozen=True):
             and (self.label is None or operation.labels.get(self.label[0]) == self.label[1])
             and self.worker in ("", operation.worker.host if operation.worker else None)
             and self.step in ("", operation.step.name if operation.step else None)
-            and self.error in ("", operation.error.type if operation.error else None)
+            and (not self.error or _has(operation.error, self.error))
             and self.release in ("", operation.release)
             and (not self.text or self._has_text(operation, parts))
         )
@@ -63,3 +63,8 @@ class Search(msgspec.Struct, frozen=True):
     def is_over(self, place: Place) -> bool:
         """Whether nothing wanted comes behind a place of that list."""
         return self.since is not None and place[0] < self.since
+
+
+def _has(error: Error | None, text: str) -> bool:
+    """Whether the text is in what an operation has failed with, as people read it."""
+    return error is not None and text.casefold() in f"{error.type}: {error.message}".casefold()
