@@ -108,6 +108,15 @@ def test_what_is_to_begin_later_waits_for_its_time(page: Page, server: Server) -
     expect(section(page, "Queued")).not_to_contain_text("oldest waits")
 
 
+def test_a_time_that_does_not_exist_takes_nothing_else_from_the_page(page: Page, server: Server) -> None:
+    """Clocks and senders may be wrong by any amount."""
+    odd = operation("odd", "queued", next_at=1e300) | {"created": 1e300}
+    Feed(page, [odd, operation("even"), operation("done", "complete") | {"created": 1e300, "started": -1e300}])
+    page.goto(server.url)
+    expect(page.locator("[data-row]")).to_have_count(3)
+    expect(page.locator(".row", has=page.locator("[data-row=odd]"))).to_contain_text("waiting for its time")
+
+
 def test_many_of_one_name_are_one_row_that_unfolds(server: Server, store: Store, page: Page) -> None:
     """And stays as it was left when the page is loaded again."""
     store.append([*(queued(f"many-{n}", name="import") for n in range(9)), queued("alone", name="mail")])

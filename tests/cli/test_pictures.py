@@ -102,6 +102,7 @@ def test_what_waits_for_its_time_says_when_that_is_and_why() -> None:
     assert operation_line(waits).startswith(f"A title: queued, due {when} (failed {failed})")
     assert attempt_line(replace(waits, duration=2.0)) == f"attempt 1: asked to be run again after 2.0s {failed}"
     assert f"due {when}  ConnectionError: timed out" in row(waits, now=NOW + 5, width=160).plain
+    assert operation_line(operation(Status.QUEUED, next_at=1e300)) == "A title: queued, due at no time there is"
     soon = operation(Status.QUEUED, next_at=time.time())
     assert operation_line(soon) == f"A title: queued, due {clock_time(soon.next_at or 0)}"
 

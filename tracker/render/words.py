@@ -100,12 +100,15 @@ def span(seconds: float) -> str:
 
 
 def due(moment: float) -> str:
-    """The local time of day of UTC seconds, with the date if that is another one than today's."""
-    told = clock_time(moment)
+    """The local time of day of UTC seconds, with the date if that is another one than today's.
+
+    >>> due(1e300)
+    'at no time there is'
+    """
     try:
-        date = time.strftime("%Y-%m-%d", time.localtime(moment))
+        date, told = time.strftime("%Y-%m-%d", time.localtime(moment)), clock_time(moment)
     except (OverflowError, ValueError, OSError):
-        return told
+        return "at no time there is"
     return told if date == time.strftime("%Y-%m-%d") else f"{date} {told}"
 
 

@@ -105,11 +105,14 @@ export function rough(seconds) {
  */
 export const ago = (seconds) => (seconds < 1 ? 'now' : `${rough(seconds)} ago`);
 
+/** Whether a moment has a date; whoever asks for that of another one gets an exception. @param {number} stamp */
+const hasDate = (stamp) => Math.abs(stamp) < 8e12;
+
 /** Local time of day, `14:03:09`. @param {number} stamp UTC seconds */
-export const clockTime = (stamp) => TIME.format(stamp * 1000);
+export const clockTime = (stamp) => (hasDate(stamp) ? TIME.format(stamp * 1000) : '–');
 
 /** Local date and time. @param {number} stamp UTC seconds */
-export const moment = (stamp) => MOMENT.format(stamp * 1000);
+export const moment = (stamp) => (hasDate(stamp) ? MOMENT.format(stamp * 1000) : '–');
 
 /** UTC in ISO 8601, for `<time datetime>`. @param {number} stamp UTC seconds */
-export const iso = (stamp) => (Math.abs(stamp) < 8e12 ? new Date(stamp * 1000).toISOString() : '');
+export const iso = (stamp) => (hasDate(stamp) ? new Date(stamp * 1000).toISOString() : '');
