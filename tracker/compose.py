@@ -37,7 +37,7 @@ UNSUCCESSFUL = frozenset({Status.ERROR, Status.LOST, Status.CANCELLED})
 
 
 def status_of(queue: QueuePart | None, run: RunPart | None, verdict: Verdict | None) -> Status:
-    """Where an operation stands, from its three parts; ``append.lua`` holds the same rule for its indexes.
+    """Where an operation stands, from its three parts; ``settling.lua`` holds the same rule for the indexes.
 
     A batch is settled by its children, so only a verdict (or a failed dispatch) ends it. Otherwise the
     newest run decides: its own outcome is final, a verdict speaks only about a run still open, and of one that

@@ -17,9 +17,12 @@ from tests.store.making import ended, started, step_event
 from tracker.errors import StoreUnavailable
 from tracker.store import Store, append, client
 
-KNOWS = "  if last <= held.known then return answer('duplicate', held.known, run, held.asked) end\n"
+KNOWS = "  if last <= known then return answer('duplicate', known, run, asked) end\n"
 STORES = "  last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)\n"
-SHOWS = "  redis.pcall('PUBLISH', PREFIX .. 'events', last_entry .. ' ' .. previous .. ' ' .. message)\n"
+SHOWS = (
+    "  local whole = last_entry .. ' ' .. previous .. ' ' .. message\n"
+    "  redis.pcall('PUBLISH', PREFIX .. 'events', whole)\n"
+)
 GUESSES = "  last_entry = '1-1'\n"
 
 Mutate = Callable[..., None]

@@ -34,7 +34,7 @@ def test_script_and_model_agree(
     if verdict is not None:
         about, judged = verdict
         part = Verdict(judged, NOW, "test", run=about)
-        fields = {"verdict_status": str(judged), "verdict_run": about}
+        fields = {"rev": 1, "verdict_status": str(judged), "verdict_run": about}
         store.client.redis.hset(store.keys.operation("a"), mapping=fields)
     store.append([item])
     last = head("r1", run) if run is not None else None

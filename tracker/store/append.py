@@ -1,10 +1,11 @@
-"""What can be appended, and the one call that appends it: encodes changes for ``append.lua``."""
+"""What can be appended, and the one call that appends it: encodes changes for the append script."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import msgspec
@@ -19,14 +20,25 @@ from tracker.store.leaving import ArchiveInfo
 from tracker.store.messages import Follow, Paid, Sent, Take
 from tracker.store.returning import Back, Below, Kept, QueueAgain
 
+PARTS = ("settling", "lives", "leaving", "runs", "queueing", "batches", "judging")
+"""Of the script; ``script`` holds a file for each."""
+
 LATE_BLOB = msgspec.msgpack.Encoder().encode
 """How a replayed blob waits for the recorder, whole."""
 
 FEED_LIMIT = 10_000
 """Entries the feed keeps; an entry is about 4 kB at most."""
 
+
+def _whole(folder: Traversable) -> str:
+    """The script from its files: the ground of all, what each part hands out once it is asked for, and the call."""
+    text = {name: folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in ("ground", *PARTS, "call")}
+    parts = [f"PARTS.{name} = function()\n{text[name]}end\n" for name in PARTS]
+    return "".join([text["ground"], *parts, text["call"]])
+
+
 # Read at import, not in the publisher's thread: a fork in the middle of an import would leave its lock held.
-SCRIPT = files("tracker.store").joinpath("append.lua").read_text(encoding="utf-8")
+SCRIPT = _whole(files("tracker.store").joinpath("script"))
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 """By which Redis knows the script."""
 
