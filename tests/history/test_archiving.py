@@ -18,9 +18,10 @@ from tracker.archive import Archive
 from tracker.errors import ArchiveUnavailable, EventsGone, NotFound, StoreUnavailable, TrackerError
 from tracker.history import History, archiving, late
 from tracker.history.recorder import Recorder
-from tracker.model import Error, Event, EventType, LogLine, Operation, Status, StepState, StepStatus
+from tracker.model import Error, Event, EventType, LogLine, Operation, Parts, Status, StepState, StepStatus
 from tracker.record import Record
 from tracker.store import Item, Leave, RunBlob, Sent, Store, leaving
+from tracker.store.snapshot import Snapshot
 
 
 def done(id: str, parent: str = "", status: Status = Status.COMPLETE, run: str = "r1") -> list[RunBlob]:
@@ -188,6 +189,36 @@ def test_a_recorder_that_is_cut_off_anywhere_loses_and_doubles_nothing(
     assert keys_left(store) == set()
     assert everything(history) == before
     assert [child.id for child in history.children("b", limit=100).items] == ids
+
+
+def test_what_stands_otherwise_in_redis_is_not_listed_as_it_was_archived(
+    store: Store, archive: Archive, history: History
+) -> None:
+    """A recorder was cut off before the operation left, and it ran again; whatever is looked for, and on any page."""
+    store.append([queued("a"), *done("a", status=Status.ERROR), *done("b", status=Status.ERROR)])
+    archive.write(store.leaving.records(["a", "b"]))
+    store.append([Leave("b", store.leaving.records(["b"])[0].parts.rev, 0), *done("a", run="r2")])
+    assert [(found.id, found.status) for found in everything(history)] == [("b", "error"), ("a", "complete")]
+    assert [found.id for found in everything(history, status="error")] == ["b"]
+    first = history.operations(limit=1)
+    assert [found.status for found in history.operations(limit=1, page=first.next).items] == [Status.COMPLETE]
+
+
+def test_what_leaves_while_a_list_is_read_is_found_in_the_archive(
+    store: Store, recorder: Recorder, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was in the index of Redis, and was gone when it was looked at."""
+    store.append(done("a"))
+    heads = Snapshot.heads
+
+    def late_heads(snapshot: Snapshot, ids: Sequence[str]) -> list[Parts | None]:
+        monkeypatch.setattr(Snapshot, "heads", heads)
+        recorder.turn()
+        return snapshot.heads(ids)
+
+    monkeypatch.setattr(Snapshot, "heads", late_heads)
+    assert [found.id for found in history.operations().items] == ["a"]
+    assert recorder.archived == 1
 
 
 def test_lists_miss_and_repeat_nothing_while_operations_move(

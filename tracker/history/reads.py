@@ -136,14 +136,19 @@ class Reads:
         if len(kept) == limit:
             edges.append(place_of(kept[-1]))
         edge = (max if newest_first else min)(edges, default=None)
-        placed = {place_of(parts): parts for parts in [*self._only_there(kept), *live.items]}
+        placed = {place_of(parts): parts for parts in [*self._only_there(kept, live.known), *live.items]}
         near = [at for at in placed if edge is None or (at >= edge if newest_first else at <= edge)]
         shown = sorted(near, reverse=newest_first)[:limit]
         last = shown[-1] if len(near) > limit else edge
         return Page([placed[at] for at in shown], position((last[1], last[0])) if last is not None else None)
 
-    def _only_there(self, kept: Sequence[Parts]) -> list[Parts]:
-        """Those of the archive that are not in Redis as well, where they may stand otherwise by now."""
+    def _only_there(self, kept: Sequence[Parts], known: set[str] | None) -> list[Parts]:
+        """Those of the archive that are not in Redis as well, where they may stand otherwise by now.
+
+        Redis is asked once more if it is not ``known`` from its part of the list.
+        """
+        if known is not None:
+            return [parts for parts in kept if parts.id not in known]
         here = self._store.leaving.here([(parts.id, "") for parts in kept])
         return [parts for parts, (is_here, _) in zip(kept, here, strict=True) if not is_here]
 

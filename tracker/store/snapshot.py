@@ -76,10 +76,15 @@ NO_CHILDREN = Children()
 
 
 class Page(msgspec.Struct):
-    """Part of a list; ``next`` is the position after it, ``None`` at the end."""
+    """Part of a list; ``next`` is the position after it, ``None`` at the end.
+
+    ``known`` are the ids of all operations of the list, also of those that were not looked for; ``None`` if not all of
+    them were looked at.
+    """
 
     items: list[Parts]
     next: str | None = None
+    known: set[str] | None = None
 
 
 class Snapshot:
@@ -160,32 +165,38 @@ class Snapshot:
         """Top-level operations, newest first."""
         window = WINDOW if status or name or fits else limit
         index = self._index(self._keys.index, page, window, newest_first=True)
-        return self._page(index, limit, lambda parts: _fits(parts, status, name) and (fits is None or fits(parts)))
+
+        def fits_all(parts: Parts) -> bool:
+            return _fits(parts, status, name) and (fits is None or fits(parts))
+
+        return self._page(index, limit, fits_all, whole=page is None)
 
     def children(self, id: str, page: str | None, limit: int, status: str | None) -> Page:
         """Children of an operation, in the order they were queued."""
         index = self._index(self._keys.children(id), page, WINDOW if status else limit, newest_first=False)
         if status:
             index = self._members(index, self._keys.children(id, status))
-        return self._page(index, limit, lambda _: True)
+        return self._page(index, limit, lambda _: True, whole=page is None and status is None)
 
-    def _page(self, index: Iterator[list[Entry]], limit: int, fits: Fits) -> Page:
-        """The first ``limit`` operations of the index that fit.
+    def _page(self, index: Iterator[list[Entry]], limit: int, fits: Fits, *, whole: bool) -> Page:
+        """The first ``limit`` operations of the index that fit; the index may be the ``whole`` list.
 
         A page is the score and id after which it goes on: nothing that is added before it moves it.
         """
         items: list[Parts] = []
+        known = set[str]()
         last, looked_at = None, 0
         for entries in index:
             for entry, parts in zip(entries, self.heads([id for id, _ in entries]), strict=True):
                 last, looked_at = position(entry), looked_at + 1
-                if parts is not None and fits(parts):
-                    items.append(parts)
+                if parts is not None:
+                    known.add(parts.id)
+                    items += [parts] if fits(parts) else []
                 if len(items) == limit:
                     return Page(items, last)
             if looked_at >= SCAN_LIMIT:
                 return Page(items, last)
-        return Page(items)
+        return Page(items, known=known if whole else None)
 
     def _index(self, key: str, page: str | None, window: int, *, newest_first: bool) -> Iterator[list[Entry]]:
         """The index from ``page`` on, a window at a time."""
