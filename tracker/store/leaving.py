@@ -132,18 +132,29 @@ class Leaving:
 
     def _asking(self, leaving: Sequence[Leave], ids: Sequence[str]) -> list[Command]:
         commands: list[Command] = [self._appender.command(leaving)] if leaving else []
-        for id in ids:
-            commands += [
-                ("HGETALL", self._keys.operation(id)),
-                ("LRANGE", self._keys.log(id), 0, -1),
-                ("HGETALL", self._keys.results(id)),
-            ]
-        return commands
+        commands += [("HGETALL", self._keys.operation(id)) for id in ids]
+        return [*commands, ("EXISTS", *self._beside(ids))] if ids else commands
 
     def _answered(self, line: Line, leaving: Sequence[Leave], ids: Sequence[str]) -> Exchange:
         answers = self._answers(line, leaving) if leaving else []
-        read = [record_of(id, line.answer("HGETALL"), line.answer("LRANGE"), line.answer("HGETALL")) for id in ids]
+        fields = [line.answer("HGETALL") for _ in ids]
+        # Whatever comes to be there after its hash was read keeps an operation from leaving as it was then.
+        beside = self._read_beside(ids) if ids and line.answer("EXISTS") else [([], {})] * len(ids)
+        read = [record_of(id, all, *more) for id, all, more in zip(ids, fields, beside, strict=True)]
         return Exchange(list(zip(leaving, answers, strict=True)), [record for record in read if record is not None])
+
+    def _beside(self, ids: Sequence[str]) -> list[str]:
+        """Where lines and kept results of operations are; most have none, and that is told by one command."""
+        return [key for id in ids for key in (self._keys.log(id), self._keys.results(id))]
+
+    def _read_beside(self, ids: Sequence[str]) -> list[tuple[list[bytes], dict[bytes, bytes]]]:
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for id in ids:
+                pipe.lrange(self._keys.log(id), 0, -1)
+                pipe.hgetall(self._keys.results(id))
+            rows = pipe.execute()
+        return list(zip(rows[::2], rows[1::2], strict=True))
 
     def _answers(self, line: Line, leaving: Sequence[Leave]) -> list[Answer]:
         try:
