@@ -90,6 +90,7 @@ def test_more_than_redis_takes_in_time_goes_to_the_spool_though_it_answers(
     """And from there to Redis, in order and with every event."""
     monkeypatch.setattr(waiting, "EVENTS_LIMIT", 50)
     monkeypatch.setattr(backlog, "BLOBS_PER_CALL", 1)
+    monkeypatch.setattr(publishing, "BLOBS_PER_CALL", 1)
     monkeypatch.setattr(Publisher, "_start", lambda _: None)
     publisher = Publisher(store, tmp_path / "spool")
     event_bus.connect(lambda: publisher)

@@ -199,10 +199,11 @@ class Publisher:
         if self._outage is not None and self._outage.due:
             self._wait_for_store(self._outage, asked, took_any)
             return
-        if self._waiting.crowded:
-            self._put_by()
         if self._send_due():
-            self._rest(0 if self._waiting or not self._backlog.empty else FLUSH_EVERY)
+            goes_on = bool(self._waiting) or not self._backlog.empty
+            if goes_on and self._waiting.crowded:
+                self._put_by()
+            self._rest(0 if goes_on else FLUSH_EVERY)
         else:
             self._answer(asked, asked)
             self._sleep(self._lease.pause())

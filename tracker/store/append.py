@@ -289,11 +289,11 @@ class Appender:
 
     def __call__(self, items: Sequence[Item]) -> list[Answer]:
         """Store and publish; raises redis-py's errors as they are, for a caller that tells them apart."""
-        redis, command = self._client.redis, self.command(items)
+        command = self.command(items)
         try:
-            return self.answers(redis.evalsha(*command[1:]))
+            return self.answers(self._client.execute(command))
         except NoScript:
-            return self.answers(redis.eval(SCRIPT, *command[2:]))
+            return self.answers(self._client.execute(["EVAL", SCRIPT, *command[2:]]))
 
     def command(self, items: Sequence[Item]) -> list[Any]:
         """What asks Redis to store and publish; it raises ``NoScript`` if it does not know the script."""

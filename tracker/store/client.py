@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
 from tracker.redact import TEXT, line
 from tracker.settings import without_password
@@ -25,6 +27,9 @@ CONNECT_TIMEOUT = 0.5
 
 ANSWER_TIMEOUT = 1.0
 """Seconds to wait for an answer."""
+
+LOOKED_AT_AFTER = 5.0
+"""Seconds of silence after which whatever lies between may have closed a connection, so that it is looked at first."""
 
 Command = Sequence[Any]
 """A command of Redis with its arguments."""
@@ -83,13 +88,29 @@ class Client:
         self.answer_timeout = answer_timeout
         self._redis: Any = None
         self._pid = 0
+        self._kept: _Kept | None = None
 
     @property
     def redis(self) -> Any:
         """The redis-py client of this process."""
         if self._redis is None or self._pid != os.getpid():
             self._redis, self._pid = self._connect(), os.getpid()
+            self._kept = _Kept(self._redis.connection_pool)
         return self._redis
+
+    def execute(self, command: Command) -> Any:
+        """Redis's answer to one command; errors of redis-py are raised as they are.
+
+        Most of what a command costs here is redis-py's pool, and all it does around a command. So there is a connection
+        beside the pool for whoever comes first; those who find it in use go through the pool.
+        """
+        redis, kept = self.redis, self._kept
+        if kept is None or not kept.free.acquire(blocking=False):
+            return redis.execute_command(*command)
+        try:
+            return kept.execute(command)
+        finally:
+            kept.free.release()
 
     def _connect(self) -> Any:
         """A client; what redis-py does not take of the URL is said here, without its words: they may quote it."""
@@ -111,6 +132,8 @@ class Client:
         """Drop the connections; the next call makes new ones, to whatever the address leads to then."""
         if self._redis is not None and self._pid == os.getpid():
             self._redis.connection_pool.disconnect()
+            if self._kept is not None:
+                self._kept.disconnect()
 
     @contextmanager
     def answering(self) -> Iterator[Any]:
@@ -142,6 +165,48 @@ class Client:
         return StoreUnavailable(
             f"Redis at {address} did not answer ({said}); check that it runs and that TRACKER_REDIS_URL is right"
         )
+
+
+class _Kept:
+    """A connection that is used by one thread at a time, which holds ``free``."""
+
+    def __init__(self, pool: Any) -> None:
+        self.free = threading.Lock()
+        self._is_gone = False
+        self._connection: Any = pool.connection_class(**pool.connection_kwargs)
+        self._used = 0.0
+
+    def execute(self, command: Command) -> Any:
+        connection = self._connection
+        if self._is_gone or (elapsed() - self._used > LOOKED_AT_AFTER and self._is_closed()):
+            connection.disconnect()
+        self._is_gone = False
+        try:
+            connection.send_packed_command([_packed(command)], check_health=False)
+            answer = connection.read_response()
+        except redis.ResponseError:
+            raise
+        except BaseException:
+            connection.disconnect()  # The answer that is still to come would be taken for that to the next command.
+            raise
+        self._used = elapsed()
+        return answer
+
+    def disconnect(self) -> None:
+        """Close it now, or if it is in use, before it is used next."""
+        self._is_gone = True
+        if self.free.acquire(blocking=False):
+            try:
+                self._connection.disconnect()
+            finally:
+                self.free.release()
+
+    def _is_closed(self) -> bool:
+        """Whether there is something to read although nothing was asked: usually that the other side has closed it."""
+        try:
+            return bool(self._connection.can_read())
+        except redis.RedisError:
+            return True
 
 
 class Line:
