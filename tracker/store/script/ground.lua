@@ -91,7 +91,7 @@ end
 
 local function set(key, name, value)
   local known = (held[key] or hold(key)).known
-  if type(value) == 'number' then value = string.format('%.0f', value) end
+  if type(value) == 'number' then value = string.format('%d', value) end
   if known[name] == value then return end
   if not unwritten[key] then unwritten[key] = {} end
   known[name], unwritten[key][name] = value, value
@@ -136,10 +136,13 @@ local function drop(key) held[key], unwritten[key] = nil, nil end
 -- An operation may come back after it has left, or after this Redis has lost it: its revs go on growing all the same.
 -- They begin at the time in microseconds, for nothing is stored that often. Answers whether it was not here before.
 local function next_rev(key, count)
-  local rev = get(key, 'rev')
-  if rev then return string.format('%.0f', add(key, 'rev', count)), false end
-  local time = redis.call('TIME')
-  return string.format('%.0f', add(key, 'rev', time[1] * 1000000 + time[2] + count)), true
+  local is_new = not get(key, 'rev')
+  if is_new then
+    local time = redis.call('TIME')
+    count = count + time[1] * 1000000 + time[2]
+  end
+  add(key, 'rev', count)
+  return get(key, 'rev'), is_new
 end
 
 -- Stored first, published last: a watcher never sees what is not stored. One that may store and not publish must not
