@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, queued, started, step_event
 from tests.store.revs import begun
 from tests.support import wait_for
-from tracker.archive import Archive
+from tracker.archive import Archive, Writer
 from tracker.errors import ArchiveUnavailable, EventsGone, NotFound, StoreUnavailable, TrackerError
 from tracker.history import History, archiving, late
 from tracker.history.recorder import Recorder
@@ -262,14 +262,14 @@ def test_an_operation_that_changes_while_it_is_archived_stays(
 ) -> None:
     """And is archived again with what was new."""
     store.append(done("a"))
-    write = archive.write
+    write = Writer.write
 
-    def slow(records: object) -> None:
-        write(records)  # type: ignore[arg-type]
-        monkeypatch.setattr(archive, "write", write)
+    def slow(writer: Writer, records: list[Record]) -> None:
+        write(writer, records)
+        monkeypatch.setattr(Writer, "write", write)
         store.append([started("a", "again")])
 
-    monkeypatch.setattr(archive, "write", slow)
+    monkeypatch.setattr(Writer, "write", slow)
     recorder.turn()
     assert store.operation("a") is not None
     store.append([ended("a", Status.ERROR, "again")])

@@ -7,13 +7,14 @@ from msgspec.structs import replace
 
 from tests.history.test_archiving import done, keys_left
 from tests.store.making import batch_of, ended, queued, started
-from tracker.archive import Archive
+from tracker.archive import Archive, Writer
 from tracker.errors import NotEnded, NotFound
 from tracker.history import History
 from tracker.history.recorder import Recorder
 from tracker.model import Status
 from tracker.record import Record
-from tracker.store import Leave, RunBlob, Store
+from tracker.store import Erase, Leave, RunBlob, Store
+from tracker.store.leaving import Leaving
 
 LONG_AGO = 1_000_000_000.0
 """Before anything is erased here."""
@@ -93,18 +94,35 @@ def test_a_replay_that_waited_for_the_recorder_does_not_either(
 
 
 def test_a_recorder_in_the_middle_of_it_does_not_either(
-    store: Store, archive: Archive, recorder: Recorder, history: History, monkeypatch: pytest.MonkeyPatch
+    store: Store, archive: Archive, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has read the operation, which is then erased, and writes what it has read."""
+    """It has read the operation, which is then erased, and writes what it has read; it is well even if it dies then."""
+    store.append(early(*done("a"), *done("b")))
+    write = Writer.write
+
+    def erased_before(writer: Writer, records: list[Record]) -> None:
+        if any(record.parts.id == "a" for record in records):
+            store.append([Erase("a")])
+        write(writer, records)
+
+    monkeypatch.setattr(Writer, "write", erased_before)
+    monkeypatch.setattr(archive, "erase", None)
+    recorder.turn()
+    assert left_of(store, archive, "a") == set()
+    assert archive.heads(["a", "b"]).keys() == {"b"}
+
+
+def test_a_recorder_that_has_written_it_already_takes_it_back(
+    store: Store, archive: Archive, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it hears that it has not left, for it was erased; whoever did that may have been stopped half-way."""
     store.append(early(*done("a")))
-    write = archive.write
 
-    def erased_before(records: list[Record]) -> None:
-        if any(record.parts.id == "a" for record in records) and store.operation("a") is not None:
-            history.erase("a")
-        write(records)
+    def just_before(_: Leaving, ids: list[str]) -> list[str]:
+        store.append([Erase(id) for id in ids])
+        return []
 
-    monkeypatch.setattr(archive, "write", erased_before)
+    monkeypatch.setattr(Leaving, "erased", just_before)
     recorder.turn()
     assert left_of(store, archive, "a") == set()
 

@@ -19,11 +19,12 @@ from tracker.archive.packing import pack_id, unpack_id
 from tracker.archive.reading import Reader
 from tracker.archive.spread import KEPT, DayRuns, Percentiles, percentiles
 from tracker.archive.texts import Texts
+from tracker.archive.writing import Writer
 from tracker.ids import ID
 from tracker.model import LogLine, Parts, Status
 from tracker.record import Attempt, Record
 
-__all__ = ["Archive", "DayRuns", "Percentiles", "Place", "merged", "percentiles", "runs_of"]
+__all__ = ["Archive", "DayRuns", "Percentiles", "Place", "Writer", "merged", "percentiles", "runs_of"]
 
 
 class Archive:
@@ -62,10 +63,17 @@ class Archive:
 
     def write(self, records: Sequence[Record]) -> None:
         """Store what the records know beyond what is stored; all of them, or in case of an error none."""
-        if not records:
-            return
+        if records:
+            with self.writer() as writer:
+                writer.write(records)
+
+    @contextmanager
+    def writer(self) -> Iterator[Writer]:
+        """What stores records some at a time, no operation twice: all of them, or in case of an error none."""
         with self._database.writing() as connection:
-            writing.write(connection, self._texts, self.namespace, records, self._database.decoding)
+            writer = Writer(connection, self._texts, self.namespace, self._database.decoding)
+            yield writer
+            writer.save()
 
     def count(self, token: str, counts: Mapping[tuple[int, str], int]) -> None:
         """Count successful runs that are not kept, by day (since 1970, UTC) and name; once for each ``token``."""

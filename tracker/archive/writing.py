@@ -34,27 +34,47 @@ ENDED_BEFORE = " UNION ALL ".join(
 )
 
 
-def write(connection: Connection, texts: Texts, namespace: str, records: Iterable[Record], decoding: Decoding) -> None:
-    """Store what the records know beyond what is stored, inside the caller's writing transaction."""
-    number_of = Numbering(texts, connection)
-    place = number_of.always(namespace)
-    told = _by_id(records)
-    with decoding():
-        stored = _stored(Reader(connection, texts, namespace), told)
-    tally, rows = Tally(number_of), Rowset()
-    following = (connection.execute("SELECT MAX(op) FROM operations").fetchone()[0] or 0) + 1
-    for id, record in told.items():
-        op, held = stored.get(id, (following, None))
-        known = merged(held, record) if held else record
-        if known == held:
-            continue
-        following = max(following, op + 1)
-        made = rows_of(known, op, place, number_of)
-        tally.add(made.operation.name, held, known, made.shown)
-        rows.add(made, replaces=held is not None)
-    rows.save(connection)
-    tally.save(connection, place)
-    number_of.save()
+class Writer:
+    """Stores what records know beyond what is stored, some at a time, inside the caller's writing transaction.
+
+    No operation comes twice; ``save`` is called last.
+    """
+
+    def __init__(self, connection: Connection, texts: Texts, namespace: str, decoding: Decoding) -> None:
+        self._connection = connection
+        self._decoding = decoding
+        self._reader = Reader(connection, texts, namespace)
+        self._number_of = Numbering(texts, connection)
+        self._place = self._number_of.always(namespace)
+        self._tally = Tally(self._number_of)
+        self._following = (connection.execute("SELECT MAX(op) FROM operations").fetchone()[0] or 0) + 1
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Store these."""
+        told, rows = _by_id(records), Rowset()
+        with self._decoding():
+            stored = _stored(self._reader, told)
+        for id, record in told.items():
+            op, held = stored.get(id, (self._following, None))
+            known = merged(held, record) if held else record
+            if known == held:
+                continue
+            self._following = max(self._following, op + 1)
+            made = rows_of(known, op, self._place, self._number_of)
+            self._tally.add(made.operation.name, held, known, made.shown)
+            rows.add(made, replaces=held is not None)
+        rows.save(self._connection)
+
+    def erase(self, id: str) -> None:
+        """Remove an operation that was stored here, and all below it."""
+        found = find_key(self._connection, self._place, id)
+        if found is not None:
+            remove_family(self._connection, self._place, *found)
+
+    def save(self) -> None:
+        """Store what all of them add up to."""
+        self._tally.save(self._connection, self._place)
+        self._number_of.save()
 
 
 def count(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from tracker.archive import Archive
+from tracker.archive import Archive, Writer
 from tracker.clock import elapsed, now
 from tracker.compose import status_of
 from tracker.history.batches import give_up_rest
@@ -19,6 +21,7 @@ from tracker.model import ENDED, Parts, Status
 from tracker.record import Record
 from tracker.store import Leave, Store
 from tracker.store.client import Holding
+from tracker.store.leaving import Exchange
 
 QUIET = 10.0
 """Seconds after its end for which an operation stays in Redis, where late events find it and watchers see its end."""
@@ -36,6 +39,42 @@ log = logging.getLogger("tracker")
 
 FORGET_EVERY = 60.0
 """Seconds between two looks for what is too old."""
+
+
+UNWRITABLE = (ArithmeticError, TypeError, ValueError)
+"""What no database takes."""
+
+
+class _Unwritable(Exception):
+    """Among some records there was one that no database takes."""
+
+
+@dataclass(slots=True)
+class _Moved:
+    """What became of operations that were to leave, and others as they were read."""
+
+    plain: list[Record] = field(default_factory=list)
+    """Those with none below them."""
+    parents: list[Record] = field(default_factory=list)
+    unwritten: set[str] = field(default_factory=set)
+    """Those of them that are not in the archive: no database takes them, or they were erased meanwhile."""
+    left: set[str] = field(default_factory=set)
+    erased: list[str] = field(default_factory=list)
+    """Those that somebody has erased since they were written."""
+
+    def take(self, exchange: Exchange) -> list[Record]:
+        """Note what it tells; those of its operations that have none below them."""
+        self.left |= {item.operation for item, answer in exchange.answered if answer.kind == "stored"}
+        self.erased += [item.operation for item, answer in exchange.answered if answer.kind == "duplicate"]
+        self.parents += [record for record in exchange.records if record.parts.children.total]
+        plain = [record for record in exchange.records if not record.parts.children.total]
+        self.plain += plain
+        return plain
+
+    def keep(self, written: list[Record]) -> None:
+        """Only these were written."""
+        self.unwritten = {record.parts.id for record in self.plain} - {record.parts.id for record in written}
+        self.plain = written
 
 
 class Archiving:
@@ -82,17 +121,45 @@ class Archiving:
         while True:
             in_time = elapsed() < ends
             ids = self._store.leaving.ended(QUIET, stay + len(written), AT_ONCE) if in_time else []
-            records, gone = self._exchange(written, ids)
-            stay += len(written) - len(gone)
+            moved = self._move(written, ids)
+            stay += len(written) - len(moved.left)
             if not ids:
                 return not in_time
-            known = {record.parts.id for record in records}
-            parents = [record for record in records if record.parts.children.total]
-            plain = [record for record in records if not record.parts.children.total]
-            written = [_leave(record) for record in self._write(plain)]
+            known = {record.parts.id for record in [*moved.plain, *moved.parents]} | moved.unwritten
+            written = [_leave(record) for record in moved.plain]
             # Where there is nothing but an entry in the list, that leaves.
             written += [Leave(id, 0, 0) for id in ids if id not in known]
-            stay += len(ids) - len(written) - self._move_parents(parents, ends)
+            stay += len(ids) - len(written) - self._move_parents(moved.parents, ends)
+
+    def _move(self, leaving: Sequence[Leave], ids: Sequence[str]) -> _Moved:
+        """Let some leave while others are read, of which those with none below them are written."""
+        moved = _Moved()
+        if ids:
+            self._read_and_write(leaving, ids, moved)
+        else:
+            for exchange in self._store.leaving.exchange(leaving, ids):
+                moved.take(exchange)
+        self.archived += len(moved.left)
+        for id in moved.erased:
+            self._archive.erase(id)  # It was erased after it had been written.
+        return moved
+
+    def _read_and_write(self, leaving: Sequence[Leave], ids: Sequence[str], moved: _Moved) -> None:
+        """Those read are written at once, while Redis is at the next ones; all together are kept, or none."""
+        is_whole = True
+        with suppress(_Unwritable), self._archive.writer() as writer:
+            for exchange in self._store.leaving.exchange(leaving, ids):
+                records = moved.take(exchange)
+                is_whole = is_whole and _could_write(writer, records)
+            if not is_whole:
+                raise _Unwritable
+            # Whoever erases one from now on finds it in the archive, and waits for that until this is done.
+            erased = self._store.leaving.erased([record.parts.id for record in moved.plain])
+            for id in erased:
+                writer.erase(id)
+            moved.keep([record for record in moved.plain if record.parts.id not in erased])
+        if not is_whole:
+            moved.keep(self._write(moved.plain))
 
     def _move_parents(self, parents: Sequence[Record], ends: float) -> int:
         """Archive operations with all below them, until the moment ``ends``; how many of them have left."""
@@ -144,7 +211,7 @@ class Archiving:
         """What could be written; an operation that no database takes stays where it is, and holds up no other."""
         try:
             self._archive.write(records)
-        except (ArithmeticError, TypeError, ValueError):
+        except UNWRITABLE:
             if len(records) == 1:
                 log.warning("tracker: %s cannot be archived", records[0].parts.id, exc_info=True)
                 return []
@@ -153,20 +220,7 @@ class Archiving:
 
     def _leave(self, items: Sequence[Leave]) -> set[str]:
         """Those that have left."""
-        return self._exchange(items, [])[1]
-
-    def _exchange(self, leaving: Sequence[Leave], ids: Sequence[str]) -> tuple[list[Record], set[str]]:
-        """Let some leave while others are read; the records of these, and which of those have left."""
-        records, left = list[Record](), set[str]()
-        for exchange in self._store.leaving.exchange(leaving, ids):
-            records += exchange.records
-            for item, answer in exchange.answered:
-                if answer.kind == "stored":
-                    left.add(item.operation)
-                elif answer.kind == "duplicate":
-                    self._archive.erase(item.operation)  # It was erased after it had been read, and then written.
-        self.archived += len(left)
-        return records, left
+        return self._move(items, []).left
 
     def _forget(self, ends: float) -> bool:
         before = now() - self._days * 86400
@@ -177,6 +231,14 @@ class Archiving:
                 self._forgot = elapsed()
                 return False
         return True
+
+
+def _could_write(writer: Writer, records: Sequence[Record]) -> bool:
+    try:
+        writer.write(records)
+    except UNWRITABLE:
+        return False
+    return True
 
 
 def _status(parts: Parts) -> Status:

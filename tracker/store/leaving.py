@@ -182,6 +182,16 @@ class Leaving:
             rows: list[list[Any]] = pipe.execute()
         return [(row[0] is not None, row[1] is not None) for row in rows]
 
+    def erased(self, ids: Sequence[str]) -> list[str]:
+        """Those that somebody has erased lately."""
+        keys = [self._keys.barred(id) for id in ids]
+        with self._client.answering() as redis:
+            if not keys or not redis.exists(*keys):
+                return []
+            marks = redis.mget(keys)
+        # Of those that were cancelled it is only known that they must not begin.
+        return [id for id, mark in zip(ids, marks, strict=True) if mark and mark[:1].isdigit()]
+
     def late(self, limit: int) -> list[bytes]:
         """The oldest replayed blobs that wait, as they were told."""
         with self._client.answering() as redis:

@@ -113,6 +113,7 @@ end
 local function put_leave(change)
   local _, id, rev, version = unpack(change)
   local key = operation_key(id)
+  hold(key, 'children_version', 'alive', 'bytes')
   local here, status, parent = get(key, 'rev'), get(key, 'status'), get(key, 'parent') or ''
   if not here and erased_at(id) then return {'duplicate', 0} end
   if here ~= rev or (get(key, 'children_version') or '0') ~= version or not ENDED[status] then return {'ignored', 0} end
