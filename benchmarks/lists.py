@@ -18,6 +18,7 @@ from benchmarks.archive import AT_ONCE, COUNT, NAMES, PACE, Ask, another_writer,
 from tracker.archive import Archive
 from tracker.embedded import ensure_server
 from tracker.history import History
+from tracker.process import settle_in
 from tracker.store import Store
 
 LISTS = {
@@ -68,6 +69,7 @@ def main(count: int = COUNT) -> None:
         with served("web", **settings, TRACKER_ARCHIVE_URL=url, TRACKER_ARCHIVE_DAYS="0") as (_, port):
             asked = questions(History(Store(server.url), archive), http.client.HTTPConnection("127.0.0.1", port))
             print(f"  {count:,} operations{'':<34}{'p50':>13} {'p99':>13}")
+            settle_in()
             ask_in_turns(asked)
             print(f"  while another process writes {PACE:,} operations a second:")
             with another_writer(url, count):

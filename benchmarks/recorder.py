@@ -16,6 +16,7 @@ from tracker.embedded import ensure_server
 from tracker.history import archiving
 from tracker.history.archiving import Archiving
 from tracker.model import Event, EventType
+from tracker.process import settle_in
 from tracker.record import Record
 from tracker.store import RunBlob, Store, Trim
 
@@ -66,6 +67,7 @@ def main(count: int) -> None:
         del records[TRIMMED:]  # A recorder does not hold them either.
         archive = Archive(f"sqlite:///{folder / 'archive.sqlite3'}")
         recorder = Archiving(store, archive, 0)
+        settle_in()
         store.client.redis.config_resetstat()
         begun = time.perf_counter()
         while recorder.turn():

@@ -15,6 +15,7 @@ from typing import Any
 from tracker.clock import elapsed
 from tracker.errors import SettingsError
 from tracker.history.recorder import Recorder
+from tracker.process import settle_in
 from tracker.settings import is_loopback
 from web.limits import DESCRIPTORS, Limits
 
@@ -71,6 +72,7 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, stop)
     # The new handler must not interrupt system calls either.
     signal.siginterrupt(signal.SIGTERM, False)
+    settle_in()
 
 
 def affordable() -> int:

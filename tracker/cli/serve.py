@@ -56,8 +56,10 @@ def recorder() -> int:
     """
     found = settings()
     from tracker.history.recorder import Recorder
+    from tracker.process import settle_in
     from tracker.store import Store
 
+    settle_in()
     store = Store.of(found)  # It need not answer yet: a recorder stands by until it does.
     with stopping() as stop:
         Recorder.of(found, store, lambda line: print(line, flush=True)).run(stop.wait)
