@@ -33,11 +33,6 @@ local function use(name)
   return made[name]
 end
 
-local function push(list, name, value)
-  local size = #list
-  list[size + 1], list[size + 2] = name, value
-end
-
 -- What was stored and is not in the feed yet: for each change its message, and the channels that hear of it.
 local untold, untold_bytes, last_entry = {}, 0, nil
 
@@ -108,16 +103,20 @@ local function add(key, name, number)
 end
 
 local function write(key)
-  local list, gone = {}, {}
+  local list, size, gone = {}, 0, {}
   for name, value in pairs(unwritten[key] or {}) do
-    if value then push(list, name, value) else gone[#gone + 1] = name end
-    if #list >= FIELDS_AT_ONCE then
+    if value then
+      list[size + 1], list[size + 2], size = name, value, size + 2
+    else
+      gone[#gone + 1] = name
+    end
+    if size >= FIELDS_AT_ONCE then
       redis.call('HSET', key, unpack(list))
-      list = {}
+      list, size = {}, 0
     end
   end
   unwritten[key] = nil
-  if #list > 0 then redis.call('HSET', key, unpack(list)) end
+  if size > 0 then redis.call('HSET', key, unpack(list)) end
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
