@@ -131,13 +131,15 @@ def as_of(parts: Parts, attempt: Attempt) -> Operation:
 
     What became of its children is told of the newest one only.
     """
-    run, queue = attempt.run, parts.queue
+    run, queue, verdict = attempt.run, parts.queue, attempt.verdict
     if parts.run is not None and parts.run.run == run.run:
         return compose(parts)
-    # A batch is what its children make of it; each of its runs is only a dispatch.
-    queue = msgspec.structs.replace(queue, batch=False) if queue is not None else None
+    if queue is not None and queue.batch:
+        # An attempt with which its children did not settle a batch was only a dispatch.
+        settled = verdict is not None and not verdict.run and verdict.status in ENDED
+        queue = msgspec.structs.replace(queue, batch=settled)
     steps = {step.index: step for step in attempt.steps}
-    shown = compose(Parts(parts.id, parts.rev, attempt.number, queue, run, attempt.verdict, steps))
+    shown = compose(Parts(parts.id, parts.rev, attempt.number, queue, run, verdict, steps))
     if run.ended is not None and shown.ended is None:  # It asked to be run again, which ended it as a run.
         shown.ended, shown.duration = run.ended, run.duration
     return shown

@@ -36,6 +36,11 @@ def after(system: System, id: str, attempt: int) -> Operation:
     return system.history.operation(id)
 
 
+def outcomes(history: History, id: str) -> list[tuple[str, str]]:
+    """How each attempt has ended, and why."""
+    return [(str(one.status), one.error.message if one.error else "") for one in history.attempts(id)]
+
+
 def done(file: Path) -> list[str]:
     """What the job has noted in its file."""
     return file.read_text().split()
@@ -202,6 +207,7 @@ def test_what_has_left_for_the_archive_is_resumed_with_what_it_kept(
     wait_for(lambda: (recorder.turn(), system.store.operation(batch) is None)[1])
     assert history.operation(batch).children.complete == 6
     assert [child.attempt for child in history.children(batch).items] == [1, 2] * 3
+    assert outcomes(history, batch) == [("error", "3 of 6 did not complete"), ("complete", "")]
     archive.close()
     assert system.stop() == 0
 
@@ -226,6 +232,9 @@ def test_resuming_a_batch_runs_what_has_not_completed(system: System, repeating:
     assert looks > 1
     assert (found.status, found.children.complete, found.attempt) == (Status.COMPLETE, size, 2)
     assert [child.attempt for child in system.history.children(batch).items] == [2, 1, 1] * 10
+    before = system.history.attempts(batch)[0]
+    assert (before.ended, before.duration) == (first.ended, first.duration)
+    assert outcomes(system.history, batch) == [("error", "10 of 30 did not complete"), ("complete", "")]
     assert {len(done(tmp_path / str(n))) for n in range(0, size, 3)} == {4}
     assert {len(done(tmp_path / str(n))) for n in range(1, size, 3)} == {3}
     assert_refused(lambda: repeating.resume(batch, "ada"), "nothing to resume")
@@ -242,6 +251,7 @@ def test_a_cancelled_batch_is_resumed_and_cancelled_again(system: System, repeat
     assert system.store.cancel(batch, "bob")
     found = after(system, batch, 2)
     assert (found.status, found.children.cancelled) == (Status.CANCELLED, 200)
+    assert outcomes(system.history, batch) == [("cancelled", "200 of 200 did not complete")] * 2
     wait_for(lambda: waiting_messages(system) == 0, 40)
     settled(system)
     assert system.history.operation(batch).children.cancelled == 200

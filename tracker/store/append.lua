@@ -495,13 +495,13 @@ local function note_quiet(id, key, run, attempt, parent, is_quiet)
   announce(id, key, attempt, parent, 0, 1, false, update_event(id, now(), '"quiet":' .. tostring(is_quiet)))
 end
 
--- The newest run becomes one of the earlier ones, with what was judged of it.
+-- The newest run becomes one of the earlier ones, with what was judged of it, or of the batch that it dispatched.
 local function set_aside(key)
-  local old = redis.call('HMGET', key, 'run', 'head', 'run_status', 'verdict', 'verdict_run')
+  local old = redis.call('HMGET', key, 'run', 'head', 'run_status', 'verdict', 'verdict_run', 'batch')
   local newest = old[1]
   if not newest then return end
   redis.call('HSET', key, 'head:' .. newest, old[2] or '', 'status:' .. newest, old[3] or '')
-  if old[5] == newest then redis.call('HSET', key, 'verdict:' .. newest, old[4]) end
+  if old[5] == newest or (old[5] == '' and old[6]) then redis.call('HSET', key, 'verdict:' .. newest, old[4]) end
 end
 
 -- First sight of a run: it becomes the newest, the one before is kept beside it. Unless it resumes, what steps
