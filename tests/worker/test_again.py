@@ -10,19 +10,23 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from msgspec.structs import replace
 
+from tests.store.making import NOW, started
 from tests.store.making import ended as ended_run
-from tests.store.making import started
 from tests.support import wait_for
 from tests.worker.conftest import System
+from tests.worker.test_batches import vanished
 from tests.worker.test_cancel import running
 from tests.worker.test_jobs import ended, waiting_messages
 from tracker.archive import Archive
 from tracker.celery.again import DISPATCH_AGAIN, Repeating
 from tracker.errors import CannotRunAgain, NotFound
 from tracker.history import History, archiving
+from tracker.history.batches import DEATHS
 from tracker.history.recorder import Recorder
-from tracker.model import Operation, Parts, Status
+from tracker.model import Again, Operation, Parts, Status
+from tracker.store import QueueAgain
 
 
 @pytest.fixture
@@ -278,6 +282,27 @@ def test_a_batch_whose_second_dispatch_dies_leaves_no_child_queued(system: Syste
     wait_for(lambda: system.history.operation(batch).ended, 90)
     found = system.history.operation(batch)
     assert (found.status, found.children.complete) == (Status.COMPLETE, size)
+
+
+@pytest.mark.parametrize("deaths", [1, DEATHS])
+def test_a_batch_whose_second_dispatch_vanished_with_its_worker_goes_on(
+    system: System, tmp_path: Path, deaths: int
+) -> None:
+    """Another worker queues its children again, unless that has killed one after the other; and it ends in any case."""
+    items = [{"file": str(tmp_path / name), "fails": 1} for name in "ab"]
+    batch = system.queueing.batch("test.resumes", items, {})
+    assert ended(system, batch).status is Status.ERROR
+    parts = system.history.record(batch).parts
+    assert parts.queue is not None
+    assert parts.run is not None
+    asked = Again("ada", NOW, f"asked-{deaths}", parts.run.run, resumes=True)
+    system.store.append([QueueAgain(batch, Status.ERROR, replace(parts.queue, again=asked))])
+    vanished(system, batch, [f"gone-{deaths}-{number}" for number in range(deaths)])
+    found = after(system, batch, deaths + 2)
+    failed = ("error", "2 of 2 did not complete")
+    last = ("complete", "") if deaths < DEATHS else failed
+    assert (str(found.status), found.children.complete) == (last[0], 2 if deaths < DEATHS else 0)
+    assert outcomes(system.history, batch) == [failed, *[("lost", "")] * deaths, last]
 
 
 def test_a_second_delivery_of_a_dispatch_queues_nothing_twice(
