@@ -32,6 +32,9 @@ ENOUGH = 2.0
 RUNNING, QUEUED, CANCELLED = Status.RUNNING, Status.QUEUED, Status.CANCELLED
 PENDING, STEP_FAILED = StepStatus.PENDING, StepStatus.ERROR
 
+LIFE = "life"
+"""Who withdraws what was judged of a run that was silent."""
+
 UNSUCCESSFUL = frozenset({Status.ERROR, Status.LOST, Status.CANCELLED})
 """Of which there may be an error to tell."""
 
@@ -131,16 +134,31 @@ def as_of(parts: Parts, attempt: Attempt) -> Operation:
 
     What became of its children is told of the newest one only.
     """
-    run, queue = attempt.run, parts.queue
+    run, queue, verdict = attempt.run, parts.queue, attempt.verdict
     if parts.run is not None and parts.run.run == run.run:
         return compose(parts)
-    # A batch is what its children make of it; each of its runs is only a dispatch.
-    queue = msgspec.structs.replace(queue, batch=False) if queue is not None else None
+    if queue is not None and queue.batch:
+        # An attempt with which its children did not settle a batch was only a dispatch.
+        settled = verdict is not None and not verdict.run and verdict.status in ENDED
+        queue = msgspec.structs.replace(queue, batch=settled)
+        if verdict is not None and has_died(attempt):
+            verdict = msgspec.structs.replace(verdict, status=Status.LOST)
     steps = {step.index: step for step in attempt.steps}
-    shown = compose(Parts(parts.id, parts.rev, attempt.number, queue, run, attempt.verdict, steps))
+    shown = compose(Parts(parts.id, parts.rev, attempt.number, queue, run, verdict, steps))
     if run.ended is not None and shown.ended is None:  # It asked to be run again, which ended it as a run.
         shown.ended, shown.duration = run.ended, run.duration
     return shown
+
+
+def has_died(attempt: Attempt) -> bool:
+    """Whether a run that dispatched a batch has ended without a word of its own, as far as others have said so.
+
+    Of such a run it is only noted that another one goes on, for the batch runs all the same.
+    """
+    run, verdict = attempt.run, attempt.verdict
+    if run.status is not RUNNING or verdict is None or verdict.run != run.run:
+        return False
+    return verdict.status is Status.LOST or (verdict.status is RUNNING and verdict.by != LIFE and not verdict.flags)
 
 
 def _flags(parts: Parts) -> list[str]:

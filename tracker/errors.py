@@ -13,6 +13,7 @@
     ├── UnknownJob               no worker has ever published a job of that name
     ├── NoWorker                 the job is known, but no live worker runs it
     ├── InvalidArguments         the arguments do not fit the job's schema
+    ├── DispatchDied             whatever hands a batch's children to the broker dies each time
     ├── CannotRunAgain           an operation cannot be resumed or rerun, at least not now
     └── AlreadyEnded             there is nothing left to cancel
     OperationCancelled           raised inside a cancelled operation (a BaseException)
@@ -99,6 +100,10 @@ class InvalidArguments(TrackerError):
     def __init__(self, message: str, pointer: str = "") -> None:
         super().__init__(message)
         self.pointer = pointer
+
+
+class DispatchDied(TrackerError):
+    """The process that handed a batch's children to the broker has died too often without coming further."""
 
 
 class CannotRunAgain(TrackerError):

@@ -69,6 +69,9 @@ def shown(parts: Parts | None) -> Parts:
 LOST = Verdict(Status.LOST, NOW, "worker", "r1", error=Error("WorkerLostError", "signal 9", traceback="…"))
 """What may have been judged of an earlier run."""
 
+SETTLED = Verdict(Status.ERROR, NOW, "children", error=Error("BatchError", "3 of 50 did not complete"))
+"""What children made of a batch that an earlier run had dispatched."""
+
 # ---- by chance -----------------------------------------------------------------------------------
 
 texts = st.text(max_size=12)
@@ -159,7 +162,7 @@ def records(draw: st.DrawFn, id: str | None = None) -> Record:
     """Any record that a store could tell."""
     heads = draw(st.lists(runs, max_size=3, unique_by=lambda run: run.run))
     first = draw(st.integers(1, 5))
-    judged = st.sampled_from([None, LOST])
+    judged = st.sampled_from([None, LOST, SETTLED])
     attempts = [Attempt(number, head, draw(step_lists()), draw(judged)) for number, head in enumerate(heads, first)]
     queue = draw(st.none() | queues if attempts else queues)
     waits = queue is not None and queue.again is not None and draw(st.booleans())

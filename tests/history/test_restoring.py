@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from tests.history.test_archiving import done, keys_left, replayed
 from tests.history.test_attempts import runs
-from tests.store.making import NOW, batch_of, by, queued, started
+from tests.store.making import NOW, batch_of, by, ended, queued, started
 from tracker.archive import Archive
 from tracker.history import History, restoring
 from tracker.history.recorder import Recorder
 from tracker.model import Again, Error, Status, Verdict
-from tracker.store import QueueAgain, Store, VerdictItem
+from tracker.store import QueueAgain, Seal, Store, VerdictItem
 
 CANCELLED, COMPLETE, ERROR, QUEUED, RUNNING = (
     Status.CANCELLED, Status.COMPLETE, Status.ERROR, Status.QUEUED, Status.RUNNING,
@@ -113,6 +113,68 @@ def test_a_child_brings_its_batch_back_which_is_settled_anew(
     assert (after.status, after.children.complete, after.children.total) == (COMPLETE, size, size)
     assert [child.id for child in history.children("b").items] == ids
     assert [child.attempt for child in history.children("b").items] == [2] + [1] * (size - 1)
+
+
+def dispatched(store: Store, run: str, outcomes: dict[str, Status]) -> None:
+    """A batch is handed out by ``run``, and those of its children end so."""
+    store.append([started("b", run)])
+    for id, status in outcomes.items():
+        store.append(done(id, "b", status, run=f"{run}-{id}"))
+    store.append([ended("b", run=run, seq=2), Seal("b", 3)])
+
+
+def read(history: History) -> list[tuple[int, str, float | None, str]]:
+    """Number, status, end and error of each attempt of the batch."""
+    return [
+        (one.attempt, one.status.value, one.ended, one.error.message if one.error else "")
+        for one in history.attempts("b")
+    ]
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["in Redis", "from the archive"])
+@pytest.mark.parametrize("outcome", [ERROR, CANCELLED])
+def test_an_attempt_of_a_batch_stays_as_its_children_had_settled_it(
+    store: Store, recorder: Recorder, history: History, outcome: Status, leaves: bool
+) -> None:
+    """Its dispatch alone was complete; whoever resumes it still reads why, and when, wherever each attempt is."""
+    ids, known = batch_of(store, 3), []
+    for number, run in enumerate(("d1", "d2", "d3"), 1):
+        store.append([started("b", run)])
+        if outcome is CANCELLED:
+            store.cancel("b", "ada")
+        dispatched(store, run, dict.fromkeys(ids if outcome is ERROR else [], outcome))
+        known.append((number, outcome.value, history.operation("b").ended, "3 of 3 did not complete"))
+        assert read(history) == known
+        if leaves or run == "d3":
+            recorder.turn()
+            assert store.operation("b") is None
+            assert read(history) == known
+        for id in ("b", *ids):
+            again(store, history, id)
+        assert read(history) == known
+
+
+def test_a_batch_that_was_settled_anew_is_remembered_by_what_was_said_last(
+    store: Store, recorder: Recorder, history: History
+) -> None:
+    """A child of it ran again by itself before all of it did, and the archive knew of neither."""
+    ids = batch_of(store, 3)
+    dispatched(store, "d1", dict(zip(ids, [ERROR, ERROR, COMPLETE], strict=True)))
+    assert [message for *_, message in read(history)] == ["2 of 3 did not complete"]
+    recorder.turn()
+    again(store, history, ids[0])
+    store.append(done(ids[0], "b", run="by itself"))
+    assert [message for *_, message in read(history)] == ["1 of 3 did not complete"]
+    again(store, history, "b")
+    again(store, history, ids[1])
+    dispatched(store, "d2", {ids[1]: COMPLETE})
+    before = read(history)
+    assert [(status, message) for _, status, _, message in before] == [
+        ("error", "1 of 3 did not complete"), ("complete", ""),
+    ]  # fmt: skip
+    recorder.turn()
+    assert store.operation("b") is None
+    assert read(history) == before
 
 
 def test_a_late_run_of_before_is_no_answer_to_who_asked(store: Store, recorder: Recorder, history: History) -> None:

@@ -9,6 +9,8 @@ import threading
 from contextlib import suppress
 from hashlib import sha256
 
+from celery.signals import before_task_publish
+
 from tracker import StepTracker
 from tracker.celery import job
 from tracker.celery.app import make_app
@@ -18,6 +20,16 @@ from tracker.settings import Settings
 _moment = threading.Event()
 
 app = make_app(Settings.from_env())
+
+
+@before_task_publish.connect
+def end_sender(body: tuple[object, dict[str, object], object], **_: object) -> None:
+    """Whoever sends this is killed: each time, or once if a file is named that is to be there afterwards."""
+    deadly = str(body[1].get("text", ""))
+    if deadly == "deadly" or (deadly.startswith("/") and not os.path.exists(deadly)):
+        if deadly != "deadly":
+            os.mknod(deadly)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Unprintable(Exception):

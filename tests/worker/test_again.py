@@ -10,19 +10,23 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from msgspec.structs import replace
 
+from tests.store.making import NOW, started
 from tests.store.making import ended as ended_run
-from tests.store.making import started
 from tests.support import wait_for
 from tests.worker.conftest import System
+from tests.worker.test_batches import vanished
 from tests.worker.test_cancel import running
 from tests.worker.test_jobs import ended, waiting_messages
 from tracker.archive import Archive
 from tracker.celery.again import DISPATCH_AGAIN, Repeating
 from tracker.errors import CannotRunAgain, NotFound
 from tracker.history import History, archiving
+from tracker.history.batches import DEATHS
 from tracker.history.recorder import Recorder
-from tracker.model import Operation, Parts, Status
+from tracker.model import Again, Operation, Parts, Status
+from tracker.store import QueueAgain
 
 
 @pytest.fixture
@@ -34,6 +38,11 @@ def after(system: System, id: str, attempt: int) -> Operation:
     """The operation, once that attempt of it has ended."""
     wait_for(lambda: (found := system.history.operation(id)).ended and found.attempt == attempt, 40)
     return system.history.operation(id)
+
+
+def outcomes(history: History, id: str) -> list[tuple[str, str]]:
+    """How each attempt has ended, and why."""
+    return [(str(one.status), one.error.message if one.error else "") for one in history.attempts(id)]
 
 
 def done(file: Path) -> list[str]:
@@ -202,6 +211,7 @@ def test_what_has_left_for_the_archive_is_resumed_with_what_it_kept(
     wait_for(lambda: (recorder.turn(), system.store.operation(batch) is None)[1])
     assert history.operation(batch).children.complete == 6
     assert [child.attempt for child in history.children(batch).items] == [1, 2] * 3
+    assert outcomes(history, batch) == [("error", "3 of 6 did not complete"), ("complete", "")]
     archive.close()
     assert system.stop() == 0
 
@@ -226,6 +236,9 @@ def test_resuming_a_batch_runs_what_has_not_completed(system: System, repeating:
     assert looks > 1
     assert (found.status, found.children.complete, found.attempt) == (Status.COMPLETE, size, 2)
     assert [child.attempt for child in system.history.children(batch).items] == [2, 1, 1] * 10
+    before = system.history.attempts(batch)[0]
+    assert (before.ended, before.duration) == (first.ended, first.duration)
+    assert outcomes(system.history, batch) == [("error", "10 of 30 did not complete"), ("complete", "")]
     assert {len(done(tmp_path / str(n))) for n in range(0, size, 3)} == {4}
     assert {len(done(tmp_path / str(n))) for n in range(1, size, 3)} == {3}
     assert_refused(lambda: repeating.resume(batch, "ada"), "nothing to resume")
@@ -242,6 +255,7 @@ def test_a_cancelled_batch_is_resumed_and_cancelled_again(system: System, repeat
     assert system.store.cancel(batch, "bob")
     found = after(system, batch, 2)
     assert (found.status, found.children.cancelled) == (Status.CANCELLED, 200)
+    assert outcomes(system.history, batch) == [("cancelled", "200 of 200 did not complete")] * 2
     wait_for(lambda: waiting_messages(system) == 0, 40)
     settled(system)
     assert system.history.operation(batch).children.cancelled == 200
@@ -268,6 +282,27 @@ def test_a_batch_whose_second_dispatch_dies_leaves_no_child_queued(system: Syste
     wait_for(lambda: system.history.operation(batch).ended, 90)
     found = system.history.operation(batch)
     assert (found.status, found.children.complete) == (Status.COMPLETE, size)
+
+
+@pytest.mark.parametrize("deaths", [1, DEATHS])
+def test_a_batch_whose_second_dispatch_vanished_with_its_worker_goes_on(
+    system: System, tmp_path: Path, deaths: int
+) -> None:
+    """Another worker queues its children again, unless that has killed one after the other; and it ends in any case."""
+    items = [{"file": str(tmp_path / name), "fails": 1} for name in "ab"]
+    batch = system.queueing.batch("test.resumes", items, {})
+    assert ended(system, batch).status is Status.ERROR
+    parts = system.history.record(batch).parts
+    assert parts.queue is not None
+    assert parts.run is not None
+    asked = Again("ada", NOW, f"asked-{deaths}", parts.run.run, resumes=True)
+    system.store.append([QueueAgain(batch, Status.ERROR, replace(parts.queue, again=asked))])
+    vanished(system, batch, [f"gone-{deaths}-{number}" for number in range(deaths)])
+    found = after(system, batch, deaths + 2)
+    failed = ("error", "2 of 2 did not complete")
+    last = ("complete", "") if deaths < DEATHS else failed
+    assert (str(found.status), found.children.complete) == (last[0], 2 if deaths < DEATHS else 0)
+    assert outcomes(system.history, batch) == [failed, *[("lost", "")] * deaths, last]
 
 
 def test_a_second_delivery_of_a_dispatch_queues_nothing_twice(

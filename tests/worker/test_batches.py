@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from kombu.exceptions import OperationalError
+from msgspec.structs import replace
 
 from tests.store.making import NOW, batch_of, by, lease, started
 from tests.support import Clock, wait_for
@@ -21,10 +22,11 @@ from tracker.celery.dispatch import PATIENCE
 from tracker.celery.queueing import Queueing
 from tracker.errors import BrokerUnavailable, InvalidArguments, UnknownJob
 from tracker.history import History
+from tracker.history.batches import DEATHS
 from tracker.model import Operation, QueuePart, Status, Verdict
 from tracker.queued import OnComplete
 from tracker.settings import Settings
-from tracker.store import QueueItem, Seal, Sent, Silence, Store
+from tracker.store import Item, QueueItem, Seal, Sent, Silence, Store
 
 
 def noted(file: Path) -> Counter[str]:
@@ -53,6 +55,44 @@ def test_a_dispatch_that_is_killed_goes_on_where_it_stopped(system: System, tmp_
     wait_for(lambda: waiting_messages(system) == 0)
     assert {run.operation for run in system.store.live_runs()} == set()
     assert system.store.messages.taken() == {}
+
+
+@pytest.mark.parametrize(
+    ("size", "deadly"), [pytest.param(3, 1, id="before any is sent"), pytest.param(150, 131, id="after some were sent")]
+)
+def test_a_dispatch_that_kills_its_process_each_time_is_given_up(system: System, size: int, deadly: int) -> None:
+    """With what it could not send, and why; what was sent before runs, and no message goes round for ever."""
+    items = [{"text": "deadly" if number == deadly else "x"} for number in range(1, size + 1)]
+    id = system.queueing.batch("test.well", items, {})
+    wait_for(lambda: system.history.operation(id).children.ended == size, 60)
+    batch, attempts = ended(system, id), system.history.attempts(id)
+    unsent = size - deadly + 1
+    assert (batch.status, batch.children.complete, batch.children.lost) == (Status.ERROR, deadly - 1, unsent)
+    assert batch.error is not None
+    assert batch.error.message == f"{unsent} of {size} did not complete"
+    *died, last = [(one.status, bool(one.ended)) for one in attempts]
+    assert died == [(Status.LOST, True)] * len(died)
+    assert len(died) - DEATHS in ([0] if deadly == 1 else [0, 1, 2, 3])  # How far one came may be known a moment late.
+    assert last == (Status.ERROR, True)
+    for index in (deadly, size):
+        child = system.history.operation(f"{id}.{index}")
+        assert (child.status, child.error and child.error.type) == (Status.LOST, "DispatchDied")
+        assert child.error is not None
+        assert "has died 5 times in a row" in child.error.message
+        assert "\n" not in child.error.message
+    wait_for(lambda: waiting_messages(system) == 0)
+    assert system.store.messages.owed("test") == {}
+
+
+def test_a_dispatch_that_dies_often_and_comes_further_is_never_given_up(system: System, tmp_path: Path) -> None:
+    """Though it dies more often than it may without, and never gets so far that it notes much at once."""
+    times = DEATHS + 2
+    items = [{"text": str(tmp_path / str(number)) if number % 3 == 0 else "x"} for number in range(1, 3 * times + 1)]
+    id = system.queueing.batch("test.well", items, {})
+    wait_for(lambda: system.history.operation(id).children.ended == len(items), 60)
+    batch = ended(system, id)
+    assert (batch.status, batch.attempt, batch.children.complete) == (Status.COMPLETE, times + 1, len(items))
+    assert [one.status for one in system.history.attempts(id)] == [Status.LOST] * times + [Status.COMPLETE]
 
 
 class Passing:
@@ -108,6 +148,37 @@ def test_a_dispatch_whose_worker_has_vanished_is_sent_anew(system: System, tmp_p
     assert "its arguments are not stored" in withheld.error.message
     assert (system.history.operation("vanished.1").status, noted(file)) == (Status.QUEUED, {"vanished.3": 1})
     wait_for(lambda: system.store.messages.owed("test") == {})
+
+
+def vanished(system: System, batch: str, runs: list[str]) -> None:
+    """The batch's dispatch was on workers that are gone, one after the other, and the recorder has found it lost."""
+    told: list[Item] = []
+    for run in runs:
+        verdict = Verdict(Status.LOST, NOW, "recorder", run=run)
+        told += [by(run, started(batch, run)), lease(run, run), Silence(run, 1, batch, verdict)]
+    system.store.append(told)
+
+
+def stored(system: System, batch: str, file: Path) -> None:
+    """A batch of which nothing was sent."""
+    args = {"file": str(file), "steps": 1}
+    part = QueuePart("test.notes", NOW, title="A batch", queue=f"tracker.{system.store.keys.namespace}", batch=True)
+    child = QueuePart("test.notes", NOW, queue=part.queue, parent=batch, args=args, whole=True)
+    children = [QueueItem(f"{batch}.{index}", replace(child, index=index)) for index in (1, 2, 3)]
+    system.store.append([QueueItem(batch, part), *children, Seal(batch, 3), Sent(batch)])
+
+
+@pytest.mark.parametrize("deaths", [DEATHS - 1, DEATHS])
+def test_a_dispatch_whose_whole_worker_dies_each_time_is_given_up(system: System, tmp_path: Path, deaths: int) -> None:
+    """And not sooner."""
+    id, file = f"workers-{deaths}", tmp_path / "notes"
+    stored(system, id, file)
+    vanished(system, id, [f"{id}-{number}" for number in range(deaths)])
+    batch = ended(system, id)
+    is_given_up = deaths == DEATHS
+    assert (batch.status, batch.attempt) == (Status.ERROR if is_given_up else Status.COMPLETE, deaths + 1)
+    assert (batch.children.lost, batch.children.complete) == ((3, 0) if is_given_up else (0, 3))
+    assert [one.status for one in system.history.attempts(id)[:-1]] == [Status.LOST] * deaths
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tracker.model import ENDED, LogLine, Parts
+from tracker.model import ENDED, LogLine, Parts, Verdict
 from tracker.record import Attempt, Record
 
 
@@ -17,8 +17,16 @@ def runs_of(record: Record) -> list[Attempt]:
     if parts.run is None:
         return record.earlier
     steps = [parts.steps[index] for index in sorted(parts.steps)]
-    verdict = parts.verdict if parts.verdict is not None and parts.verdict.run == parts.run.run else None
-    return [*record.earlier, Attempt(max(parts.attempt, 1), parts.run, steps, verdict)]
+    return [*record.earlier, Attempt(max(parts.attempt, 1), parts.run, steps, _judged(parts))]
+
+
+def _judged(parts: Parts) -> Verdict | None:
+    """What was judged of the newest run, or of the batch that it dispatched."""
+    run, verdict, queue = parts.run, parts.verdict, parts.queue
+    if run is None or verdict is None:
+        return None
+    of_batch = not verdict.run and queue is not None and queue.batch
+    return verdict if of_batch or verdict.run == run.run else None
 
 
 def tidied(record: Record) -> Record:
@@ -56,7 +64,9 @@ def _fuller(held: Attempt | None, told: Attempt | None, newer: bool) -> Attempt:
         assert found is not None
         return found
     if held.run.status in ENDED:
-        return held
+        # Children may go on after their batch has ended, and settle it anew.
+        of_batch = told.verdict is not None and not told.verdict.run
+        return msgspec.structs.replace(held, verdict=told.verdict) if newer and of_batch else held
     if not newer and told.run.status not in ENDED:
         return held
     # A number once given stays: people have seen it.

@@ -21,11 +21,13 @@ from tracker.celery.jobs import OperationTask
 from tracker.celery.sending import send
 from tracker.clock import elapsed
 from tracker.context import enclosing_run
-from tracker.errors import OperationCancelled, StoreUnavailable
-from tracker.history.batches import give_up, lose, queued_children
+from tracker.errors import DispatchDied, OperationCancelled, StoreUnavailable
+from tracker.history.batches import check_dispatch, give_up, lose, queued_children
 from tracker.ids import new_id
 from tracker.model import Error, Parts
 from tracker.outcome import message_of
+from tracker.publish import flush
+from tracker.record import Record
 from tracker.step import Step
 from tracker.step_tracker import StepTracker
 from tracker.store import Sent, Store
@@ -52,14 +54,16 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
     cancelled meanwhile, none is sent any more; how the batch ends is for its children to say.
     """
     store, run = Store.of(config.settings()), enclosing_run()
-    head = store.operation(batch)
-    title, total = (head.queue.title, head.children.total) if head and head.queue else (batch, 0)
+    record = store.runs(batch) or Record(Parts(batch))
+    head, total = record.parts, record.parts.children.total
+    title = head.queue.title if head.queue else batch
     dispatching = _Dispatching(self.app, store, batch, hidden, title, store.messages.sent(batch))
     try:
         with StepTracker(title, steps=["Queue children"]) as tracker, tracker.step("Queue children") as step:
             step.unit = "operations"
             step.set_total(total)
             step.advance(dispatching.sent)
+            dispatching.begin(record, run.run if run is not None else "")
             dispatching.rest(step)
             step.advance(total - dispatching.sent)
     except OperationCancelled:
@@ -70,7 +74,7 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class _Dispatching:
-    """``sent`` is the index of the last child that was."""
+    """``sent`` is the index of the last child that was, of those that are noted ``at_once``."""
 
     app: Celery
     store: Store
@@ -78,6 +82,21 @@ class _Dispatching:
     hidden: dict[str, dict[str, Any]]
     title: str
     sent: int
+    at_once: int = AT_ONCE
+
+    def begin(self, record: Record, run: str) -> None:
+        """Go on with what is known of the batch, only if that has not ended too many before this ``run``.
+
+        Should it end this one as well, how far that came is stored by then. And after a death each child is noted by
+        itself, so that one more shows.
+        """
+        flush()
+        try:
+            deaths = check_dispatch(record, self.sent, run)
+        except DispatchDied as error:
+            self._give_up(error)
+            raise
+        self.at_once = 1 if deaths else AT_ONCE
 
     def rest(self, step: Step) -> None:
         """Send what was not sent; while nobody answers, wait."""
@@ -100,7 +119,7 @@ class _Dispatching:
     def _send_all(self, step: Step) -> None:
         children = queued_children(self.store, self.batch)
         unsent = (child for child in children if child.queue is not None and child.queue.index > self.sent)
-        while chunk := list(islice(unsent, AT_ONCE)):
+        while chunk := list(islice(unsent, self.at_once)):
             self._send(chunk)
             before, self.sent = self.sent, _index(chunk[-1])
             self.store.append([Sent(self.batch, self.sent)])

@@ -11,17 +11,20 @@ from msgspec.structs import replace
 
 from tracker import config
 from tracker.celery.again import DISPATCH_AGAIN
+from tracker.celery.dispatch import AT_ONCE
 from tracker.celery.jobs import OperationTask
 from tracker.celery.sending import send
 from tracker.compose import status_of
 from tracker.context import enclosing_run
 from tracker.errors import OperationCancelled, StoreUnavailable
-from tracker.history.batches import FAILED, all_children, give_up, task_of_child
+from tracker.history.batches import FAILED, all_children, check_dispatch, give_up, task_of_child
 from tracker.ids import new_id
 from tracker.model import Again, Error, Parts, Status
 from tracker.outcome import message_of
+from tracker.publish import flush
+from tracker.record import Record
 from tracker.step_tracker import StepTracker
-from tracker.store import QueueAgain, Seal, Store
+from tracker.store import QueueAgain, Seal, Sent, Store
 
 
 @shared_task(name=DISPATCH_AGAIN, base=OperationTask, bind=True)
@@ -32,20 +35,22 @@ def dispatch_again(self: Task[Any, Any], batch: str) -> None:
     settles the batch.
     """
     store, run = Store.of(config.settings()), enclosing_run()
-    head = store.operation(batch)
-    if head is None or head.queue is None or head.queue.again is None:
+    record = store.runs(batch)
+    queue = record.parts.queue if record is not None else None
+    if record is None or queue is None or queue.again is None:
         return
     try:
-        _queue_children(self.app, store, head, head.queue.again)
+        _queue_children(self.app, store, record, queue.again, run.run if run is not None else "")
     except OperationCancelled:
         # Whoever asked for it may have been a moment too early for the last that was queued.
         with suppress(StoreUnavailable):
             store.cancel(batch, (run and run.cancelled_by) or "")
     finally:
-        store.append([Seal(batch, head.children.total)])
+        store.append([Seal(batch, record.parts.children.total)])
 
 
-def _queue_children(app: Celery, store: Store, batch: Parts, again: Again) -> None:
+def _queue_children(app: Celery, store: Store, record: Record, again: Again, run: str) -> None:
+    batch, noted = record.parts, store.messages.sent(record.parts.id)
     title = batch.queue.title if batch.queue is not None else batch.id
     with (
         StepTracker(title, steps=["Queue children"]) as tracker,
@@ -53,25 +58,34 @@ def _queue_children(app: Celery, store: Store, batch: Parts, again: Again) -> No
         app.producer_pool.acquire(block=True) as producer,
     ):
         step.set_total(batch.children.total)
-        passed = 0
+        step.advance(noted)
+        flush()
+        passed = noted
         try:
-            for child in _to_be_sent(store, batch.id, again):
+            at_once = 1 if check_dispatch(record, noted, run) else AT_ONCE
+            for child in _to_be_sent(store, batch.id, again, noted):
                 if child.queue is None:
                     continue
                 send(app, child, child.queue.name, child.queue.args or {}, [title], new_id(), producer=producer)
                 step.advance(child.queue.index - passed)
                 passed = child.queue.index
+                if passed - noted >= at_once:
+                    store.append([Sent(batch.id, passed)])
+                    noted = passed
         except Exception as error:
             give_up(store, batch.id, passed, Error(type(error).__name__, message_of(error)))
             raise
         step.advance(batch.children.total - passed)
 
 
-def _to_be_sent(store: Store, batch: str, again: Again) -> Iterator[Parts]:
-    """The children that run again, each once it is queued; also what an earlier delivery has queued and still waits."""
+def _to_be_sent(store: Store, batch: str, again: Again, sent: int) -> Iterator[Parts]:
+    """The children that run again, each once it is queued; also what an earlier delivery has queued and still waits.
+
+    None of the first ``sent``.
+    """
     for child in all_children(store, batch):
         queue, run = child.queue, child.run
-        if queue is None or not queue.whole:
+        if queue is None or not queue.whole or queue.index <= sent:
             continue
         status = status_of(queue, run, child.verdict)
         task = task_of_child(again, queue.index)

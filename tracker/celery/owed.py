@@ -13,6 +13,7 @@ import msgspec
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from tracker.celery.again import DISPATCH_AGAIN
 from tracker.celery.background import Background
 from tracker.celery.queueing import DISPATCH
 from tracker.celery.reports import if_reachable
@@ -54,6 +55,8 @@ class OwedMessages:
 
     def _message(self, id: str, part: QueuePart) -> tuple[Parts, str, dict[str, Any]]:
         """The operation, its task and that one's arguments. What follows a batch is stored with its first message."""
+        if part.batch and part.again is not None:
+            return Parts(id, queue=part), DISPATCH_AGAIN, {"batch": id}
         if part.batch:
             return Parts(id, queue=part), DISPATCH, {"batch": id, "hidden": {}}
         part = msgspec.structs.replace(part, created=now())

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tracker.archive import runs_of
 from tracker.clock import now
-from tracker.compose import compose
+from tracker.compose import compose, has_died
+from tracker.errors import DispatchDied
 from tracker.history.reads import Reads
 from tracker.model import Again, Error, Parts, Status, Verdict
+from tracker.record import Attempt, Record
 from tracker.store import Store, VerdictItem
 
 PAGE = 200
 """Children read, or given up, at once."""
+
+DEATHS = 5
+"""How often in a row the dispatch of a batch may die without coming further, before it is given up."""
 
 FAILED = (Status.ERROR, Status.CANCELLED, Status.LOST)
 """What has ended otherwise than complete."""
@@ -51,6 +57,34 @@ def lose(store: Store, children: Sequence[str], error: Error, by: str = "worker"
     items = [VerdictItem(child, Status.QUEUED, verdict) for child in children]
     for start in range(0, len(items), PAGE):
         store.append(items[start : start + PAGE])
+
+
+def check_dispatch(record: Record, sent: int, run: str) -> int:
+    """How often in a row whatever dispatched a batch has died, without one more child having been sent in between.
+
+    ``sent`` is how many are by now, ``run`` the run that asks, which is to go on. Raises ``DispatchDied`` if it must
+    not. What has died for an earlier request to run the batch counts no more.
+    """
+    queue = record.parts.queue
+    earlier = queue.again.run if queue is not None and queue.again is not None else ""
+    count = 0
+    for attempt in reversed(runs_of(record)):
+        if attempt.run.run == run:
+            continue
+        if attempt.run.run == earlier or not has_died(attempt) or _sent_by(attempt) != sent:
+            break
+        count += 1
+    if count >= DEATHS:
+        raise DispatchDied(
+            f"the process that sends the batch's children has died {count} times in a row without sending one more; "
+            "see in the log of its workers what ended it, then resume the batch"
+        )
+    return count
+
+
+def _sent_by(attempt: Attempt) -> int:
+    """How far the children were sent when the run ended, by its own last word."""
+    return int(max((step.current or 0 for step in attempt.steps), default=0))
 
 
 def _index(child: Parts) -> int:

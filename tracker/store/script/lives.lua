@@ -105,13 +105,14 @@ local function note_quiet(id, key, run, attempt, parent, is_quiet)
   settling.announce(id, key, attempt, parent, 0, 1, false, settling.update_event(id, now(), '"quiet":' .. tostring(is_quiet)))
 end
 
--- The newest run becomes one of the earlier ones, with what was judged of it.
+-- The newest run becomes one of the earlier ones, with what was judged of it, or of the batch that it dispatched.
 local function set_aside(key)
   local newest = get(key, 'run')
   if not newest then return end
   set(key, 'head:' .. newest, get(key, 'head') or '')
   set(key, 'status:' .. newest, get(key, 'run_status') or '')
-  if get(key, 'verdict_run') == newest then set(key, 'verdict:' .. newest, get(key, 'verdict')) end
+  local about = get(key, 'verdict_run')
+  if about == newest or (about == '' and get(key, 'batch')) then set(key, 'verdict:' .. newest, get(key, 'verdict')) end
 end
 
 -- First sight of a run: it becomes the newest, the one before is kept beside it. Unless it resumes, what steps
