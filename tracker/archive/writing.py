@@ -46,12 +46,12 @@ class Writer:
         self._reader = Reader(connection, texts, namespace)
         self._number_of = Numbering(texts, connection)
         self._place = self._number_of.always(namespace)
-        self._tally = Tally(self._number_of)
+        self._tally, self._rows = Tally(self._number_of), Rowset()
         self._following = (connection.execute("SELECT MAX(op) FROM operations").fetchone()[0] or 0) + 1
 
     def write(self, records: Iterable[Record]) -> None:
         """Store these."""
-        told, rows = _by_id(records), Rowset()
+        told = _by_id(records)
         with self._decoding():
             stored = _stored(self._reader, told)
         for id, record in told.items():
@@ -62,19 +62,24 @@ class Writer:
             self._following = max(self._following, op + 1)
             made = rows_of(known, op, self._place, self._number_of)
             self._tally.add(made.operation.name, held, known, made.shown)
-            rows.add(made, replaces=held is not None)
-        rows.save(self._connection)
+            self._rows.add(made, replaces=held is not None)
 
     def erase(self, id: str) -> None:
         """Remove an operation that was stored here, and all below it."""
+        self._save_rows()
         found = find_key(self._connection, self._place, id)
         if found is not None:
             remove_family(self._connection, self._place, *found)
 
     def save(self) -> None:
-        """Store what all of them add up to."""
+        """Write all of it, and what it adds up to."""
+        self._save_rows()
         self._tally.save(self._connection, self._place)
         self._number_of.save()
+
+    def _save_rows(self) -> None:
+        self._rows.save(self._connection)
+        self._rows = Rowset()
 
 
 def count(

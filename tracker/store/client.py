@@ -219,9 +219,14 @@ class Line:
         """Send commands, of which each has to be answered in its turn."""
         self._redis.connection.send_packed_command([b"".join(map(_packed, commands))], check_health=False)
 
-    def answer(self, name: str) -> Any:
-        """What Redis says to the oldest command that is not answered yet, which has that name."""
-        return self._redis.parse_response(self._redis.connection, name)
+    def answer(self) -> Any:
+        """What Redis says to the oldest command that is not answered yet."""
+        return self._redis.connection.read_response()
+
+    def mapping(self) -> dict[bytes, bytes]:
+        """What it says to a command that is answered with a mapping; the older protocol has none."""
+        said = self.answer()
+        return said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=True))
 
 
 def _packed(command: Command) -> bytes:

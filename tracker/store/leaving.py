@@ -137,9 +137,9 @@ class Leaving:
 
     def _answered(self, line: Line, leaving: Sequence[Leave], ids: Sequence[str]) -> Exchange:
         answers = self._answers(line, leaving) if leaving else []
-        fields = [line.answer("HGETALL") for _ in ids]
+        fields = [line.mapping() for _ in ids]
         # Whatever comes to be there after its hash was read keeps an operation from leaving as it was then.
-        beside = self._read_beside(ids) if ids and line.answer("EXISTS") else [([], {})] * len(ids)
+        beside = self._read_beside(ids) if ids and line.answer() else [([], {})] * len(ids)
         read = [record_of(id, all, *more) for id, all, more in zip(ids, fields, beside, strict=True)]
         return Exchange(list(zip(leaving, answers, strict=True)), [record for record in read if record is not None])
 
@@ -158,7 +158,7 @@ class Leaving:
 
     def _answers(self, line: Line, leaving: Sequence[Leave]) -> list[Answer]:
         try:
-            return self._appender.answers(line.answer("EVALSHA"))
+            return self._appender.answers(line.answer())
         except NoScript:
             return self._appender(leaving)
 

@@ -274,7 +274,9 @@ def record_of(id: str, fields: Fields, lines: Sequence[bytes], kept: Mapping[byt
     if parts is None:
         return None
     results = {key.decode(): value for key, value in kept.items()}
-    return Record(parts, _earlier(fields), [_logged(entry) for entry in lines], results)
+    # Most have no other run, and it takes some time to look for what is not there.
+    earlier = _earlier(fields) if parts.attempt > 1 or parts.run is None else []
+    return Record(parts, earlier, [_logged(entry) for entry in lines], results)
 
 
 def _earlier(fields: Fields) -> list[Attempt]:
