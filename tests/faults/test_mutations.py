@@ -17,7 +17,7 @@ from tests.store.making import ended, started, step_event
 from tracker.errors import StoreUnavailable
 from tracker.store import Store, append, client
 
-KNOWS = "  if last <= known then return answer('duplicate', known, run, asked) end\n"
+KNOWS = "  if last <= seq then return answer('duplicate', seq, run, asked) end\n"
 STORES = "  last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)\n"
 SHOWS = (
     "  local whole = last_entry .. ' ' .. previous .. ' ' .. message\n"

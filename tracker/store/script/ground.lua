@@ -86,10 +86,13 @@ end
 
 local function set(key, name, value)
   local known = (held[key] or hold(key)).known
-  if type(value) == 'number' then value = string.format('%d', value) end
   if known[name] == value then return end
-  if not unwritten[key] then unwritten[key] = {} end
-  known[name], unwritten[key][name] = value, value
+  local changed = unwritten[key]
+  if not changed then
+    changed = {}
+    unwritten[key] = changed
+  end
+  known[name], changed[name] = value, value
 end
 
 local function clear(key, ...)
@@ -135,13 +138,14 @@ local function drop(key) held[key], unwritten[key] = nil, nil end
 -- An operation may come back after it has left, or after this Redis has lost it: its revs go on growing all the same.
 -- They begin at the time in microseconds, for nothing is stored that often. Answers whether it was not here before.
 local function next_rev(key, count)
-  local is_new = not get(key, 'rev')
-  if is_new then
+  local rev, is_new = get(key, 'rev'), false
+  if not rev then
     local time = redis.call('TIME')
-    count = count + time[1] * 1000000 + time[2]
+    rev, is_new = time[1] * 1000000 + time[2], true
   end
-  add(key, 'rev', count)
-  return get(key, 'rev'), is_new
+  rev = string.format('%d', rev + count) -- Lua would write such a number with an exponent.
+  set(key, 'rev', rev)
+  return rev, is_new
 end
 
 -- Stored first, published last: a watcher never sees what is not stored. One that may store and not publish must not

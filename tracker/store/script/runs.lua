@@ -7,16 +7,37 @@ local ONCE_LIFE = 60
 local GONE_LIFE = 3600
 local BRIEF = PREFIX .. 'brief'
 
+local names = {}
+
+-- Under which names what is known of a run is kept.
+local function names_of(run)
+  if not names[run] then
+    names[run] = {
+      seq = 'seq:' .. run, attempt = 'attempt:' .. run, silent = 'silent:' .. run, cancel = 'cancel:' .. run,
+      step = 'step:' .. run .. ':',
+    }
+  end
+  return names[run]
+end
+
+-- What is known of an operation, with all that a change of one of its runs asks for.
+local function hold_run(key, name)
+  local known = held[key] and held[key].known
+  if known and known[name.seq] ~= nil then return known end
+  if not known then return hold(key, name.seq, name.attempt, name.silent, name.cancel, 'quiet').known end
+  for _, each in ipairs({name.seq, name.attempt, name.silent, name.cancel, 'quiet'}) do get(key, each) end
+  return known
+end
+
 -- What a blob changes.
-local function note(key, run, last, head, status, current, steps)
-  local decides = get(key, 'run') == run
-  set(key, 'seq:' .. run, last)
+local function note(key, name, run, decides, last, head, status, current, steps)
+  set(key, name.seq, last)
   if current ~= '' and decides then set(key, 'current', current) end
   if head ~= '' then
     set(key, decides and 'head' or 'head:' .. run, head)
     set(key, decides and 'run_status' or 'status:' .. run, status)
   end
-  for place = 1, #steps, 2 do set(key, 'step:' .. run .. ':' .. steps[place], steps[place + 1]) end
+  for place = 1, #steps, 2 do set(key, name.step .. steps[place], steps[place + 1]) end
 end
 
 -- Lines are numbered per run, so each is kept with its run's attempt in front.
@@ -68,29 +89,29 @@ end
 local function put_run(change)
   local _, id, run, process, rebase, resumes, replay, first, last, events, head, status, parent, created, current, steps,
     lines, results, whole, brief = unpack(change)
-  local key, seq = operation_key(id), 'seq:' .. run
-  if not held[key] then hold(key, seq, 'attempt:' .. run, 'silent:' .. run, 'cancel:' .. run, 'quiet') end
-  local known, attempt, asked = tonumber(get(key, seq) or 0), get(key, 'attempt:' .. run), get(key, 'cancel:' .. run)
+  local key, name = operation_key(id), names_of(run)
+  local known = hold_run(key, name)
+  local seq, attempt, asked = tonumber(known[name.seq] or 0), known[name.attempt], known[name.cancel]
   if not attempt and use('lives').was_erased(id, created) then return {'duplicate', last} end
   if replay and not attempt then return keep_late(whole) end
-  if last <= known then return answer('duplicate', known, run, asked) end
-  local hole = rebase or replay and first ~= known + 1
-  if first ~= known + 1 and not hole then return answer('behind', known, run, asked) end
+  if last <= seq then return answer('duplicate', seq, run, asked) end
+  local hole = rebase or replay and first ~= seq + 1
+  if first ~= seq + 1 and not hole then return answer('behind', seq, run, asked) end
   local count, is_over = hole and 1 or last - first + 1, head ~= '' and status ~= 'running'
-  local silent, was_quiet = get(key, 'silent:' .. run), get(key, 'quiet') == run
+  local silent, was_quiet = known[name.silent], known.quiet == run
   local turns = not attempt or status == 'queued'
   if not attempt then
     asked = use('lives').asked_before(key, parent, resumes)
     use('lives').begin(id, key, run, process, resumes, not is_over)
   end
-  if get(key, 'parent') then
-    parent = get(key, 'parent')
+  if known.parent then
+    parent = known.parent
   else
     set(key, 'parent', parent)
     set(key, 'created', created)
   end
-  note(key, run, last, head, status, current, steps)
-  write_lines(id, get(key, 'attempt:' .. run), lines)
+  note(key, name, run, known.run == run, last, head, status, current, steps)
+  write_lines(id, known[name.attempt], lines)
   write_results(id, results)
   -- Most of what is told moves nothing but the steps of a run: worth a short way.
   if attempt and head == '' and not (silent or was_quiet) then
@@ -103,7 +124,7 @@ local function put_run(change)
   elseif silent and not replay then
     lives.revive(id, key, run, process)
   end
-  attempt = get(key, 'attempt:' .. run)
+  attempt = known[name.attempt]
   if was_quiet then lives.note_quiet(id, key, run, attempt, parent, false) end
   settling.announce(id, key, attempt, parent, created, count, hole, events)
   if turns then asked = asked or lives.asked_above(key, parent) end
