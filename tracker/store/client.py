@@ -6,6 +6,7 @@ block for minutes; whoever calls here has a retry loop of its own that knows wha
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -167,6 +168,10 @@ class Client:
         )
 
 
+NOT_YET = math.inf
+"""When a connection was used that was not made yet, or is to be made anew."""
+
+
 class _Kept:
     """A connection that is used by one thread at a time, which holds ``free``."""
 
@@ -174,17 +179,18 @@ class _Kept:
         self.free = threading.Lock()
         self._is_gone = False
         self._connection: Any = pool.connection_class(**pool.connection_kwargs)
-        self._used = 0.0
+        self._used = NOT_YET
 
     def execute(self, command: Command) -> Any:
         connection = self._connection
         if self._is_gone or (elapsed() - self._used > LOOKED_AT_AFTER and self._is_closed()):
             connection.disconnect()
-        self._is_gone = False
+        self._is_gone, self._used = False, NOT_YET
         try:
             connection.send_packed_command([_packed(command)], check_health=False)
             answer = connection.read_response()
         except redis.ResponseError:
+            self._used = elapsed()
             raise
         except BaseException:
             connection.disconnect()  # The answer that is still to come would be taken for that to the next command.
