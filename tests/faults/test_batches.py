@@ -17,13 +17,17 @@ from tests.faults.conftest import Follow
 from tests.faults.crashing_sender import POINTS
 from tests.faults.pools import Pool, Start
 from tests.faults.programs import Running
+from tests.faults.proxy import FaultProxy
 from tests.faults.servers import engine_of
+from tests.store.making import batch_of
 from tests.support import Clock, wait_for
+from tracker.celery import dispatch
 from tracker.engines import Engine
 from tracker.history.liveness import LOST_AFTER
 from tracker.history.recorder import Recorder
 from tracker.model import ENDED, Children, Operation, Status
 from tracker.queued import OnComplete
+from tracker.store import Store
 
 FATES = ["well"] * 7 + ["fails", "again", "dies"]
 
@@ -173,3 +177,22 @@ def test_what_follows_a_batch_runs_once_though_its_sender_is_killed(point: str, 
     assert pool.ended(f"{batch}.after").attempt == 1
     pool.whole(pool.submit("test.notes", file=str(tmp_path / "others")))
     assert pool.noted() == [batch]
+
+
+def test_a_dispatch_that_finds_no_store_when_it_begins_waits_for_it(
+    store: Store, far_store: Store, proxy: FaultProxy, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does later on: a batch that was accepted does not fail because Redis was started anew just then."""
+    batch_of(store, 3)
+    proxy.refuse()
+
+    class Healing:
+        def wait(self, seconds: float) -> None:
+            clock.time += seconds
+            proxy.heal()
+
+    monkeypatch.setattr(dispatch, "elapsed", clock)
+    monkeypatch.setattr(dispatch, "_moment", Healing())
+    known, sent = dispatch.stored(far_store, "b")
+    assert known is not None
+    assert (known.parts.children.total, sent) == (3, 0)

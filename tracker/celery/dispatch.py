@@ -54,10 +54,11 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
     cancelled meanwhile, none is sent any more; how the batch ends is for its children to say.
     """
     store, run = Store.of(config.settings()), enclosing_run()
-    record = store.runs(batch) or Record(Parts(batch))
+    known, sent = stored(store, batch)
+    record = known or Record(Parts(batch))
     head, total = record.parts, record.parts.children.total
     title = head.queue.title if head.queue else batch
-    dispatching = _Dispatching(self.app, store, batch, hidden, title, store.messages.sent(batch))
+    dispatching = _Dispatching(self.app, store, batch, hidden, title, sent)
     try:
         with StepTracker(title, steps=["Queue children"]) as tracker, tracker.step("Queue children") as step:
             step.unit = "operations"
@@ -70,6 +71,18 @@ def dispatch(self: Task[Any, Any], batch: str, hidden: dict[str, dict[str, Any]]
         # Whoever asked for it may have stopped half-way, and then nobody else would end what was not sent.
         with suppress(StoreUnavailable):
             store.cancel(batch, (run and run.cancelled_by) or "")
+
+
+def stored(store: Store, batch: str) -> tuple[Record | None, int]:
+    """What is known of the batch, and how many of its children were sent; while the store is away, wait."""
+    since = elapsed()
+    while True:
+        try:
+            return store.runs(batch), store.messages.sent(batch)
+        except StoreUnavailable:
+            if elapsed() - since > PATIENCE:
+                raise
+            _moment.wait(AGAIN_AFTER)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tracker import config
 from tracker.celery.again import DISPATCH_AGAIN
-from tracker.celery.dispatch import AT_ONCE
+from tracker.celery.dispatch import AT_ONCE, stored
 from tracker.celery.jobs import OperationTask
 from tracker.celery.sending import send
 from tracker.compose import status_of
@@ -35,12 +35,12 @@ def dispatch_again(self: Task[Any, Any], batch: str) -> None:
     settles the batch.
     """
     store, run = Store.of(config.settings()), enclosing_run()
-    record = store.runs(batch)
+    record, sent = stored(store, batch)
     queue = record.parts.queue if record is not None else None
     if record is None or queue is None or queue.again is None:
         return
     try:
-        _queue_children(self.app, store, record, queue.again, run.run if run is not None else "")
+        _queue_children(self.app, store, record, queue.again, sent, run.run if run is not None else "")
     except OperationCancelled:
         # Whoever asked for it may have been a moment too early for the last that was queued.
         with suppress(StoreUnavailable):
@@ -49,8 +49,8 @@ def dispatch_again(self: Task[Any, Any], batch: str) -> None:
         store.append([Seal(batch, record.parts.children.total)])
 
 
-def _queue_children(app: Celery, store: Store, record: Record, again: Again, run: str) -> None:
-    batch, noted = record.parts, store.messages.sent(record.parts.id)
+def _queue_children(app: Celery, store: Store, record: Record, again: Again, noted: int, run: str) -> None:
+    batch = record.parts
     title = batch.queue.title if batch.queue is not None else batch.id
     with (
         StepTracker(title, steps=["Queue children"]) as tracker,
