@@ -4,6 +4,14 @@ local settling, lives = use('settling'), use('lives')
 
 local RETURN_WITHIN = 600 -- Seconds in which an operation has come back for which something was brought before it.
 
+-- It waits from now on, unless what it is below is to end.
+local function waits(id, key, parent, score, hole, events)
+  settling.announce(id, key, get(key, 'attempt') or 0, parent, score, 1, hole, events)
+  local asked = lives.asked_above(key, parent)
+  if asked then lives.ask(id, key, asked) end
+  return {'stored', 0}
+end
+
 -- queue: operation, part, parent, created, whether it is a batch, position among its parent's children, events.
 local function put_queue(change)
   local _, id, part, parent, created, batch, score, events = unpack(change)
@@ -19,10 +27,7 @@ local function put_queue(change)
     set(key, 'batch', '1')
     redis.call('SADD', UNSENT, id)
   end
-  settling.announce(id, key, get(key, 'attempt') or 0, parent, score, 1, false, events)
-  local asked = lives.asked_above(key, parent)
-  if asked then lives.ask(id, key, asked) end
-  return {'stored', 0}
+  return waits(id, key, parent, score, false, events)
 end
 
 -- again: operation, status it must have, its newest run then, part, id of the message. It waits as it did before its
@@ -45,10 +50,7 @@ local function put_again(change)
   local cancel = parent ~= '' and get(operation_key(parent), 'cancel')
   if cancel and ENDED[get(operation_key(parent), 'status')] then set(key, 'excused', cancel) end
   local event = '{"type":"operation.queued","operation":"' .. id .. '","ts":' .. now() .. ',"queue":' .. part .. '}'
-  settling.announce(id, key, get(key, 'attempt') or 0, parent, 0, 1, true, '[' .. event .. ']')
-  local asked = lives.asked_above(key, parent)
-  if asked then lives.ask(id, key, asked) end
-  return {'stored', 0}
+  return waits(id, key, parent, 0, true, '[' .. event .. ']')
 end
 
 -- back: operation that has left, fields and their values, parent, position in its list, version of its children's counts.
