@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
@@ -218,20 +219,16 @@ class Snapshot:
         """The next ``limit`` ids of the index; entries of equal score are told apart by id."""
         score, known = taken_apart(after) or (None, "")
         bound = repr(score) if score is not None else ("+inf" if newest_first else "-inf")
+        command = ["ZREVRANGEBYSCORE", key, bound, "-inf"] if newest_first else ["ZRANGEBYSCORE", key, bound, "+inf"]
         found: list[Entry] = []
-        with self._client.answering() as redis:
-            start = 0
-            while len(found) < limit:
-                window = {"start": start, "num": limit, "withscores": True}
-                if newest_first:
-                    rows = redis.zrevrangebyscore(key, bound, "-inf", **window)
-                else:
-                    rows = redis.zrangebyscore(key, bound, "+inf", **window)
-                entries = [(id.decode(), value) for id, value in rows]
-                found += [entry for entry in entries if _is_after(entry, score, known, newest_first)]
-                start += limit
-                if len(rows) < limit:
-                    break
+        start = 0
+        while len(found) < limit:
+            with self._client.answering():
+                entries = _entries(self._client.execute([*command, "WITHSCORES", "LIMIT", start, limit]))
+            found += [entry for entry in entries if _is_after(entry, score, known, newest_first)]
+            start += limit
+            if len(entries) < limit:
+                break
         return found[:limit]
 
     def heads(self, ids: Sequence[str]) -> list[Parts | None]:
@@ -317,6 +314,12 @@ def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
         return False
     known = parts.queue.name if parts.queue else parts.run.name if parts.run else ""
     return name is None or known == name
+
+
+def _entries(said: Sequence[Any]) -> list[Entry]:
+    """Ids with their scores; the older protocol has them one after the other."""
+    pairs = said if said and isinstance(said[0], list) else zip(said[::2], said[1::2], strict=True)
+    return [(id.decode(), float(score)) for id, score in pairs]
 
 
 def position(entry: Entry) -> str:
