@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.archive.making import NOW, child, record, run, shown, steps
-from tracker.archive import Archive, texts
+from tracker.archive import Archive, reading, texts
 from tracker.compose import compose
 from tracker.ids import new_id
 from tracker.model import Children, LogLine, Parts, QueuePart, Status, StepState, StepStatus, Verdict
@@ -263,3 +263,26 @@ def test_a_batch_is_what_its_verdict_says(archive: Archive) -> None:
     assert [parts.children for parts in archive.top_level(status="error")] == [counts]
     archive.write([record("b", run(), queue=queue, verdict=verdict, rev=4)])
     assert archive.operation("b") == told.parts
+
+
+def test_a_list_is_the_same_whatever_was_done_with_it_when_it_was_asked_for_before(archive: Archive) -> None:
+    """Watchers take it as a beginning, and change it as they hear of more."""
+    archive.write([record("a")])
+    (first,) = archive.top_level()
+    told, steps = first.run, dict(first.steps)
+    first.run, first.rev = None, 0
+    first.steps.clear()
+    (again,) = archive.top_level()
+    assert (again.run, again.steps) == (told, steps)
+    assert again.rev > 0
+
+
+def test_lists_are_right_although_not_all_of_them_is_kept_in_memory(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for longest ago makes room, and is read again."""
+    monkeypatch.setattr(reading, "LISTED", 2)
+    archive.write([record(id) for id in "abc"])
+    for _ in range(3):
+        assert {parts.id for parts in archive.top_level()} == set("abc")
+    assert len(archive._texts.taken) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from sqlite3 import Connection
@@ -13,7 +12,7 @@ import msgspec
 from tracker.archive.codec import Book, Number
 from tracker.archive.database import among, chunks
 from tracker.archive.packing import pack_id, unpack, unpack_id
-from tracker.archive.rows import OPERATION, Details, take_attempt, take_details, take_logs, take_parts
+from tracker.archive.rows import OPERATION, take_attempt, take_details, take_logs, take_parts
 from tracker.archive.tables import AttemptRow
 from tracker.archive.texts import Texts, mark_of
 from tracker.ids import ID
@@ -38,6 +37,13 @@ HEADS = """
 """Lists leave the steps where they are: of some operations there are thousands."""
 
 WHOLE = HEADS.replace("NULL", "a.steps")
+
+
+LISTED = 2_000
+"""Operations of lists that are kept as they were made from their rows, some 2 kB each."""
+
+Blobs = tuple[tuple[int, bytes], ...]
+"""What is large of an operation (0) and of its attempts, by their numbers."""
 
 
 class HeadRow(NamedTuple):
@@ -83,12 +89,27 @@ class Reader:
 
     def heads(self, ops: Sequence[int], *, whole: bool = False) -> dict[int, Parts]:
         """Operations by their numbers: with the step that lists show, or ``whole`` with all steps of the newest run."""
+        take = self._taken if whole else self._taken_once
         found: dict[int, Parts] = {}
         for some in chunks(ops):
-            details = self._details(some)
+            details = self._details_of(some)
             for row in map(HeadRow._make, self.connection.execute(among(WHOLE if whole else HEADS, some), some)):
-                found[row.op] = take_parts(row, self.text_of, details[row.op])
+                found[row.op] = take(row, details.get(row.op, ()))
         return found
+
+    def _taken(self, row: HeadRow, details: Blobs) -> Parts:
+        return take_parts(row, self.text_of, {number: take_details(blob) for number, blob in details})
+
+    def _taken_once(self, row: HeadRow, details: Blobs) -> Parts:
+        """As ``_taken``; the same lists are asked for again and again, and of equal rows the same is made."""
+        known = self._texts.taken
+        parts = known.get((row, details))
+        if parts is None:
+            parts = self._taken(row, details)
+            known[row, details] = parts
+            if len(known) > LISTED:
+                known.popitem(last=False)
+        return msgspec.structs.replace(parts, steps=dict(parts.steps))  # Whoever follows it changes it.
 
     def runs(self, op: int, parts: Parts) -> Record:
         """An operation, whose whole ``parts`` are known, with all its runs; without log lines and kept results."""
@@ -96,7 +117,7 @@ class Reader:
         return Record(parts, runs[:-1] if parts.run else runs)
 
     def _attempts(self, op: int, parts: Parts) -> list[Attempt]:
-        details = self._details([op])[op]
+        details = {number: take_details(blob) for number, blob in self._details_of([op]).get(op, ())}
         parent = parts.queue.parent if parts.queue else parts.run.parent if parts.run else ""
         book = Book(text_of=self.text_of, queue=parts.queue, parent=parent)
         rows = map(AttemptRow._make, self.connection.execute(ATTEMPTS, (op,)))
@@ -123,8 +144,8 @@ class Reader:
         """Everything there is of an operation, whose whole ``parts`` are known."""
         return msgspec.structs.replace(self.runs(op, parts), logs=self.logs(op), results=self.results(op))
 
-    def _details(self, ops: Sequence[int]) -> defaultdict[int, dict[int, Details]]:
-        found: defaultdict[int, dict[int, Details]] = defaultdict(dict)
+    def _details_of(self, ops: Sequence[int]) -> dict[int, Blobs]:
+        found: dict[int, Blobs] = {}
         for op, number, blob in self.connection.execute(among(DETAILS, ops), ops):
-            found[op][number] = take_details(blob)
+            found[op] = (*found.get(op, ()), (number, blob))
         return found

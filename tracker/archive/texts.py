@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from sqlite3 import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracker.model import Parts
 
 LIMIT = 20_000
 """Texts that get a number, at most: names with variables in them must not grow a table that nothing ever shrinks."""
@@ -19,6 +24,8 @@ class Texts:
     """What is known of the table; it only grows, so what is known stays right."""
 
     def __init__(self) -> None:
+        self.taken: OrderedDict[Hashable, Parts] = OrderedDict()
+        """Operations of lists, by the rows they were made from and with these texts."""
         self._numbers: dict[str, int] = {}
         self._texts: dict[int, str] = {}
 
