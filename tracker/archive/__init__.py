@@ -184,6 +184,7 @@ class Archive:
             if found is None:
                 return False
             writing.remove_family(connection, namespace, *found)
+        self._texts.taken.clear()
         self._database.flush()
         return True
 
