@@ -64,22 +64,23 @@ class Writer:
             self._tally.add(made.operation.name, held, known, made.shown)
             self._rows.add(made, replaces=held is not None)
 
+    def flush(self) -> None:
+        """Write the rows of what was stored so far."""
+        self._rows.save(self._connection)
+        self._rows = Rowset()
+
     def erase(self, id: str) -> None:
         """Remove an operation that was stored here, and all below it."""
-        self._save_rows()
+        self.flush()
         found = find_key(self._connection, self._place, id)
         if found is not None:
             remove_family(self._connection, self._place, *found)
 
     def save(self) -> None:
         """Write all of it, and what it adds up to."""
-        self._save_rows()
+        self.flush()
         self._tally.save(self._connection, self._place)
         self._number_of.save()
-
-    def _save_rows(self) -> None:
-        self._rows.save(self._connection)
-        self._rows = Rowset()
 
 
 def count(

@@ -7,11 +7,12 @@ both, and one that changed meanwhile is written again. At most one page of them 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
-from tracker.archive import Archive, Writer
+from tracker.archive import Archive
 from tracker.clock import elapsed, now
 from tracker.compose import status_of
 from tracker.history.batches import give_up_rest
@@ -150,7 +151,8 @@ class Archiving:
         with suppress(_Unwritable), self._archive.writer() as writer:
             for exchange in self._store.leaving.exchange(leaving, ids):
                 records = moved.take(exchange)
-                is_whole = is_whole and _could_write(writer, records)
+                is_whole = is_whole and _could(partial(writer.write, records))
+            is_whole = is_whole and _could(writer.flush)
             if not is_whole:
                 raise _Unwritable
             # Whoever erases one from now on finds it in the archive, and waits for that until this is done.
@@ -233,9 +235,9 @@ class Archiving:
         return True
 
 
-def _could_write(writer: Writer, records: Sequence[Record]) -> bool:
+def _could(write: Callable[[], None]) -> bool:
     try:
-        writer.write(records)
+        write()
     except UNWRITABLE:
         return False
     return True
