@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from tests.support import wait_for
-from tracker.store import Store, client
+from tracker.store import Store
 
 
 def sockets(store: Store) -> set[str]:
@@ -42,10 +42,9 @@ def test_an_error_in_the_answer_is_raised_and_leaves_the_connection_as_it_was(na
     assert sockets(named) == before
 
 
-def test_a_connection_that_was_closed_meanwhile_is_made_anew(named: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_was_closed_meanwhile_is_made_anew(named: Store) -> None:
     """Servers and what lies before them close those that are silent for long; nobody is told of an error for that."""
     named.client.redis.client_kill_filter(_id=sockets(named).pop())
-    monkeypatch.setattr(client, "LOOKED_AT_AFTER", 0.0)
     assert named.client.execute(["ECHO", "again"]) == b"again"
 
 
@@ -74,5 +73,18 @@ def test_after_a_disconnect_it_goes_to_wherever_the_address_leads_then(named: St
     """As all connections do."""
     before = sockets(named)
     named.client.disconnect()
+    assert named.client.execute(["ECHO", "there"]) == b"there"
+    assert sockets(named).isdisjoint(before)
+
+
+def test_a_disconnect_while_it_is_in_use_holds_for_what_is_asked_next(named: Store) -> None:
+    """Who uses it then is not interrupted."""
+    before, channel = sockets(named), f"{named.keys.feed}:list"
+    waits = threading.Thread(target=named.client.execute, args=[["BLPOP", channel, 20]])
+    waits.start()
+    wait_for(lambda: named.client.redis.info("clients")["blocked_clients"] > 0)
+    named.client.disconnect()
+    named.client.redis.rpush(channel, "x")
+    waits.join()
     assert named.client.execute(["ECHO", "there"]) == b"there"
     assert sockets(named).isdisjoint(before)

@@ -6,7 +6,6 @@ block for minutes; whoever calls here has a retry loop of its own that knows wha
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import threading
@@ -18,7 +17,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tracker.clock import elapsed
 from tracker.errors import StoreUnavailable
 from tracker.redact import TEXT, line
 from tracker.settings import without_password
@@ -28,9 +26,6 @@ CONNECT_TIMEOUT = 0.5
 
 ANSWER_TIMEOUT = 1.0
 """Seconds to wait for an answer."""
-
-LOOKED_AT_AFTER = 5.0
-"""Seconds of silence after which whatever lies between may have closed a connection, so that it is looked at first."""
 
 Command = Sequence[Any]
 """A command of Redis with its arguments."""
@@ -168,34 +163,29 @@ class Client:
         )
 
 
-NOT_YET = math.inf
-"""When a connection was used that was not made yet, or is to be made anew."""
-
-
 class _Kept:
     """A connection that is used by one thread at a time, which holds ``free``."""
 
     def __init__(self, pool: Any) -> None:
         self.free = threading.Lock()
-        self._is_gone = False
+        self._is_open = self._is_gone = False
         self._connection: Any = pool.connection_class(**pool.connection_kwargs)
-        self._used = NOT_YET
 
     def execute(self, command: Command) -> Any:
         connection = self._connection
-        if self._is_gone or (elapsed() - self._used > LOOKED_AT_AFTER and self._is_closed()):
+        if self._is_gone or (self._is_open and self._is_closed()):
             connection.disconnect()
-        self._is_gone, self._used = False, NOT_YET
+        self._is_open = self._is_gone = False
         try:
             connection.send_packed_command([_packed(command)], check_health=False)
             answer = connection.read_response()
         except redis.ResponseError:
-            self._used = elapsed()
+            self._is_open = True
             raise
         except BaseException:
             connection.disconnect()  # The answer that is still to come would be taken for that to the next command.
             raise
-        self._used = elapsed()
+        self._is_open = True
         return answer
 
     def disconnect(self) -> None:
