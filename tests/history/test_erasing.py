@@ -137,6 +137,19 @@ def test_a_later_run_of_the_same_name_is_another_matter(store: Store, recorder: 
     assert history.operation("nightly").status == "error"
 
 
+def test_what_is_queued_anew_under_its_id_and_never_runs_is_archived(
+    store: Store, archive: Archive, recorder: Recorder, history: History
+) -> None:
+    """It is another one; only a run would have told that."""
+    store.append(early(*done("a")))
+    history.erase("a")
+    store.append([queued("a")])
+    assert store.cancel("a", "somebody")
+    recorder.turn()
+    assert store.operation("a") is None
+    assert archive.heads(["a"]).keys() == {"a"}
+
+
 def test_an_erased_job_that_waited_never_begins(store: Store, history: History) -> None:
     """Its message may still be on its way."""
     store.append([queued("a")])

@@ -183,14 +183,16 @@ class Leaving:
         return [(row[0] is not None, row[1] is not None) for row in rows]
 
     def erased(self, ids: Sequence[str]) -> list[str]:
-        """Those that somebody has erased lately."""
+        """Those that somebody has erased lately, and that have not come to be here again."""
         keys = [self._keys.barred(id) for id in ids]
         with self._client.answering() as redis:
             if not keys or not redis.exists(*keys):
                 return []
             marks = redis.mget(keys)
         # Of those that were cancelled it is only known that they must not begin.
-        return [id for id, mark in zip(ids, marks, strict=True) if mark and mark[:1].isdigit()]
+        marked = [id for id, mark in zip(ids, marks, strict=True) if mark and mark[:1].isdigit()]
+        here = self.here([(id, "") for id in marked])
+        return [id for id, (is_here, _) in zip(marked, here, strict=True) if not is_here]
 
     def late(self, limit: int) -> list[bytes]:
         """The oldest replayed blobs that wait, as they were told."""
