@@ -35,6 +35,9 @@ class Outside(NamedTuple):
     cancel: CancelRequest | None
 
 
+NOTHING_OUTSIDE = Outside(None, None, NO_CHILDREN, None)
+
+
 def put_outside(outside: Outside, book: Book) -> list[Cell]:
     """The queue part goes without its arguments."""
     queue, verdict, children, cancel = outside
@@ -50,6 +53,8 @@ def put_outside(outside: Outside, book: Book) -> list[Cell]:
 
 def take_outside(cells: Sequence[Cell], book: Book) -> Outside:
     """What was put."""
+    if not cells:
+        return NOTHING_OUTSIDE
     queue, verdict, children, cancel = filled(cells, 4)
     return Outside(
         _take_queue(queue, book) if queue is not None else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from sqlite3 import Connection
 from typing import NamedTuple
 
@@ -67,7 +66,7 @@ class Reader:
         self.connection = connection
         self._texts = texts
         self.namespace = self._number_of(namespace) or 0
-        self.text_of: Callable[[Number], str] = partial(texts.text_of, connection=connection)
+        self.text_of: Callable[[Number], str] = texts.text_of(connection)
         """Answers the text that a cell stands for."""
 
     def number_of_name(self, name: str) -> int:

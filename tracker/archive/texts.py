@@ -27,15 +27,25 @@ class Texts:
         self.taken: OrderedDict[Hashable, Parts] = OrderedDict()
         """Operations of lists, by the rows they were made from and with these texts."""
         self._numbers: dict[str, int] = {}
-        self._texts: dict[int, str] = {}
+        self._texts: dict[int | str, str] = {}
+        self._highest = 0
 
-    def text_of(self, number: int | str, connection: Connection) -> str:
-        """The text that a cell stands for; raises ``KeyError`` if there is none."""
-        if isinstance(number, str):
-            return number
-        if number not in self._texts:
+    def text_of(self, connection: Connection) -> Callable[[int | str], str]:
+        """Answers the text that a cell stands for; raises ``KeyError`` if there is none."""
+        known = self._texts.get
+
+        def text_of(cell: int | str) -> str:
+            # Of most rows every cell is asked for, and nearly all are numbers of known texts.
+            return known(cell) or self._text_of(cell, connection)
+
+        return text_of
+
+    def _text_of(self, cell: int | str, connection: Connection) -> str:
+        if isinstance(cell, str):
+            return cell
+        if cell not in self._texts:
             self.refresh(connection)
-        return self._texts[number]
+        return self._texts[cell]
 
     @property
     def number_of(self) -> Callable[[str], int | None]:
@@ -44,11 +54,11 @@ class Texts:
 
     def refresh(self, connection: Connection) -> int:
         """Read what has been added; the highest number."""
-        highest = max(self._texts, default=0)
-        for id, text in connection.execute("SELECT id, text FROM texts WHERE id > ?", (highest,)):
+        for id, text in connection.execute("SELECT id, text FROM texts WHERE id > ?", (self._highest,)):
             self._texts[id] = text
             self._numbers[text] = id
-        return max(self._texts, default=0)
+            self._highest = max(self._highest, id)
+        return self._highest
 
 
 class Numbering:
