@@ -74,13 +74,12 @@ def _after(response: Response) -> Response:
 
 
 def _settle(claim: Claim, response: Response) -> None:
-    answers = site().store.answers
-    if response.status_code < 300:
+    is_good = response.status_code < 300
+    if is_good:
         claim.kept.status = response.status_code
         claim.kept.location = response.headers.get("Location", "")
         claim.kept.answer = response.get_data(as_text=True)
-        answers.keep(claim)
-    answers.done(claim, forget=400 <= response.status_code < 500)
+    site().store.answers.done(claim, keep=is_good, forget=400 <= response.status_code < 500)
 
 
 def queue_once(queue: Callable[[str], object]) -> str:

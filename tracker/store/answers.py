@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -76,11 +77,18 @@ class Answers:
     def keep(self, claim: Claim) -> None:
         """Remember what is known by now."""
         with self._client.answering() as redis:
-            redis.set(self._keys.answer(claim.name), msgspec.json.encode(claim.kept), ex=KEPT)
+            self._keep(redis, claim)
 
-    def done(self, claim: Claim, *, forget: bool = False) -> None:
-        """Let others have it; ``forget`` what is known."""
+    def done(self, claim: Claim, *, keep: bool = False, forget: bool = False) -> None:
+        """Let others have it, having first remembered (``keep``) or forgotten (``forget``) what is known by now."""
         with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            if keep:
+                self._keep(pipe, claim)
             if forget:
-                redis.delete(self._keys.answer(claim.name))
-            redis.eval(LET_GO, 1, self._keys.at_work(claim.name), claim.token)
+                pipe.delete(self._keys.answer(claim.name))
+            pipe.eval(LET_GO, 1, self._keys.at_work(claim.name), claim.token)
+            pipe.execute()
+
+    def _keep(self, redis: Any, claim: Claim) -> None:
+        redis.set(self._keys.answer(claim.name), msgspec.json.encode(claim.kept), ex=KEPT)

@@ -220,9 +220,13 @@ class Line:
         return self._redis.connection.read_response()
 
     def mapping(self) -> dict[bytes, bytes]:
-        """What it says to a command that is answered with a mapping; the older protocol has none."""
-        said = self.answer()
-        return said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=True))
+        """What it says to a command that is answered with a mapping."""
+        return mapping_of(self.answer())
+
+
+def mapping_of(said: Any) -> dict[bytes, bytes]:
+    """A mapping that Redis has answered; the older protocol has none, and tells names and values in turns."""
+    return said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=True))
 
 
 def _packed(command: Command) -> bytes:

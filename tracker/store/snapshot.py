@@ -23,7 +23,7 @@ from tracker.model import (
     Verdict,
 )
 from tracker.record import Attempt, Record
-from tracker.store.client import Client
+from tracker.store.client import Client, mapping_of
 from tracker.store.keys import Keys
 
 HEAD = (
@@ -97,15 +97,15 @@ class Snapshot:
 
     def operation(self, id: str) -> Parts | None:
         """One operation with the steps of its newest run, read in one atomic command."""
-        with self._client.answering() as redis:
-            fields = redis.hgetall(self._keys.operation(id))
-        return _parts(id, fields)
+        return _parts(id, self._fields_of(id))
 
     def runs(self, id: str) -> Record | None:
         """One operation with all its runs, read in one atomic command; without log lines and kept results."""
-        with self._client.answering() as redis:
-            fields = redis.hgetall(self._keys.operation(id))
-        return record_of(id, fields, [], {})
+        return record_of(id, self._fields_of(id), [], {})
+
+    def _fields_of(self, id: str) -> Fields:
+        with self._client.answering():
+            return mapping_of(self._client.execute(["HGETALL", self._keys.operation(id)]))
 
     def status(self, id: str) -> Status | None:
         """Where an operation stands, or that it must not begin although it has left."""
