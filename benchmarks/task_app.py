@@ -23,13 +23,21 @@ if os.environ.get("BENCH_INSTALL"):
 
 
 @app.task(name="bench.nothing")
-def nothing() -> None:
-    """No work at all, so that nothing hides what is measured."""
+def nothing(loops: int) -> None:
+    """As much work as it is told; with none at all nothing hides what is measured."""
+    work(loops)
 
 
 @app.task(name="bench.steps")
-def steps() -> None:
+def steps(loops: int) -> None:
     """The same, in five tracked steps."""
     with StepTracker("Five steps", steps=["1", "2", "3", "4", "5"], display="quiet") as tracker:
         for name in "12345":
             tracker.step(name)
+            work(loops // 5)
+
+
+def work(loops: int) -> None:
+    """The same amount however busy the machine is, and none of it without Python's lock."""
+    for _ in range(loops):
+        pass

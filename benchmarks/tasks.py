@@ -1,7 +1,8 @@
 """What tracking costs a Celery worker: tasks a second and the CPU time of all its processes, as ratios to no tracking.
 
 Messages wait in the queue before a worker takes the first. One worker for each case, of which one works at a time.
-``python -m benchmarks.tasks 2000 7`` runs 2,000 tasks in each of 7 rounds.
+``python -m benchmarks.tasks 2000 7`` runs 2,000 tasks that do nothing in each of 7 rounds; a third number gives each
+task so many turns of a loop to do, of which 100,000 take some 2 ms.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ class Worker:
         while not self.app.control.ping(self.node, timeout=1):
             pass
 
-    def measure(self, count: int) -> tuple[float, float]:
+    def measure(self, count: int, loops: int) -> tuple[float, float]:
         """Seconds, and seconds of CPU, that ``count`` tasks take."""
         control = self.app.control
         control.cancel_consumer(self.queue, destination=self.node, reply=True)
         with self.app.producer_pool.acquire(block=True) as producer:
             for _ in range(count):
-                self.app.send_task(self.task, queue=self.queue, producer=producer)
+                self.app.send_task(self.task, [loops], queue=self.queue, producer=producer)
         before, begun = self._cpu(), time.perf_counter()
         control.add_consumer(self.queue, destination=self.node)
         while self.redis.llen(self.queue) or self.redis.hlen("unacked"):
@@ -82,13 +83,13 @@ def _cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def compare(url: str, pool: str, folder: str, count: int, rounds: int) -> None:
+def compare(url: str, pool: str, folder: str, count: int, rounds: int, loops: int) -> None:
     workers = {case: Worker(url, case, pool, folder) for case in CASES}
     ratios: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
     rates = []
     try:
         for round in range(rounds + 1):
-            found = {case: worker.measure(count) for case, worker in workers.items()}
+            found = {case: worker.measure(count, loops) for case, worker in workers.items()}
             if round:  # Before that everything was loaded.
                 base = found["untracked"]
                 rates.append(count / base[0])
@@ -97,19 +98,21 @@ def compare(url: str, pool: str, folder: str, count: int, rounds: int) -> None:
     finally:
         for worker in workers.values():
             worker.stop()
-    print(f"{pool}: {statistics.median(rates):,.0f} tasks/s untracked, {rounds} rounds of {count:,}")
+    print(
+        f"{pool}: {statistics.median(rates):,.0f} tasks/s untracked, {rounds} rounds of {count:,}, {loops:,} turns each"
+    )
     for case, pairs in ratios.items():
         speed, cpu = (statistics.median(values) for values in zip(*pairs, strict=True))
         print(f"  {case:<34}{speed:6.2f} × the throughput {cpu:8.2f} × the CPU time")
 
 
 def main() -> None:
-    count, rounds = (int(value) for value in (sys.argv[1:] + ["1500", "5"][len(sys.argv) - 1 :]))
+    count, rounds, loops = (int(value) for value in (sys.argv[1:] + ["1500", "5", "0"][len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory() as folder:
         server = ensure_server(Path(folder, "redis"))
         try:
             for pool in ("prefork", "solo"):
-                compare(server.url, pool, folder, count, rounds)
+                compare(server.url, pool, folder, count, rounds, loops)
         finally:
             server.stop()
 
