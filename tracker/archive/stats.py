@@ -224,11 +224,11 @@ def _drop_old_durations(connection: Connection, namespace: int, name: int) -> No
 
 def durations(reader: Reader, name: str, last: int) -> dict[str, Percentiles]:
     """How long the steps of the last successful runs took, by name of the step."""
-    seconds: defaultdict[Number, list[float]] = defaultdict(list)
+    taken: defaultdict[Number, list[int]] = defaultdict(list)
     for run in _last_runs(reader, name, last):
-        for number, taken in zip(run[::2], run[1::2], strict=True):
-            seconds[number].append(taken / MICROSECONDS)
-    return {reader.text_of(number): _summary(sorted(found)) for number, found in seconds.items()}
+        for number, microseconds in zip(run[::2], run[1::2], strict=True):
+            taken[number].append(microseconds)
+    return {reader.text_of(number): _summary(sorted(found)) for number, found in taken.items()}
 
 
 def _last_runs(reader: Reader, name: str, last: int) -> Iterator[Durations]:
@@ -239,10 +239,11 @@ def _last_runs(reader: Reader, name: str, last: int) -> Iterator[Durations]:
             return
 
 
-def _summary(seconds: list[float]) -> Percentiles:
-    """Percentiles by the nearest rank: each is a duration that did occur."""
-    count = len(seconds)
-    return Percentiles(count, *(seconds[math.ceil(count * share) - 1] for share in (0.5, 0.9, 0.95, 0.99)))
+def _summary(taken: list[int]) -> Percentiles:
+    """Percentiles of microseconds by the nearest rank: each is a duration that did occur."""
+    count = len(taken)
+    places = [math.ceil(count * share) - 1 for share in (0.5, 0.9, 0.95, 0.99)]
+    return Percentiles(count, *(taken[place] / MICROSECONDS for place in places))
 
 
 def outcomes(reader: Reader, name: str, since: float) -> dict[int, dict[Status, int]]:
