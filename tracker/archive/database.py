@@ -146,8 +146,12 @@ class Database:
     def _connect(self) -> Connection:
         # Transactions begin where we say, not where sqlite3 guesses.
         connection = sqlite3.connect(str(self.path), timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     @contextmanager
