@@ -35,14 +35,14 @@ def death(store: Store, operation: str, queue: QueuePart, error: BaseException) 
         store.append([QueueItem(operation, queue)])
     run = parts.run.run if parts.run is not None else ""
     expected = Status.RUNNING if run else Status.QUEUED
-    why = Error(type(error).__name__, line(str(error)), _path(parts))
+    why = _why(parts, error)
     store.append([VerdictItem(operation, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
     if parts.queue is not None and parts.queue.batch:
         give_up(store, operation, store.messages.sent(operation), why)
 
 
-def went_back(store: Store, operation: str) -> None:
-    """The message of ``operation`` went back to the queue: its run, still open, is over.
+def went_back(store: Store, operation: str, error: BaseException | None) -> None:
+    """The message of ``operation`` goes back to the queue: its run, still open, is over, and ``error`` says why.
 
     A batch does not wait meanwhile: its children run, and settle it.
     """
@@ -50,7 +50,8 @@ def went_back(store: Store, operation: str) -> None:
     if parts is None or parts.run is None:
         return
     status = Status.RUNNING if parts.queue is not None and parts.queue.batch else Status.QUEUED
-    verdict = Verdict(status, now(), "worker", run=parts.run.run, reason="its process died; it is run again")
+    why = _why(parts, error) if error is not None else None
+    verdict = Verdict(status, now(), "worker", parts.run.run, "its process died; it is run again", why)
     store.append([VerdictItem(operation, Status.RUNNING, verdict)])
 
 
@@ -66,6 +67,10 @@ def revocation(store: Store, operation: str, by: str) -> None:
         asked = parts.cancel.by if parts.cancel is not None else by
         verdict = Verdict(Status.CANCELLED, now(), asked, run=parts.run.run)
         store.append([VerdictItem(operation, Status.RUNNING, verdict)])
+
+
+def _why(parts: Parts, error: BaseException) -> Error:
+    return Error(type(error).__name__, line(str(error)), _path(parts))
 
 
 def _path(parts: Parts) -> list[str]:

@@ -109,7 +109,7 @@ local function put_erase(change)
 end
 
 -- leave: operation, its rev, the version of its children's counts; it is in the archive as it was then. `duplicate` if
--- it was erased meanwhile.
+-- it was erased meanwhile. While one of its runs is alive it stays: what becomes of that one nobody would say later.
 local function put_leave(change)
   local _, id, rev, version = unpack(change)
   local key = operation_key(id)
@@ -117,6 +117,10 @@ local function put_leave(change)
   local here, status, parent = get(key, 'rev'), get(key, 'status'), get(key, 'parent') or ''
   if not here and erased_at(id) then return {'duplicate', 0} end
   if here ~= rev or (get(key, 'children_version') or '0') ~= version or not ENDED[status] then return {'ignored', 0} end
+  if #use('lives').runs_alive(key, 1) > 0 then
+    redis.call('ZADD', PREFIX .. 'ended', 'XX', now(), id) -- It will be looked at again when others were.
+    return {'ignored', 0}
+  end
   forget(id, status ~= 'complete')
   orphan(id, parent, status)
   return {'stored', 0}
