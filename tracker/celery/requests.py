@@ -81,10 +81,8 @@ class TrackedRequest(Request):
 
     def reject(self, requeue: bool = False) -> None:
         """Said before another worker can take it: the run that is over then is still the newest one."""
-        if requeue:
-            self.returned = True
-            self._went_back()
-        super().reject(requeue)
+        self.returned = self.returned or requeue
+        super().reject(requeue and not self._went_back())
 
     def _retry_worker_lost(self, exc: BaseException, exc_info: Any) -> bool:
         """Celery sends the task again, as it was told to do for processes that die."""
@@ -92,13 +90,14 @@ class TrackedRequest(Request):
         self.returned = bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
         return self.returned
 
-    def _went_back(self) -> None:
-        self._tell(lambda store: reports.went_back(store, self.ticket.operation, self.death))
+    def _went_back(self) -> bool:
+        """Told as it goes back to the queue. Answers whether nobody should have it any more."""
+        return bool(self._tell(lambda store: reports.went_back(store, self.ticket.operation, self.death)))
 
-    def _tell(self, say: Callable[[Store], object]) -> None:
+    def _tell(self, say: Callable[[Store], object]) -> object:
         """Only if the operation runs by this message: what becomes of an earlier one says nothing of it."""
         operation, message = self.ticket.operation, str(self.id)
-        _tell(lambda store: store.waits(operation)[1] in ("", message) and say(store))
+        return _tell(lambda store: store.waits(operation)[1] in ("", message) and say(store))
 
 
 def _death_in(error: Any) -> BaseException | None:
@@ -117,10 +116,9 @@ def _may_begin(ticket: Ticket, task: str, worker: str) -> bool:
     return not settings.redis_url or lookout(settings).may_begin(ticket, task, worker)
 
 
-def _tell(say: Callable[[Store], object]) -> None:
+def _tell(say: Callable[[Store], object]) -> object:
     try:
         settings = config.settings()
     except SettingsError:  # Which was told of when the worker began.
-        return
-    if settings.redis_url:
-        reports.if_reachable(lambda: say(Store.of(settings)))
+        return None
+    return reports.if_reachable(lambda: say(Store.of(settings))) if settings.redis_url else None
