@@ -141,8 +141,8 @@ def as_of(parts: Parts, attempt: Attempt) -> Operation:
         # An attempt with which its children did not settle a batch was only a dispatch.
         settled = verdict is not None and not verdict.run and verdict.status in ENDED
         queue = msgspec.structs.replace(queue, batch=settled)
-        if verdict is not None and has_died(attempt):
-            verdict = msgspec.structs.replace(verdict, status=Status.LOST)
+    if verdict is not None and has_died(attempt):
+        verdict = msgspec.structs.replace(verdict, status=Status.LOST)
     steps = {step.index: step for step in attempt.steps}
     shown = compose(Parts(parts.id, parts.rev, attempt.number, queue, run, verdict, steps))
     if run.ended is not None and shown.ended is None:  # It asked to be run again, which ended it as a run.
@@ -151,14 +151,16 @@ def as_of(parts: Parts, attempt: Attempt) -> Operation:
 
 
 def has_died(attempt: Attempt) -> bool:
-    """Whether a run that dispatched a batch has ended without a word of its own, as far as others have said so.
+    """Whether a run has ended without a word of its own, as far as others have said so.
 
-    Of such a run it is only noted that another one goes on, for the batch runs all the same.
+    Of one that another one follows, it is only noted what the operation does all the same: it waits, or a batch runs.
     """
     run, verdict = attempt.run, attempt.verdict
     if run.status is not RUNNING or verdict is None or verdict.run != run.run:
         return False
-    return verdict.status is Status.LOST or (verdict.status is RUNNING and verdict.by != LIFE and not verdict.flags)
+    if verdict.status is RUNNING:
+        return verdict.by != LIFE and not verdict.flags
+    return verdict.status in (QUEUED, Status.LOST)
 
 
 def _flags(parts: Parts) -> list[str]:

@@ -78,6 +78,7 @@ def _settle(claim: Claim, response: Response) -> None:
     if is_good:
         claim.kept.status = response.status_code
         claim.kept.location = response.headers.get("Location", "")
+        claim.kept.operation = claim.kept.operation or claim.kept.location.rpartition("/")[2]
         claim.kept.answer = response.get_data(as_text=True)
     site().store.answers.done(claim, keep=is_good, forget=400 <= response.status_code < 500)
 

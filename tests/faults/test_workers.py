@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from tests.faults.pools import Pool, Start
 from tests.faults.servers import engine_of
 from tests.support import Clock, wait_for
+from tracker.archive import Archive
 from tracker.celery.sending import Sender
 from tracker.engines import Engine
+from tracker.history import History, archiving
+from tracker.history.liveness import LOST_AFTER
 from tracker.history.recorder import Recorder
 from tracker.history.stuck import GRACE
 from tracker.model import Operation, Status
@@ -20,6 +24,9 @@ from tracker.settings import Settings
 
 LATE = {"task_acks_late": True, "task_reject_on_worker_lost": True}
 """A message is kept by the broker until its job has ended, however its process ends."""
+
+AT_ONCE = {"visibility_timeout": 1, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+"""Another worker gets what the one before had taken about a second after that is gone."""
 
 
 @pytest.fixture
@@ -115,6 +122,60 @@ def test_a_job_that_is_killed_again_and_again_is_queued_in_between(start: Start)
     assert not any(flags for *_, flags in seen)
     assert pool.noted() == ["killed"] * 3 + ["survives"]
     assert list(pool.store.live_runs()) == []
+
+
+def attempts(history: History, id: str) -> list[tuple[str, str, str]]:
+    """How each attempt has ended, and why."""
+    told = history.attempts(id)
+    return [
+        (str(one.status), one.error.type if one.error else "", one.error.message if one.error else "") for one in told
+    ]
+
+
+@pytest.fixture
+def archive(namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
+    """It takes in operations as soon as they have ended."""
+    monkeypatch.setattr(archiving, "QUIET", 0.0)
+    archive = Archive(f"sqlite:///{tmp_path}/archive.sqlite3", namespace)
+    yield archive
+    archive.close()
+
+
+def test_an_attempt_whose_process_was_killed_is_told_as_lost(start: Start, archive: Archive) -> None:
+    """With what killed it, although the operation went on waiting then; in Redis, and after it has left."""
+    pool = start(**LATE)
+    (id,) = pool.submit("test.dies_often", file=str(pool.notes), times=2)
+    pool.ended(id)
+    history = History(pool.store, archive)
+    *killed, last = told = attempts(history, id)
+    assert [(status, type) for status, type, _ in killed] == [("lost", "WorkerLostError")] * 2
+    assert all("SIGKILL" in message for *_, message in killed)
+    assert last == ("complete", "", "")
+    assert all(one.ended and one.ended >= (one.started or 0) for one in history.attempts(id))
+    wait_for(lambda: (Recorder(pool.store, archive).turn(), pool.store.operation(id) is None)[1])
+    assert attempts(history, id) == told
+
+
+def test_an_attempt_whose_whole_worker_was_killed_is_told_as_lost(
+    start: Start, archive: Archive, clock: Clock, tmp_path: Path
+) -> None:
+    """Although the next one has ended long before that is known: the operation leaves when no run of it is alive."""
+    pool = start(**LATE, broker_transport_options=AT_ONCE)
+    (id,) = pool.submit("test.waits", folder=str(tmp_path))
+    waiting(pool, id)
+    pool.kill()
+    start(**LATE, broker_transport_options=AT_ONCE, name="w@node-2")
+    _, second = wait_for(lambda: len(found := pipes(tmp_path)) == 2 and found, 60)
+    release(second)
+    pool.ended(id)
+    history, recorder = History(pool.store, archive), Recorder(pool.store, archive)
+    recorder.turn()
+    assert [status for status, *_ in attempts(history, id)] == ["running", "complete"]
+    clock.pass_by(LOST_AFTER + 10, recorder.turn)
+    assert pool.store.operation(id) is None
+    (lost, type, message), (last, *_) = attempts(history, id)
+    assert (lost, type, last) == ("lost", "lost", "complete")
+    assert message.startswith("no sign of life since")
 
 
 def test_a_job_whose_worker_died_before_it_began_is_lost(start: Start, clock: Clock, tmp_path: Path) -> None:

@@ -59,6 +59,18 @@ def test_one_more_child_that_was_sent_begins_the_count_anew(store: Store) -> Non
         assert deaths(store) == 0
 
 
+@pytest.mark.parametrize("steps", [[], [StepState(1, "Queue children", StepStatus.RUNNING, NOW)]])
+def test_whoever_dies_before_it_has_said_how_far_that_is_has_sent_none(store: Store, steps: list[StepState]) -> None:
+    """It says so before it sends any."""
+    batch_of(store, 9)
+    store.append([Sent("b", 4)])
+    for number in range(2):
+        run = f"r{number}"
+        store.append([by(run, blob("b", head(run), steps=steps)), lease(run, run)])
+        store.append([VerdictItem("b", Status.RUNNING, Verdict(Status.RUNNING, NOW + 3, "worker", run=run))])
+    assert deaths(store) == 2
+
+
 def test_what_is_lost_with_its_whole_worker_has_died_as_well(store: Store) -> None:
     """Nobody but the recorder has said so."""
     batch_of(store, 9)

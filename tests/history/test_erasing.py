@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
 from tests.history.test_archiving import done, keys_left
-from tests.store.making import batch_of, ended, queued, started
+from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
+from tests.support import wait_for
 from tracker.archive import Archive, Writer
 from tracker.errors import NotEnded, NotFound
 from tracker.history import History
 from tracker.history.recorder import Recorder
-from tracker.model import Status
+from tracker.model import Error, Event, EventType, LogLine, QueuePart, Status, StepState, StepStatus
 from tracker.record import Record
-from tracker.store import Erase, Leave, RunBlob, Store
+from tracker.store import Erase, Item, KnownRequest, Leave, QueueItem, RunBlob, Seal, Store
+from tracker.store.client import Holding
 from tracker.store.leaving import Leaving
 
 LONG_AGO = 1_000_000_000.0
@@ -26,8 +30,8 @@ def early(*blobs: RunBlob) -> list[RunBlob]:
 
 
 def left_of(store: Store, archive: Archive, *ids: str) -> set[str]:
-    """What is still kept of operations, but for the word that they must not come back."""
-    here = {name for name in keys_left(store) if not name.startswith("barred:")}
+    """What is still kept of operations, but for the word that they must not come back, and are to leave the feed."""
+    here = {name for name in keys_left(store) if not name.startswith("barred:") and name != "erased"}
     return here | set(archive.heads(list(ids)))
 
 
@@ -45,6 +49,90 @@ def test_an_erased_operation_is_nowhere(
     for again in (history.operation, history.erase, history.logs):
         with pytest.raises(NotFound):
             again("a")
+
+
+def test_a_feed_that_cannot_be_exchanged_holds_up_nothing_else(
+    store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis may have no memory for it just then."""
+
+    def refuses() -> None:
+        raise Holding("no memory", "OOM")
+
+    monkeypatch.setattr(store.erasing, "turn", refuses)
+    store.append(done("a"))
+    recorder.turn()
+    assert (recorder.active, store.operation("a")) == (True, None)
+
+
+SECRET = "hunter2"
+
+
+def everywhere(store: Store) -> bytes:
+    """All that is in any key of the namespace."""
+    redis, found = store.client.redis, []
+    readers = {
+        b"string": redis.get,
+        b"hash": redis.hgetall,
+        b"list": lambda key: redis.lrange(key, 0, -1),
+        b"set": redis.smembers,
+        b"zset": lambda key: redis.zrange(key, 0, -1),
+        b"stream": redis.xrange,
+    }
+    for key in redis.scan_iter(f"{store.keys.prefix}*"):
+        found.append((key, readers[redis.type(key)](key)))
+    return repr(found).encode()
+
+
+def telling(id: str, parent: str = "", index: int = 0, run: str = "r1") -> list[Item]:
+    """An operation that tells the secret wherever something of its own can be told."""
+    part = QueuePart("job", NOW, title=SECRET, parent=parent, index=index, labels={"x": SECRET}, args={"a": SECRET})
+    error = Error("E", SECRET, [SECRET], traceback=SECRET, log=[SECRET])
+    fields = {"title": SECRET, "labels": {"y": SECRET}}
+    begins = replace(head(run), **fields)
+    ends = replace(head(run, Status.ERROR), error=error, **fields)
+    step = StepState(1, "Step 1", StepStatus.ERROR, NOW, detail=SECRET, error=SECRET)
+    event = Event(EventType.STEP_ERROR, id, NOW, run, 2, step=step, log=LogLine(1, NOW, SECRET, 1))
+    told = [
+        blob(id, begins, parent=parent),
+        RunBlob(id, run, [event], parent, NOW, None, [step], step, results=[("key", SECRET.encode())]),
+        blob(id, ends, seq=3, type="operation.complete", parent=parent),
+    ]
+    return [QueueItem(id, part), *early(*told)]
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["from Redis", "from the archive"])
+def test_no_key_and_no_file_holds_a_word_of_what_was_erased(
+    store: Store, archive: Archive, recorder: Recorder, history: History, tmp_path: Path, moved: bool
+) -> None:
+    """Neither the feed, nor an answer that a repeated request would get, nor what was told late and waits."""
+    batch = QueuePart("job", NOW, title=SECRET, batch=True, labels={"x": SECRET})
+    late = [item for item in telling("b.1", "b", 1, "r9") if isinstance(item, RunBlob)]
+    store.append(
+        [QueueItem("b", batch), *telling("b.1", "b", 1), *telling("b.2", "b", 2), Seal("b", 2), *done("stays")]
+    )
+    store.append([started("b", "rb"), ended("b", run="rb"), *telling("below", "b.1"), *telling("alone")])
+    claims = [store.answers.claim("POST", id, SECRET.encode()) for id in ("b", "alone", "stays")]
+    for claim, id in zip(claims, ("b", "alone", "stays"), strict=True):
+        claim.kept = KnownRequest(
+            claim.kept.body, id, 202, f"/{id}", f'{{"title":"{SECRET if id != "stays" else id}"}}'
+        )
+        store.answers.done(claim, keep=True)
+    if moved:
+        wait_for(lambda: (recorder.turn(), store.operation("b") is None)[1])
+    store.append([replace(item, replay=True) for item in late])
+    files = [path for path in tmp_path.iterdir() if moved]
+    assert SECRET.encode() in everywhere(store)
+    assert not moved or any(SECRET.encode() in path.read_bytes() for path in files)
+    history.erase("b")
+    history.erase("alone")
+    recorder.turn()
+    assert SECRET.encode() not in everywhere(store)
+    assert [path.name for path in tmp_path.iterdir() if SECRET.encode() in path.read_bytes()] == []
+    assert history.operation("stays").status is Status.COMPLETE
+    again = [store.answers.claim("POST", id, SECRET.encode()).kept for id in ("b", "alone", "stays")]
+    assert [(kept.status, kept.location) for kept in again] == [(202, "/b"), (202, "/alone"), (202, "/stays")]
+    assert [kept.answer for kept in again] == ['{"id":"b"}', '{"id":"alone"}', '{"title":"stays"}']
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2, 3])

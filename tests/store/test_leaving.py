@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.store.making import batch_of, ended, leave, queued, started
+from tests.store.making import batch_of, by, ended, leave, queued, started
 from tracker.compose import compose
 from tracker.embedded import ensure_server
 from tracker.errors import StoreUnavailable
@@ -129,6 +129,19 @@ def test_what_runs_never_leaves(store: Store) -> None:
     store.append([started("a")])
     assert store.append([leave(store, "a")]) == [Answer("ignored", 0)]
     assert held(store) == {"a"}
+
+
+def test_nothing_leaves_whose_earlier_run_is_alive(store: Store) -> None:
+    """What becomes of that one is told here; and others leave meanwhile."""
+    store.append([by("p", started("a")), started("a", "r2"), ended("a", run="r2")])
+    assert store.append([leave(store, "a")]) == [Answer("ignored", 0)]
+    store.append(done("b"))
+    assert store.leaving.ended(0, 0, 9) == ["a", "b"]
+    assert store.append([leave(store, "a"), leave(store, "b")]) == [Answer("ignored", 0), Answer("stored", 0)]
+    store.append([by("p", ended("a"))])
+    assert store.append([leave(store, "a")]) == [Answer("stored", 0)]
+    assert held(store) == set()
+    assert list(store.live_runs()) == []
 
 
 def test_an_archived_operation_leaves_nothing_behind(store: Store) -> None:

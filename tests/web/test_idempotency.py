@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.faults.servers import BreakableServer
-from tests.store.making import go, started
+from tests.store.making import ended, go, started
 from tests.support import wait_for
 from tests.web.client import Answer, Server, serving, working
 from tests.web.conftest import messages_in
@@ -39,6 +39,24 @@ def test_a_repetition_gets_the_first_answer(server: Server, store: Store, path: 
     assert messages_in(store) == 1
     assert len(store.operations().items) == 1
     assert post(server, "k2", body, path).json["id"] != first.json["id"]
+
+
+@pytest.mark.parametrize("action", ["", "/cancel"])
+def test_a_repetition_for_what_was_erased_does_nothing_and_tells_its_id(
+    server: Server, store: Store, action: str
+) -> None:
+    """Who erases it wants nobody to read it any more; and nobody wants it to be done again."""
+    id = post(server, "k").json["id"]
+    address = f"{OPERATIONS}/{id}/cancel" if action else OPERATIONS
+    body: object = {} if action else COPY
+    first = post(server, "k", body, address)
+    assert first.json["args"] == COPY["args"]
+    store.append([started(id), ended(id)])
+    assert server.ask("DELETE", f"{OPERATIONS}/{id}").status == 204
+    again = post(server, "k", body, address)
+    assert (again.status, again.json, again.headers["location"]) == (202, {"id": id}, first.headers["location"])
+    assert messages_in(store) == 1
+    assert not store.client.redis.exists(store.keys.answers_of(id))
 
 
 def test_a_key_belongs_to_one_body_and_one_address(server: Server, store: Store) -> None:

@@ -9,15 +9,34 @@ import threading
 from contextlib import suppress
 from hashlib import sha256
 
-from celery.signals import before_task_publish
+from celery import Task
+from celery.signals import before_task_publish, task_prerun
 
 from tracker import StepTracker
 from tracker.celery import job
 from tracker.celery.app import make_app
+from tracker.celery.headers import HEADER, ticket_of
+from tracker.celery.queueing import DISPATCH
 from tracker.publish import flush
 from tracker.settings import Settings
 
 _moment = threading.Event()
+
+
+@task_prerun.connect
+def end_dispatch(task: Task, **_: object) -> None:  # type: ignore[type-arg]
+    """Whoever is about to hand out a batch is killed before anything is told, if its title says so: of which tries,
+    and in which file they are noted."""
+    word, *rest = ticket_of(task.request.get(HEADER), task.request.id).title.split()
+    if task.name == DISPATCH and word == "Untold:":
+        file, *which = rest
+        with open(file, "a+") as notes:
+            notes.write("tried\n")
+            notes.seek(0)
+            is_meant = str(len(notes.readlines())) in which
+        if is_meant:
+            os.kill(os.getpid(), signal.SIGKILL)
+
 
 app = make_app(Settings.from_env())
 

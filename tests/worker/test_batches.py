@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,37 @@ def test_a_dispatch_that_kills_its_process_each_time_is_given_up(system: System,
         assert "\n" not in child.error.message
     wait_for(lambda: waiting_messages(system) == 0)
     assert system.store.messages.owed("test") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "untold", "tries"),
+    [
+        pytest.param("x", range(1, DEATHS), DEATHS, id="not often enough"),
+        pytest.param("x", range(1, 99), DEATHS, id="each time"),
+        pytest.param("deadly", range(2, 99), DEATHS, id="after it had told something"),
+        pytest.param("deadly", (2, 4), DEATHS + 1, id="now and then"),
+    ],
+)
+def test_a_dispatch_that_dies_before_it_has_told_anything_counts(
+    system: System, tmp_path: Path, text: str, untold: Sequence[int], tries: int
+) -> None:
+    """Each death is an attempt, whoever tells of it, and after so many it is given up; not sooner."""
+    file = tmp_path / "tries"
+    title = " ".join(["Untold:", str(file), *map(str, untold)])
+    batch = ended(system, system.queueing.batch("test.well", [{"text": text}] * 3, {}, title))
+    *died, last = system.history.attempts(batch.id)
+    assert [(one.status, one.error and one.error.type) for one in died] == [(Status.LOST, "WorkerLostError")] * (
+        tries - 1
+    )
+    wait_for(lambda: waiting_messages(system) == 0)
+    assert file.read_text().split() == ["tried"] * tries
+    child = system.history.operation(f"{batch.id}.1")
+    if len(untold) < DEATHS and text == "x":
+        assert (last.status, child.status) == (Status.COMPLETE, Status.COMPLETE)
+    else:
+        assert (last.status, child.status) == (Status.ERROR, Status.LOST)
+        assert child.error is not None
+        assert "has died 5 times in a row" in child.error.message
 
 
 def test_a_dispatch_that_dies_often_and_comes_further_is_never_given_up(system: System, tmp_path: Path) -> None:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
+from tracker.archive import runs_of
 from tracker.clock import now
-from tracker.compose import compose
-from tracker.errors import StoreUnavailable
-from tracker.history.batches import give_up
-from tracker.model import Error, Parts, QueuePart, Status, Verdict
+from tracker.compose import compose, has_died
+from tracker.errors import DispatchDied, StoreUnavailable
+from tracker.history.batches import check_dispatch, give_up
+from tracker.ids import new_run
+from tracker.model import ENDED, Error, Event, EventType, Parts, QueuePart, RunPart, Status, Verdict
+from tracker.record import Record
 from tracker.redact import line
-from tracker.store import QueueItem, Store, VerdictItem
+from tracker.store import QueueItem, RunBlob, Store, VerdictItem
 
 log = logging.getLogger("tracker")
 
+Answer = TypeVar("Answer")
 
-def if_reachable(call: Callable[[], object]) -> None:
+
+def if_reachable(call: Callable[[], Answer]) -> Answer | None:
     """Tell the store something; when it does not answer, a log line must do."""
     try:
-        call()
+        return call()
     except StoreUnavailable as error:
         log.warning("tracker: the worker could not tell Redis: %s", error)
+        return None
 
 
 def death(store: Store, operation: str, queue: QueuePart, error: BaseException) -> None:
@@ -35,23 +42,57 @@ def death(store: Store, operation: str, queue: QueuePart, error: BaseException) 
         store.append([QueueItem(operation, queue)])
     run = parts.run.run if parts.run is not None else ""
     expected = Status.RUNNING if run else Status.QUEUED
-    why = Error(type(error).__name__, line(str(error)), _path(parts))
+    why = _why(parts, error)
     store.append([VerdictItem(operation, expected, Verdict(Status.LOST, now(), "worker", run=run, error=why))])
     if parts.queue is not None and parts.queue.batch:
         give_up(store, operation, store.messages.sent(operation), why)
 
 
-def went_back(store: Store, operation: str) -> None:
-    """The message of ``operation`` went back to the queue: its run, still open, is over.
+def went_back(store: Store, operation: str, error: BaseException | None) -> bool:
+    """The message of ``operation`` goes back to the queue: its run, still open, is over, and ``error`` says why.
 
-    A batch does not wait meanwhile: its children run, and settle it.
+    A batch does not wait meanwhile: its children run, and settle it. Answers whether its dispatch is given up instead.
     """
-    parts = store.operation(operation)
-    if parts is None or parts.run is None:
-        return
-    status = Status.RUNNING if parts.queue is not None and parts.queue.batch else Status.QUEUED
-    verdict = Verdict(status, now(), "worker", run=parts.run.run, reason="its process died; it is run again")
-    store.append([VerdictItem(operation, Status.RUNNING, verdict)])
+    record = store.runs(operation)
+    if record is None:
+        return False
+    parts, queue = record.parts, record.parts.queue
+    why = _why(parts, error) if error is not None else None
+    if why is not None and queue is not None and queue.batch and _died_untold(record):
+        return _lost_dispatch(store, parts, queue, why)
+    if parts.run is not None:
+        status = Status.RUNNING if queue is not None and queue.batch else Status.QUEUED
+        store.append([_again(operation, parts.run.run, status, why)])
+    return False
+
+
+def _died_untold(record: Record) -> bool:
+    """Whether the process has died before anything of its run was stored: then the newest one is an earlier one."""
+    return record.parts.run is None or has_died(runs_of(record)[-1])
+
+
+def _lost_dispatch(store: Store, parts: Parts, queue: QueuePart, why: Error) -> bool:
+    """A dispatch's run that nobody knows is told here, so that it counts. Answers whether no other one is to follow."""
+    if compose(parts, steps=False).status in ENDED:
+        return True
+    at, id = now(), parts.id
+    run = RunPart(new_run(), queue.name, queue.title, queue.created, at, Status.RUNNING)
+    event = Event(EventType.OPERATION_START, id, at, run.run, 1, head=run)
+    began = RunBlob(id, run.run, [event], queue.parent, queue.created, run)
+    store.append([began, _again(id, run.run, Status.RUNNING, why)])
+    record, sent = store.runs(id), store.messages.sent(id)
+    try:
+        check_dispatch(record or Record(parts), sent, "")
+    except DispatchDied as error:
+        give_up(store, id, sent, Error(type(error).__name__, str(error)))
+        return True
+    return False
+
+
+def _again(operation: str, run: str, status: Status, why: Error | None) -> VerdictItem:
+    """A run is over, and the operation stands so until the next one begins."""
+    verdict = Verdict(status, now(), "worker", run, "its process died; it is run again", why)
+    return VerdictItem(operation, Status.RUNNING, verdict)
 
 
 def revocation(store: Store, operation: str, by: str) -> None:
@@ -66,6 +107,10 @@ def revocation(store: Store, operation: str, by: str) -> None:
         asked = parts.cancel.by if parts.cancel is not None else by
         verdict = Verdict(Status.CANCELLED, now(), asked, run=parts.run.run)
         store.append([VerdictItem(operation, Status.RUNNING, verdict)])
+
+
+def _why(parts: Parts, error: BaseException) -> Error:
+    return Error(type(error).__name__, line(str(error)), _path(parts))
 
 
 def _path(parts: Parts) -> list[str]:

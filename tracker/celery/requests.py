@@ -26,9 +26,13 @@ CANCELLED = "cancelled"
 
 
 class TrackedRequest(Request):
-    """One message of a tracked task. If it ``returned`` to the queue, what becomes of it is for the next run to say."""
+    """One message of a tracked task. If it ``returned`` to the queue, what becomes of it is for the next run to say.
+
+    ``death`` is what has ended its process.
+    """
 
     returned = False
+    death: BaseException | None = None
 
     @property
     def ticket(self) -> Ticket:
@@ -58,43 +62,50 @@ class TrackedRequest(Request):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """The task has failed, or its process died."""
+        self.death = _death_in(exc_info.exception)
         super().on_failure(exc_info, send_failed_event, return_ok)
-        error = getattr(exc_info.exception, "exc", exc_info.exception)
-        if isinstance(error, SystemExit | KeyboardInterrupt):  # Which only a process that has ended can have raised.
-            error = WorkerLostError(f"its process ended with {error!r}")
-        if isinstance(error, WorkerLostError | TimeLimitExceeded):
-            self._died(error)
+        self._died()
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """A limit of time is over; at the hard one the process is killed."""
+        self.death = None if soft else TimeLimitExceeded(timeout)
         super().on_timeout(soft, timeout)
-        if not soft:
-            self._died(TimeLimitExceeded(timeout))
+        self._died()
 
-    def _died(self, error: BaseException) -> None:
-        if self.returned:
+    def _died(self) -> None:
+        if self.death is None or self.returned:
             return
-        ticket, queue = self.ticket, str(self.delivery_info.get("routing_key") or "")
+        ticket, queue, death = self.ticket, str(self.delivery_info.get("routing_key") or ""), self.death
         part = QueuePart(self.name, ticket.created or now(), ticket.title or self.name, queue, parent=ticket.parent)
-        self._tell(lambda store: reports.death(store, ticket.operation, part, error))
+        self._tell(lambda store: reports.death(store, ticket.operation, part, death))
 
     def reject(self, requeue: bool = False) -> None:
         """Said before another worker can take it: the run that is over then is still the newest one."""
-        if requeue:
-            self.returned = True
-            self._tell(lambda store: reports.went_back(store, self.ticket.operation))
-        super().reject(requeue)
+        self.returned = self.returned or requeue
+        super().reject(requeue and not self._went_back())
 
     def _retry_worker_lost(self, exc: BaseException, exc_info: Any) -> bool:
         """Celery sends the task again, as it was told to do for processes that die."""
-        self._tell(lambda store: reports.went_back(store, self.ticket.operation))
+        self._went_back()
         self.returned = bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # not in the stubs
         return self.returned
 
-    def _tell(self, say: Callable[[Store], object]) -> None:
+    def _went_back(self) -> bool:
+        """Told as it goes back to the queue. Answers whether nobody should have it any more."""
+        return bool(self._tell(lambda store: reports.went_back(store, self.ticket.operation, self.death)))
+
+    def _tell(self, say: Callable[[Store], object]) -> object:
         """Only if the operation runs by this message: what becomes of an earlier one says nothing of it."""
         operation, message = self.ticket.operation, str(self.id)
-        _tell(lambda store: store.waits(operation)[1] in ("", message) and say(store))
+        return _tell(lambda store: store.waits(operation)[1] in ("", message) and say(store))
+
+
+def _death_in(error: Any) -> BaseException | None:
+    """What has ended the process of a task, if that is why the task has failed."""
+    error = getattr(error, "exc", error)
+    if isinstance(error, SystemExit | KeyboardInterrupt):  # Which only a process that has ended can have raised.
+        return WorkerLostError(f"its process ended with {error!r}")
+    return error if isinstance(error, WorkerLostError | TimeLimitExceeded) else None
 
 
 def _may_begin(ticket: Ticket, task: str, worker: str) -> bool:
@@ -105,10 +116,9 @@ def _may_begin(ticket: Ticket, task: str, worker: str) -> bool:
     return not settings.redis_url or lookout(settings).may_begin(ticket, task, worker)
 
 
-def _tell(say: Callable[[Store], object]) -> None:
+def _tell(say: Callable[[Store], object]) -> object:
     try:
         settings = config.settings()
     except SettingsError:  # Which was told of when the worker began.
-        return
-    if settings.redis_url:
-        reports.if_reachable(lambda: say(Store.of(settings)))
+        return None
+    return reports.if_reachable(lambda: say(Store.of(settings))) if settings.redis_url else None

@@ -71,7 +71,7 @@ def check_dispatch(record: Record, sent: int, run: str) -> int:
     for attempt in reversed(runs_of(record)):
         if attempt.run.run == run:
             continue
-        if attempt.run.run == earlier or not has_died(attempt) or _sent_by(attempt) != sent:
+        if attempt.run.run == earlier or not has_died(attempt) or _sent_by(attempt, sent) != sent:
             break
         count += 1
     if count >= DEATHS:
@@ -82,9 +82,9 @@ def check_dispatch(record: Record, sent: int, run: str) -> int:
     return count
 
 
-def _sent_by(attempt: Attempt) -> int:
-    """How far the children were sent when the run ended, by its own last word."""
-    return int(max((step.current or 0 for step in attempt.steps), default=0))
+def _sent_by(attempt: Attempt, unsaid: int) -> int:
+    """How far the children were sent when the run ended, by its own last word: it says so before it sends any."""
+    return int(max((step.current for step in attempt.steps if step.current is not None), default=unsaid))
 
 
 def _index(child: Parts) -> int:

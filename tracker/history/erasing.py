@@ -1,7 +1,6 @@
 """Erases an operation with all below it from wherever it is kept: from Redis, from the archive, and what comes late.
 
-What watchers were told stays in the feed until newer events take its place: an entry holds events of many operations,
-and followers prove by its entries that they have missed none.
+The recorder takes what watchers were told of it out of the feed, of many operations at once: that may take a while.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ def erase(store: Store, archive: Archive | None, reads: Reads, parts: Parts) -> 
         answers = store.append([Erase(id) for id in ids[start : start + AT_ONCE]])
         if any(answer.kind != "stored" for answer in answers):
             raise NotEnded(f"{parts.id} was begun again meanwhile; end it first")
+        store.answers.erase(ids[start : start + AT_ONCE])
     for id in reversed(ids):
         if kept is not None:
             kept.erase(id)

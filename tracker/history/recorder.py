@@ -83,6 +83,7 @@ class Recorder:
                 self._liveness.turn()
                 self._stuck.turn()
                 self._trim()
+                self._clear_feed()
                 return self._archive_due()
         except StoreUnavailable as error:
             self._liveness.forget()
@@ -115,6 +116,13 @@ class Recorder:
             self.trimmed += removed
         if self.trimmed > before:
             self._tell(f"removed {self.trimmed - before} ended operations from Redis, as they were too old or too many")
+
+    def _clear_feed(self) -> None:
+        """What was erased can wait there while Redis has no room for it; nothing else shall."""
+        try:
+            self._store.erasing.turn()
+        except StoreUnavailable as error:
+            self._complain(error)
 
     def _let_go(self) -> None:
         """A recorder that ends well makes place at once."""

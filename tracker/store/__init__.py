@@ -34,6 +34,7 @@ from tracker.store.append import (
 )
 from tracker.store.brief import Brief
 from tracker.store.client import Client
+from tracker.store.erasing import Erasing
 from tracker.store.follow import CURSOR, Change, Changes, Follower, Reset, Tick, age_of, changes_after, feed_last
 from tracker.store.jobs import JobInfo, Jobs, JobWorker
 from tracker.store.keys import Keys
@@ -117,6 +118,7 @@ class Store:
         self.leaving = Leaving(self.client, self.keys, self.appender)
         self.brief = Brief(self.client, self.keys)
         self.answers = Answers(self.client, self.keys)
+        self.erasing = Erasing(self.client, self.keys)
         self.messages = Messages(self.client, self.keys)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -24,7 +25,8 @@ LET_GO = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1
 class KnownRequest(msgspec.Struct):
     """What is known of a request: ``status`` 0 while it has no answer yet.
 
-    ``body`` is a digest of what was sent, ``operation`` the id under which something is being queued for it.
+    ``body`` is a digest of what was sent, ``operation`` the id under which something is being queued for it, or of what
+    the answer is about.
     """
 
     body: str
@@ -90,5 +92,27 @@ class Answers:
             pipe.eval(LET_GO, 1, self._keys.at_work(claim.name), claim.token)
             pipe.execute()
 
+    def erase(self, operations: Sequence[str]) -> None:
+        """Keep of these operations only that they were answered of: a repetition does nothing all the same."""
+        with self._client.answering() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for operation in operations:
+                pipe.smembers(self._keys.answers_of(operation))
+            for operation, names in zip(operations, pipe.execute(), strict=True):
+                for name in names:
+                    self._empty(redis, self._keys.answer(name.decode()), operation)
+                if names:
+                    redis.unlink(self._keys.answers_of(operation))
+
+    def _empty(self, redis: Any, key: str, operation: str) -> None:
+        known = redis.get(key)
+        if known:
+            answer = msgspec.json.encode({"id": operation}).decode()
+            kept = msgspec.structs.replace(_decode(known), answer=answer)
+            redis.set(key, msgspec.json.encode(kept), xx=True, keepttl=True)
+
     def _keep(self, redis: Any, claim: Claim) -> None:
         redis.set(self._keys.answer(claim.name), msgspec.json.encode(claim.kept), ex=KEPT)
+        if claim.kept.answer and claim.kept.operation:
+            redis.sadd(self._keys.answers_of(claim.kept.operation), claim.name)
+            redis.expire(self._keys.answers_of(claim.kept.operation), KEPT)

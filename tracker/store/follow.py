@@ -238,7 +238,7 @@ def age_of(client: Client, cursor: str) -> float:
     """How many seconds ago an entry of the feed was stored, by the clock of Redis that numbered it."""
     with client.answering() as redis:
         seconds, micros = redis.time()
-    return float(max(0.0, seconds + micros / 1e6 - _numbers(cursor)[0] / 1e3))
+    return float(max(0.0, seconds + micros / 1e6 - numbers_of(cursor)[0] / 1e3))
 
 
 def changes_after(
@@ -289,10 +289,11 @@ def changes_of(cursor: str, body: bytes) -> list[Change]:
 
 
 def _later(cursor: str, than: str) -> bool:
-    return _numbers(cursor) > _numbers(than)
+    return numbers_of(cursor) > numbers_of(than)
 
 
-def _numbers(cursor: str) -> tuple[int, int]:
+def numbers_of(cursor: str) -> tuple[int, int]:
+    """What entries of the feed are ordered by."""
     milliseconds, _, number = cursor.partition("-")
     return int(milliseconds), int(number.partition(".")[0] or 0)
 

@@ -28,6 +28,15 @@ class Keys(msgspec.Struct, frozen=True):
         """Id of the newest feed entry; a follower proves its continuity against it."""
         return self.prefix + "feed:last"
 
+    def feed_copy(self, token: str = "") -> str:
+        """A copy of the feed that is to take its place, or who has begun the last one; it expires."""
+        return self.prefix + "feed:copy" + (f":{token}" if token else "")
+
+    @property
+    def erased(self) -> str:
+        """Hash of the operations that were erased and may still be told of in the feed, with its last entry then."""
+        return self.prefix + "erased"
+
     @property
     def index(self) -> str:
         """Sorted set of top-level operations by creation time."""
@@ -153,6 +162,10 @@ class Keys(msgspec.Struct, frozen=True):
     def answer(self, name: str) -> str:
         """What is known of a request that may be repeated; it expires."""
         return f"{self.prefix}answer:{name}"
+
+    def answers_of(self, operation: str) -> str:
+        """Set of the requests whose answers told of an operation; it expires."""
+        return f"{self.prefix}answers:{operation}"
 
     def at_work(self, name: str) -> str:
         """Token of whoever works on such a request; it expires."""

@@ -58,6 +58,8 @@ class View:
     def _apply_to_operation(self, change: Change) -> list[LiveEvent]:
         held = self.parts.get(change.operation)
         first = change.rev - len(change.events) + 1
+        if not (change.events or change.hole):  # What it told was erased.
+            return []
         if held is not None and change.rev <= held.rev and not change.hole:
             return []
         if change.fresh:

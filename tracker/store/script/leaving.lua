@@ -2,6 +2,7 @@
 
 local RESULTS_LIFE = 7 * 86400
 local BARRED_LIFE = 7 * 86400 -- A message may wait for long.
+local ERASED = PREFIX .. 'erased'
 
 -- Its message may still be on its way: whoever gets it finds here that it must not begin.
 local function bar(id, status)
@@ -91,7 +92,7 @@ local function orphan(id, parent, status)
 end
 
 -- erase: operation that has ended, after all below it; it leaves with everything, and nothing of it comes back for a
--- while. It may also be in the archive only.
+-- while. It may also be in the archive only. What the feed tells of it up to now is for others to take out.
 local function put_erase(change)
   local _, id = unpack(change)
   local status, parent = get(operation_key(id), 'status'), get(operation_key(id), 'parent') or ''
@@ -100,6 +101,9 @@ local function put_erase(change)
   end
   if status then forget(id, false) else redis.call('UNLINK', results_key(id)) end
   redis.call('SET', barred_key(id), now(), 'EX', BARRED_LIFE)
+  redis.call('HDEL', OWED, id)
+  redis.call('HSET', ERASED, id, redis.call('GET', PREFIX .. 'feed:last') or '0-0')
+  redis.call('EXPIRE', ERASED, BARRED_LIFE)
   if parent ~= '' then
     -- What became of it is still counted there.
     redis.call('ZREM', children_key(parent), id)
@@ -109,7 +113,7 @@ local function put_erase(change)
 end
 
 -- leave: operation, its rev, the version of its children's counts; it is in the archive as it was then. `duplicate` if
--- it was erased meanwhile.
+-- it was erased meanwhile. While one of its runs is alive it stays: what becomes of that one nobody would say later.
 local function put_leave(change)
   local _, id, rev, version = unpack(change)
   local key = operation_key(id)
@@ -117,6 +121,10 @@ local function put_leave(change)
   local here, status, parent = get(key, 'rev'), get(key, 'status'), get(key, 'parent') or ''
   if not here and erased_at(id) then return {'duplicate', 0} end
   if here ~= rev or (get(key, 'children_version') or '0') ~= version or not ENDED[status] then return {'ignored', 0} end
+  if #use('lives').runs_alive(key, 1) > 0 then
+    redis.call('ZADD', PREFIX .. 'ended', 'XX', now(), id) -- It will be looked at again when others were.
+    return {'ignored', 0}
+  end
   forget(id, status ~= 'complete')
   orphan(id, parent, status)
   return {'stored', 0}
