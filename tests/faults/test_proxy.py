@@ -87,7 +87,7 @@ def test_without_a_fault_everything_passes_and_is_counted(far_store: Store, prox
     """Password and database of the server's address hold for the proxy's too."""
     assert far_store.append([started("a")]) == [Answer("stored", 1)]
     assert far_store.operation("a") is not None
-    assert proxy.connections == 2  # One for what is stored, and one for what is read.
+    assert proxy.connections == 1  # It is kept for what is stored and for what is read.
     assert proxy.commands["EVAL"] + proxy.commands["EVALSHA"] >= 1
     assert (proxy.replies_dropped, proxy.requests_dropped, proxy.cuts) == (0, 0, 0)
 
