@@ -14,7 +14,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-GROUND = {"clock", "compose", "errors", "ids", "interrupts", "limits", "model", "queued", "record", "redact"}
+GROUND = {
+    "clock",
+    "complaints",
+    "compose",
+    "errors",
+    "ids",
+    "interrupts",
+    "limits",
+    "model",
+    "queued",
+    "record",
+    "redact",
+}
 GROUND |= {"secret_names", "secret_shapes", "settings", "version"}
 EMBEDDED = {"embedded", "engines"}
 ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history", "doctor", "celery", "cli")

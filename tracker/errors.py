@@ -8,6 +8,7 @@
     ├── ServerUnavailable        the web server did not answer, or what answered is none of ours
     ├── NotAllowed               the web server wants a token, or another one
     ├── NotFound                 no such operation
+    ├── Unreadable               what is stored of one operation makes no sense
     ├── NotEnded                 the operation still waits or runs, or something below it does
     ├── EventsGone               the feed no longer holds what was asked for
     ├── UnknownJob               no worker has ever published a job of that name
@@ -66,6 +67,18 @@ class NotFound(TrackerError):
     def operation(cls, id: str, hint: str = "") -> NotFound:
         """In the words that are the same wherever it was looked for; ``hint`` says where else it may be."""
         return cls(f"there is no operation {id[:128]!r}; {hint or '`tracker ls` lists those there are'}")
+
+
+class Unreadable(TrackerError):
+    """What Redis holds of one operation makes no sense, or not to this version; the message names it, and what to do.
+
+    ``operation`` is its id, ``field`` what of it could not be read first.
+    """
+
+    def __init__(self, message: str, operation: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.field = field
 
 
 class NotEnded(TrackerError):
@@ -135,6 +148,7 @@ class OperationCancelled(BaseException):
 
 KINDS: dict[type[TrackerError], str] = {
     NotFound: "not-found",
+    Unreadable: "unreadable",
     NotEnded: "not-ended",
     AlreadyEnded: "already-ended",
     CannotRunAgain: "cannot-run-again",

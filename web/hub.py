@@ -16,7 +16,7 @@ import msgspec
 
 from tracker.clock import elapsed
 from tracker.compose import compose
-from tracker.errors import StoreUnavailable
+from tracker.errors import StoreUnavailable, Unreadable
 from tracker.history import topics
 from tracker.history.reads import Reads
 from tracker.model import ENDED, EventType, LiveEvent, Parts
@@ -132,10 +132,17 @@ class Hub:
         # What was read before a reset is offered to nobody after it.
         cursor, lagging, offered = self.cursor, self.lagging, self._offered
         counts = self._store.standing() if topic == topics.ALL else None
-        found = topics.read(self._reads, topic)
+        found, problem = self._found(topic)
         if topic != topics.ALL:
             _offer(found, offered)
-        return Frame(Snapshot(topic, cursor, topics.composed(topic, found), lagging, counts))
+        return Frame(Snapshot(topic, cursor, topics.composed(topic, found), lagging, counts, problem))
+
+    def _found(self, topic: str) -> tuple[list[Parts], str]:
+        """What is stored of a topic, or why that cannot be read."""
+        try:
+            return topics.read(self._reads, topic), ""
+        except Unreadable as error:
+            return [], str(error)
 
     def _load(self, id: str) -> Parts | None:
         return self._offered.pop(id, None) or self._store.operation(id)

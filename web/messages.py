@@ -30,7 +30,8 @@ class Hello(Message):
 class Snapshot(Message):
     """The whole truth about a topic: contains everything up to ``cursor``, and may contain later changes.
 
-    After one that is ``lagging`` come no events, but a new one every second, until one is not.
+    After one that is ``lagging`` come no events, but a new one every second, until one is not. ``problem`` says why the
+    operation that the topic is about is not in it although it is stored.
     """
 
     topic: str
@@ -39,6 +40,7 @@ class Snapshot(Message):
     lagging: bool = False
     counts: Standing | None = None
     """Of the topic ``operations``: how many are open in all, those that are not in it among them."""
+    problem: str = ""
 
 
 class Events(Message):

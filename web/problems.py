@@ -79,6 +79,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "no-worker": (409, "No worker runs this job"),
     "already-ended": (409, "It has ended already"),
     "cannot-run-again": (409, "It cannot run again"),
+    "unreadable": (409, "The record cannot be read"),
     "not-ended": (409, "The operation has not ended"),
     "idempotency-in-progress": (409, "The first request with this key is still being answered"),
     "events-gone": (410, "These events are gone"),

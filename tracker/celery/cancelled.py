@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tracker import clock
 from tracker.celery.headers import Ticket
-from tracker.errors import StoreUnavailable
+from tracker.errors import StoreUnavailable, Unreadable
 from tracker.settings import Settings
 from tracker.store import Store, Take
 
@@ -50,6 +50,8 @@ class Lookout:
             return None
         try:
             return ask()
+        except Unreadable:
+            return None
         except StoreUnavailable:
             self._not_before = clock.elapsed() + ASK_AGAIN_AFTER
             return None

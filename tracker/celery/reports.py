@@ -9,7 +9,7 @@ from typing import TypeVar
 from tracker.archive import runs_of
 from tracker.clock import now
 from tracker.compose import compose, has_died
-from tracker.errors import DispatchDied, StoreUnavailable
+from tracker.errors import DispatchDied, StoreUnavailable, Unreadable
 from tracker.history.batches import check_dispatch, give_up
 from tracker.ids import new_run
 from tracker.model import ENDED, Error, Event, EventType, Parts, QueuePart, RunPart, Status, Verdict
@@ -26,7 +26,7 @@ def if_reachable(call: Callable[[], Answer]) -> Answer | None:
     """Tell the store something; when it does not answer, a log line must do."""
     try:
         return call()
-    except StoreUnavailable as error:
+    except (StoreUnavailable, Unreadable) as error:
         log.warning("tracker: the worker could not tell Redis: %s", error)
         return None
 

@@ -55,6 +55,7 @@ CHECKS = (
     Check("publish", namespace.publish),
     Check("recorder", namespace.recorder),
     Check("late", namespace.late),
+    Check("records", namespace.records),
     Check("archive", archive.archive),
     Check("moving", archive.moving),
     Check("budget", archive.budget),

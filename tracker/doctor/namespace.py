@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tracker.doctor.case import Case
 from tracker.doctor.finding import Finding, Findings, Level, failure, note, ok, problem, size, some, warning
-from tracker.errors import StoreUnavailable
+from tracker.errors import StoreUnavailable, Unreadable
+from tracker.redact import line
 from tracker.store import LeaseInfo
 
 SLOW = 0.5
@@ -12,6 +13,9 @@ SLOW = 0.5
 
 SKEWED, FAR_OFF = 2.0, 30.0
 """Seconds by which two clocks differ."""
+
+LOOKED_AT = 10_000
+"""Operations of which it is seen whether they can be read; some thousands a second."""
 
 SILENT = 30.0
 """Seconds without a sign of life."""
@@ -54,6 +58,30 @@ def late(case: Case) -> Findings:
         yield warning(f"{upkeep.dropped:,} replayed changes were dropped", why, remedy)
     if not upkeep.late and not upkeep.dropped:
         yield ok("no replayed changes wait")
+
+
+def records(case: Case) -> Findings:
+    """Whether what Redis holds of operations can be read."""
+    found = case.store.leaving.unreadable(LOOKED_AT)
+    for error in found.unreadable[:5]:
+        happened, _, _ = str(error).rpartition("; ")
+        why = "It is left out of lists and not archived; when its days in Redis are over, it is gone. Others go on."
+        yield problem(happened, why, _remedy(case, error))
+    if len(found.unreadable) > 5:
+        yield problem(
+            f"{len(found.unreadable) - 5:,} more cannot be read", "As above.", "look again when those are mended"
+        )
+    if not found.unreadable:
+        yield ok(f"{'some' if found.more else 'all'} {found.looked_at:,} operations can be read")
+
+
+def _remedy(case: Case, error: Unreadable) -> str:
+    keys, id, field = case.store.keys, error.operation, line(error.field)
+    key = keys.operation(id)
+    look = {"log": f"LRANGE '{keys.log(id)}' 0 -1", "results": f"HKEYS '{keys.results(id)}'", "record": f"TYPE '{key}'"}
+    shown = look.get(field) or f"HGET '{key}' '{field}'"
+    newer = "if a newer version has written it, update this one"
+    return f"{newer}; else look with {shown} and correct it, or give the operation up: UNLINK '{key}'"
 
 
 def processes(case: Case) -> Findings:

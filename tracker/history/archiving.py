@@ -6,20 +6,22 @@ both, and one that changed meanwhile is written again. At most one page of them 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from tracker.archive import Archive
+from tracker.archive import UNWRITABLE, Archive
 from tracker.clock import elapsed, now
 from tracker.compose import status_of
+from tracker.errors import Unreadable
 from tracker.history.batches import give_up_rest
 from tracker.history.late import Late
 from tracker.history.returned import Returned
+from tracker.ids import ID
 from tracker.model import ENDED, Parts, Status
 from tracker.record import Record
+from tracker.redact import TEXT, line
 from tracker.store import Leave, Store
 from tracker.store.client import Holding
 from tracker.store.leaving import Exchange
@@ -36,14 +38,8 @@ FAMILIES_AT_ONCE = 100
 LONGEST_TURN = 2.0
 """Seconds after which a turn ends although there is more to do."""
 
-log = logging.getLogger("tracker")
-
 FORGET_EVERY = 60.0
 """Seconds between two looks for what is too old."""
-
-
-UNWRITABLE = (ArithmeticError, TypeError, ValueError)
-"""What no database takes."""
 
 
 class _Unwritable(Exception):
@@ -58,7 +54,7 @@ class _Moved:
     """Those with none below them."""
     parents: list[Record] = field(default_factory=list)
     unwritten: set[str] = field(default_factory=set)
-    """Those of them that are not in the archive: no database takes them, or they were erased meanwhile."""
+    """Those that are not in the archive: they cannot be read, no database takes them, or they were erased meanwhile."""
     left: set[str] = field(default_factory=set)
     erased: list[str] = field(default_factory=list)
     """Those that somebody has erased since they were written."""
@@ -67,6 +63,7 @@ class _Moved:
         """Note what it tells; those of its operations that have none below them."""
         self.left |= {item.operation for item, answer in exchange.answered if answer.kind == "stored"}
         self.erased += [item.operation for item, answer in exchange.answered if answer.kind == "duplicate"]
+        self.unwritten |= {error.operation for error in exchange.unreadable}
         self.parents += [record for record in exchange.records if record.parts.children.total]
         plain = [record for record in exchange.records if not record.parts.children.total]
         self.plain += plain
@@ -74,7 +71,7 @@ class _Moved:
 
     def keep(self, written: list[Record]) -> None:
         """Only these were written."""
-        self.unwritten = {record.parts.id for record in self.plain} - {record.parts.id for record in written}
+        self.unwritten |= {record.parts.id for record in self.plain} - {record.parts.id for record in written}
         self.plain = written
 
 
@@ -84,6 +81,8 @@ class Archiving:
     def __init__(self, store: Store, archive: Archive, days: int) -> None:
         self.archived = 0
         self.removed = 0
+        self.held_back: dict[str, str] = {}
+        """Operations that stay in Redis as they are until a person has looked at them, and why; of the last turn."""
         self._store = store
         self._archive = archive
         self._days = days
@@ -96,6 +95,7 @@ class Archiving:
     def turn(self) -> bool:
         """Archive what is due; whether there is more. Raises ``StoreUnavailable`` and ``ArchiveUnavailable``."""
         ends = elapsed() + LONGEST_TURN
+        self.held_back = {}
         try:
             more = self._late.turn(ends)
         except Holding:
@@ -128,8 +128,8 @@ class Archiving:
                 return not in_time
             known = {record.parts.id for record in [*moved.plain, *moved.parents]} | moved.unwritten
             written = [_leave(record) for record in moved.plain]
-            # Where there is nothing but an entry in the list, that leaves.
-            written += [Leave(id, 0, 0) for id in ids if id not in known]
+            # Where there is nothing but an entry in the list, that leaves, if it is one of ours.
+            written += [Leave(id, 0, 0) for id in ids if id not in known and ID.fullmatch(id)]
             stay += len(ids) - len(written) - self._move_parents(moved.parents, ends)
 
     def _move(self, leaving: Sequence[Leave], ids: Sequence[str]) -> _Moved:
@@ -139,18 +139,22 @@ class Archiving:
             self._read_and_write(leaving, ids, moved)
         else:
             for exchange in self._store.leaving.exchange(leaving, ids):
-                moved.take(exchange)
+                self._take(moved, exchange)
         self.archived += len(moved.left)
         for id in moved.erased:
             self._archive.erase(id)  # It was erased after it had been written.
         return moved
+
+    def _take(self, moved: _Moved, exchange: Exchange) -> list[Record]:
+        self.held_back |= {error.operation: str(error) for error in exchange.unreadable}
+        return moved.take(exchange)
 
     def _read_and_write(self, leaving: Sequence[Leave], ids: Sequence[str], moved: _Moved) -> None:
         """Those read are written at once, while Redis is at the next ones; all together are kept, or none."""
         is_whole = True
         with suppress(_Unwritable), self._archive.writer() as writer:
             for exchange in self._store.leaving.exchange(leaving, ids):
-                records = moved.take(exchange)
+                records = self._take(moved, exchange)
                 is_whole = is_whole and _could(partial(writer.write, records))
             is_whole = is_whole and _could(writer.flush)
             if not is_whole:
@@ -189,12 +193,14 @@ class Archiving:
     def _move_family(self, id: str) -> bool:
         """Children go before their parents; nothing goes while any of them runs."""
         leaving: list[Leave] = []
-        for records in self._store.leaving.family(id):
-            if not all(map(_has_ended, records)):
-                return False
-            if len(self._write(records)) < len(records):
-                return False
-            leaving += map(_leave, records)
+        try:
+            for records in self._store.leaving.family(id):
+                if not all(map(_has_ended, records)) or len(self._write(records)) < len(records):
+                    return False
+                leaving += map(_leave, records)
+        except Unreadable as error:
+            self.held_back[error.operation] = str(error)
+            return False
         return len(self._leave(leaving[:-1])) == len(leaving) - 1 and len(self._leave(leaving[-1:])) == 1
 
     def _give_up_rest(self, batch: Parts) -> None:
@@ -213,9 +219,10 @@ class Archiving:
         """What could be written; an operation that no database takes stays where it is, and holds up no other."""
         try:
             self._archive.write(records)
-        except UNWRITABLE:
+        except UNWRITABLE as error:
             if len(records) == 1:
-                log.warning("tracker: %s cannot be archived", records[0].parts.id, exc_info=True)
+                id, why = records[0].parts.id, line(f"{type(error).__name__}: {error}", TEXT)
+                self.held_back[id] = f"operation {id!r} cannot be archived ({why}); correct what it holds"
                 return []
             return [written for record in records for written in self._write([record])]
         return records

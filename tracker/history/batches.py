@@ -56,7 +56,7 @@ def lose(store: Store, children: Sequence[str], error: Error, by: str = "worker"
     verdict = Verdict(Status.LOST, now(), by, error=error)
     items = [VerdictItem(child, Status.QUEUED, verdict) for child in children]
     for start in range(0, len(items), PAGE):
-        store.append(items[start : start + PAGE])
+        store.append_apart(items[start : start + PAGE])
 
 
 def check_dispatch(record: Record, sent: int, run: str) -> int:

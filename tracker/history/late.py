@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tracker.archive import Archive
+from tracker.archive import UNWRITABLE, Archive
 from tracker.clock import elapsed, now
+from tracker.errors import Unreadable
 from tracker.model import ENDED, LogLine, Parts, Status, Verdict
 from tracker.record import Attempt, Record
-from tracker.store import RunBlob, Store, VerdictItem
+from tracker.store import MAKES_NO_SENSE, RunBlob, Store, VerdictItem
 
 AT_ONCE = 100
 """Blobs taken in at once."""
@@ -49,11 +50,17 @@ class Late:
         return False
 
     def _take_in(self, blob: RunBlob) -> None:
-        ((_, run_here),) = self._store.leaving.here([(blob.operation, blob.run)])
-        if run_here or self._is_newest(blob):
-            self._tell(blob)
-        else:
+        try:
+            ((_, run_here),) = self._store.leaving.here([(blob.operation, blob.run)])
+            if run_here or self._is_newest(blob):
+                self._tell(blob)
+                return
+        except (Unreadable, *MAKES_NO_SENSE):
+            pass  # What Redis has of its operation decides nothing then, and this is kept beside it.
+        try:
             self._archive.write([self._record(blob)])
+        except UNWRITABLE as error:
+            log.warning("tracker: a replayed blob of %s cannot be archived and is left out: %s", blob.operation, error)
 
     def _is_newest(self, blob: RunBlob) -> bool:
         """Whether no run of its operation is known that began later, or of which nobody can say."""
@@ -79,7 +86,7 @@ class Late:
         for run, operation in self._open.items():
             reason = "its process ended while Redis could not be reached"
             verdict = Verdict(Status.LOST, now(), "replay", run=run, reason=reason)
-            self._store.append([VerdictItem(operation, Status.RUNNING, verdict)])
+            self._store.append_apart([VerdictItem(operation, Status.RUNNING, verdict)])
         self._open.clear()
 
     def _record(self, blob: RunBlob) -> Record:
@@ -104,6 +111,6 @@ def _read(waiting: Sequence[bytes]) -> list[RunBlob]:
     for data in waiting:
         try:
             blobs.append(_decode(data))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError):
             log.warning("tracker: a replayed blob makes no sense and is left out")
     return blobs

@@ -89,7 +89,7 @@ class Liveness:
 
     def _judge(self, items: list[Silence]) -> None:
         """Every turn anew, as long as it is due: the store knows what it has been told before."""
-        self._store.append(items)
+        self._store.append_apart(items)
 
 
 def _told(runs: list[LiveRun], leases: dict[str, LeaseInfo], heard: set[str]) -> dict[LiveRun, int]:

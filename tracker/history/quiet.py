@@ -121,6 +121,6 @@ class QuietRuns:
 
     def _flag(self, runs: list[LiveRun]) -> None:
         """Once each: what the store ignores has gone on, or will be told again by the next lease."""
-        self._store.append([Quiet(run.operation, run.run, self._marks[run].seq) for run in runs])
+        self._store.append_apart([Quiet(run.operation, run.run, self._marks[run].seq) for run in runs])
         for run in runs:
             self._marks[run].limit = math.inf

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from tracker.archive import Archive
-from tracker.clock import elapsed
+from tracker.complaints import Complaints
 from tracker.errors import ArchiveUnavailable, StoreUnavailable, TrackerError
 from tracker.history.archiving import Archiving
 from tracker.history.liveness import Liveness
@@ -19,16 +19,13 @@ from tracker.history.stuck import Stuck
 from tracker.ids import new_run
 from tracker.process import host
 from tracker.settings import Settings
-from tracker.store import ArchiveInfo, Hold, Store, Trim
+from tracker.store import MAKES_NO_SENSE, ArchiveInfo, Hold, Store, Trim
 
 EVERY = 5.0
 """Seconds between two turns."""
 
 SILENCE = 3 * EVERY
 """Seconds after which a silent active recorder is replaced by one that stands by."""
-
-LOG_EVERY = 60.0
-"""Seconds between two log lines about the same trouble."""
 
 log = logging.getLogger("tracker")
 
@@ -54,7 +51,7 @@ class Recorder:
         self._tell = tell
         self._told: bool | None = None
         self._token = new_run()
-        self._complained: dict[type[TrackerError], float] = {}
+        self._complaints = Complaints()
 
     @classmethod
     def of(cls, settings: Settings, store: Store, tell: Callable[[str], object] = log.info) -> Recorder:
@@ -68,11 +65,19 @@ class Recorder:
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Work until ``wait`` (for so many seconds) answers that it is time to stop; while Redis is away, stand by."""
-        while not wait(0 if self.turn() else EVERY):
+        while not wait(0 if self._turned() else EVERY):
             pass
         self._let_go()
         if self._archive is not None:
             self._archive.close()
+
+    def _turned(self) -> bool:
+        """What nobody has thought of ends a turn, and not all those to come."""
+        try:
+            return self.turn()
+        except Exception:
+            self._complaints.say("failed", "a turn of the recorder failed; it goes on", exc_info=True)
+            return False
 
     def turn(self) -> bool:
         """Take or keep the active place if it is free, and do what is due; whether there is more to do at once."""
@@ -80,10 +85,8 @@ class Recorder:
             (answer,) = self._store.append([Hold(self._token, SILENCE, self._info())])
             self._note(answer.kind == "stored")
             if self.active:
-                self._liveness.turn()
-                self._stuck.turn()
-                self._trim()
-                self._clear_feed()
+                for duty in (self._liveness.turn, self._stuck.turn, self._trim, self._clear_feed):
+                    self._do(duty)
                 return self._archive_due()
         except StoreUnavailable as error:
             self._liveness.forget()
@@ -91,6 +94,13 @@ class Recorder:
             self.active, self._told = False, None
             self._complain(error)
         return False
+
+    def _do(self, duty: Callable[[], None]) -> None:
+        """What is in Redis may keep one duty from being done, and not the others."""
+        try:
+            duty()
+        except MAKES_NO_SENSE as error:
+            self._complain(error)
 
     def _info(self) -> ArchiveInfo | None:
         if self._archive is None:
@@ -103,11 +113,20 @@ class Recorder:
 
     def _archive_due(self) -> bool:
         """While the archive cannot be used, operations stay where they are, as if there were none."""
+        if self._archiving is None:
+            return False
         try:
-            return self._archiving is not None and self._archiving.turn()
+            return self._archiving.turn()
         except ArchiveUnavailable as error:
             self._complain(error)
             return False
+        finally:
+            self._tell_held_back(list(self._archiving.held_back.values()))
+
+    def _tell_held_back(self, reasons: list[str]) -> None:
+        if reasons:
+            others = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            self._complaints.say("held back", f"the recorder goes on without one{others}: {reasons[0]}")
 
     def _trim(self) -> None:
         """Short calls, so that nobody else waits for Redis."""
@@ -137,6 +156,4 @@ class Recorder:
         self.active = self._told = active
 
     def _complain(self, error: TrackerError) -> None:
-        if elapsed() - self._complained.get(type(error), -LOG_EVERY) >= LOG_EVERY:
-            self._complained[type(error)] = elapsed()
-            log.warning("tracker: the recorder waits: %s", error)
+        self._complaints.say(type(error).__name__, f"the recorder waits: {error}")

@@ -6,6 +6,7 @@ Redis knows nothing of what has left, and counts their attempts from 1 again.
 from __future__ import annotations
 
 from tracker.archive import Archive, runs_of
+from tracker.errors import Unreadable
 from tracker.store import Earlier, Store
 
 AT_ONCE = 20
@@ -27,11 +28,14 @@ class Returned:
         known = self._archive.heads(sorted(new)) if new else {}
         items = [Earlier(id, count) for id in known if (count := self._count(id))]
         for start in range(0, len(items), AT_ONCE):
-            self._store.append(items[start : start + AT_ONCE])
+            self._store.append_apart(items[start : start + AT_ONCE])
         self._seen = {run.run for run in runs}
 
     def _count(self, id: str) -> int:
-        """The highest number the archive gives to a run that is not known here."""
-        record = self._store.runs(id)
+        """The highest number the archive gives to a run that is not known here; 0 if that cannot be read."""
+        try:
+            record = self._store.runs(id)
+        except Unreadable:
+            return 0
         here = {attempt.run.run for attempt in runs_of(record)} if record is not None else set()
         return max((known.number for known in self._archive.attempts(id) if known.run.run not in here), default=0)

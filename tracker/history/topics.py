@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tracker.compose import compose
+from tracker.errors import Unreadable
 from tracker.history.reads import Reads
 from tracker.ids import ID
-from tracker.model import Operation, Parts, Status
+from tracker.model import Children, Operation, Parts, Status
 from tracker.store import Change
 
 PROTOCOL = 1
@@ -61,7 +62,7 @@ def composed(topic: str, found: Iterable[Parts]) -> list[Operation]:
 
 
 def read(reads: Reads, topic: str) -> list[Parts]:
-    """What is stored of a topic now; raises ``StoreUnavailable``."""
+    """What is stored of a topic now; raises ``StoreUnavailable``, and ``Unreadable`` for the operation it is about."""
     kind, _, id = topic.partition(":")
     if kind == "operation":
         parts = reads.operation(id)
@@ -80,11 +81,19 @@ def _top_level(reads: Reads) -> list[Parts]:
 
 def _window(reads: Reads, id: str) -> list[Parts]:
     """Children that failed, then those that run, then the others in the order they were queued."""
-    parent = reads.operation(id)
-    counts = parent.children if parent else None
+    counts = _counts(reads, id)
     found: dict[str, Parts] = {}
     for status in (Status.ERROR, Status.LOST, Status.RUNNING, Status.CANCELLED, None):
         if len(found) < CHILDREN and (status is None or counts is None or getattr(counts, status)):
             page = reads.children(id, limit=CHILDREN, status=status)
             found |= {child.id: child for child in page.items if child.id not in found}
     return list(found.values())[:CHILDREN]
+
+
+def _counts(reads: Reads, id: str) -> Children | None:
+    """How many children stand where; ``None`` if that is not known."""
+    try:
+        parent = reads.operation(id)
+    except Unreadable:
+        return None
+    return parent.children if parent is not None else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
+from tracker.complaints import Complaints
 from tracker.model import LogLine, Parts, Status
 from tracker.record import Record
 from tracker.settings import Settings
@@ -33,7 +34,7 @@ from tracker.store.append import (
     VerdictItem,
 )
 from tracker.store.brief import Brief
-from tracker.store.client import Client
+from tracker.store.client import MAKES_NO_SENSE, Client
 from tracker.store.erasing import Erasing
 from tracker.store.follow import CURSOR, Change, Changes, Follower, Reset, Tick, age_of, changes_after, feed_last
 from tracker.store.jobs import JobInfo, Jobs, JobWorker
@@ -50,6 +51,7 @@ from tracker.store.view import View
 
 __all__ = [
     "CURSOR",
+    "MAKES_NO_SENSE",
     "PAGE_PATTERN",
     "About",
     "Answer",
@@ -111,6 +113,7 @@ class Store:
     def __init__(self, url: str, namespace: str = "default", *, live_days: int = 7, budget: int = 0) -> None:
         self.client = Client(url)
         self.keys = Keys(namespace)
+        self._complaints = Complaints()
         self.appender = Appender(self.client, self.keys, live_days, budget)
         self._snapshot = Snapshot(self.client, self.keys)
         self._jobs = Jobs(self.client, self.keys)
@@ -158,6 +161,20 @@ class Store:
             return []
         with self.client.answering():
             return self.appender(items)
+
+    def append_apart(self, items: Sequence[Item]) -> None:
+        """Store and publish changes of operations that have nothing to do with one another, in one call.
+
+        One of which Redis can make no sense holds up no other.
+        """
+        try:
+            self.append(items)
+        except MAKES_NO_SENSE as error:
+            if len(items) == 1:
+                self._complaints.say("left out", f"a change is left out: {error}")
+                return
+            for item in items:
+                self.append_apart([item])
 
     def cancel(self, id: str, by: str) -> bool:
         """Ask an operation to end, and everything open below it; ``False`` if there is none, or it has ended.

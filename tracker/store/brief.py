@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from tracker.store.client import Client
+from tracker.store.decoding import named
 from tracker.store.keys import Keys
 
 Counts = Counter[tuple[int, str]]
@@ -53,7 +54,7 @@ class Brief(msgspec.Struct, frozen=True):
 def _counts(fields: Iterable[tuple[bytes, bytes]]) -> Counts:
     found: Counts = Counter()
     for field, count in fields:
-        day, blank, name = field.decode().partition(" ")
-        if blank:
+        day, _, name = named(field).partition(" ")
+        if day.isdecimal() and count.isdigit():  # Beside them stands the token.
             found[int(day), name] += int(count)
     return found

@@ -27,6 +27,9 @@ CONNECT_TIMEOUT = 0.5
 ANSWER_TIMEOUT = 1.0
 """Seconds to wait for an answer."""
 
+WRONG_TYPE = "WRONGTYPE"
+"""Code of the error that tells of another kind of value than was asked for."""
+
 Command = Sequence[Any]
 """A command of Redis with its arguments."""
 
@@ -64,6 +67,10 @@ class Refused(StoreUnavailable):
     """Redis answered and said no; only a person can mend that."""
 
 
+class OtherKind(Refused):
+    """Under that key there is another kind of value than was asked for."""
+
+
 class Holding(StoreUnavailable):
     """Redis answered that it can store nothing now. It is well worth asking again; ``code`` says why."""
 
@@ -74,6 +81,10 @@ class Holding(StoreUnavailable):
 
 class Rejected(StoreUnavailable):
     """Redis answered that this one call makes no sense; another one may."""
+
+
+MAKES_NO_SENSE = (OtherKind, Rejected)
+"""What is raised for a call because of what it is about, so that another one may do."""
 
 
 class Client:
@@ -152,7 +163,9 @@ class Client:
     def _translated(self, error: Exception) -> StoreUnavailable:
         address, said = without_password(self.url), line(f"{type(error).__name__}: {error}", TEXT)
         code = _code(error)
-        if isinstance(error, REFUSALS) or code in ("NOPERM", "WRONGTYPE"):
+        if code == WRONG_TYPE:
+            return OtherKind(f"Redis at {address} refused ({said}); look which other program writes there")
+        if isinstance(error, REFUSALS) or code == "NOPERM":
             return Refused(f"Redis at {address} refused ({said}); check user, password and permissions")
         if code in HOLDING:
             return Holding(f"Redis at {address} stores nothing now: {HOLDING[code]} ({code})", code)
@@ -219,9 +232,12 @@ class Line:
         """What Redis says to the oldest command that is not answered yet."""
         return self._redis.connection.read_response()
 
-    def mapping(self) -> dict[bytes, bytes]:
-        """What it says to a command that is answered with a mapping."""
-        return mapping_of(self.answer())
+    def mapping(self) -> dict[bytes, bytes] | None:
+        """What it says to a command that is answered with a mapping; ``None``, if there is another kind of value."""
+        try:
+            return mapping_of(self.answer())
+        except redis.ResponseError as error:
+            return of_kind(error)  # type: ignore[no-any-return]
 
 
 def mapping_of(said: Any) -> dict[bytes, bytes]:
@@ -240,6 +256,15 @@ def _packed(command: Command) -> bytes:
         data = given if isinstance(given, bytes) else str(given).encode()
         parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
     return b"".join(parts)
+
+
+def of_kind(answer: Any) -> Any:
+    """An answer out of many; ``None`` if there is another kind of value than was asked for. Other errors are raised."""
+    if not isinstance(answer, redis.ResponseError):
+        return answer
+    if _code(answer) != WRONG_TYPE:
+        raise answer
+    return None
 
 
 def _code(error: Exception) -> str:

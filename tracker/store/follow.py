@@ -20,6 +20,7 @@ from tracker.clock import elapsed
 from tracker.errors import EventsGone, StoreUnavailable, TrackerError
 from tracker.model import Children, Event
 from tracker.store.client import Client
+from tracker.store.decoding import SENSELESS, number
 from tracker.store.keys import Keys
 
 log = logging.getLogger("tracker")
@@ -156,8 +157,11 @@ class Follower:
                 yield from self._compare(redis)
 
     def _receive(self, redis: Any, data: bytes) -> Iterator[Reset | Change]:
-        entry, before, body = data.split(b" ", 2)
-        cursor, previous = entry.decode(), before.decode()
+        try:
+            entry, before, body = data.split(b" ", 2)
+            cursor, previous = entry.decode(), before.decode()
+        except ValueError:
+            return  # Another program speaks here.
         if self._operation is None and previous != self._last:
             # Else heard already, between subscribing and reading where the feed ends, or the first of a new history.
             if _later(cursor, self._last):
@@ -187,7 +191,7 @@ class Follower:
         self._last = cursor
         try:
             changes = changes_of(cursor, body)
-        except msgspec.DecodeError:
+        except SENSELESS:
             log.warning("tracker: the feed entry %s cannot be read", cursor)
             yield Reset("an entry of the feed cannot be read", cursor)
             return
@@ -222,7 +226,7 @@ class Follower:
         if self._operation is None:
             return (0, 0)
         rev, children = redis.hmget(self._keys.operation(self._operation), "rev", "children_version")
-        return (int(rev or 0), int(children or 0))
+        return (number(rev), number(children))
 
     def _feed_last(self, redis: Any) -> str:
         return feed_last(redis, self._keys)
@@ -277,7 +281,7 @@ def readable(entry: bytes, fields: Mapping[bytes, bytes]) -> list[Change]:
     """The changes of an entry as Redis gives it; none if it makes no sense."""
     try:
         return changes_of(entry.decode(), fields.get(b"m", b""))
-    except msgspec.DecodeError:
+    except SENSELESS:
         return []
 
 

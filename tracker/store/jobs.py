@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from tracker.complaints import Complaints
 from tracker.store.client import Client
+from tracker.store.decoding import SENSELESS, named
 from tracker.store.keys import Keys
 
 WORKER_LIFE = 30.0
@@ -33,12 +35,16 @@ class JobWorker(msgspec.Struct):
     jobs: list[str]
 
 
+_job = msgspec.json.Decoder(JobInfo).decode
+
+
 class Jobs:
     """Reads and writes the published jobs of one namespace."""
 
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._complaints = Complaints()
 
     def publish(self, worker: str, jobs: Sequence[JobInfo]) -> None:
         """Say that ``worker`` is alive and runs ``jobs``; counts for ``WORKER_LIFE`` seconds.
@@ -72,15 +78,21 @@ class Jobs:
         with self._client.answering() as redis:
             published = redis.hgetall(self._keys.jobs)
             running = self._running(redis)
-        jobs = [msgspec.json.decode(value, type=JobInfo) for value in published.values()]
+        jobs = [job for name, value in published.items() for job in self._read(named(name), value)]
         for job in jobs:
             job.workers = sum(job.name.encode() in names for names in running)
         return sorted(jobs, key=lambda job: job.name)
 
+    def _read(self, name: str, value: bytes) -> Iterator[JobInfo]:
+        try:
+            yield _job(value)
+        except SENSELESS as error:
+            self._complaints.say("job", f"what is published of the job {name!r} cannot be read: {error}")
+
     def workers(self) -> list[JobWorker]:
         """Every live worker by name."""
         with self._client.answering() as redis:
-            names = sorted(name.decode() for name in redis.smembers(self._keys.workers))
+            names = sorted(named(name) for name in redis.smembers(self._keys.workers))
             pipe = redis.pipeline(transaction=False)
             for name in names:
                 pipe.pttl(self._keys.worker_jobs(name))
@@ -88,14 +100,14 @@ class Jobs:
             rows = pipe.execute() if names else []
         lives = zip(names, rows[::2], rows[1::2], strict=True)
         return [
-            JobWorker(name, max(0.0, WORKER_LIFE - left / 1000), sorted(job.decode() for job in jobs))
+            JobWorker(name, max(0.0, WORKER_LIFE - left / 1000), sorted(named(job) for job in jobs))
             for name, left, jobs in lives
             if left > 0
         ]
 
     def _running(self, redis: Any) -> list[set[bytes]]:
         """What each live worker runs; workers whose word has run out are forgotten."""
-        workers = [name.decode() for name in redis.smembers(self._keys.workers)]
+        workers = [named(name) for name in redis.smembers(self._keys.workers)]
         pipe = redis.pipeline(transaction=False)
         for worker in workers:
             pipe.smembers(self._keys.worker_jobs(worker))

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from tracker.complaints import Complaints
 from tracker.model import Value
 from tracker.store.client import Client
+from tracker.store.decoding import SENSELESS, named
 from tracker.store.keys import Keys
 
 PAGE = 500
@@ -64,11 +66,12 @@ class Leases:
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._complaints = Complaints()
 
     def all(self) -> list[LeaseInfo]:
         """Every lease, the longest silent first."""
         with self._client.answering() as redis:
-            processes = [name.decode() for name in redis.zrange(self._keys.leases, 0, -1)]
+            processes = [named(name) for name in redis.zrange(self._keys.leases, 0, -1)]
             pages = [processes[start : start + PAGE] for start in range(0, len(processes), PAGE)]
             return [lease for page in pages for lease in self._page(redis, page)]
 
@@ -81,7 +84,13 @@ class Leases:
         now = seconds + microseconds / 1_000_000
         for process, row in zip(processes, rows, strict=True):
             if None not in row:  # Else it was given back meanwhile.
-                yield _lease(process, row, now)
+                yield from self._lease(process, row, now)
+
+    def _lease(self, process: str, row: list[bytes], now: float) -> Iterator[LeaseInfo]:
+        try:
+            yield _lease(process, row, now)
+        except SENSELESS as error:
+            self._complaints.say("lease", f"the sign of life of process {process!r} cannot be read: {error}")
 
     def runs(self) -> Iterator[LiveRun]:
         """Every live run, read in pages; one that begins or ends meanwhile may be among them or not."""
@@ -90,8 +99,8 @@ class Leases:
             with self._client.answering() as redis:
                 cursor, page = redis.hscan(self._keys.live, cursor, count=PAGE)
             for run, owner in page.items():
-                operation, _, process = owner.decode().partition(" ")
-                yield LiveRun(run.decode(), operation, process)
+                operation, _, process = named(owner).partition(" ")
+                yield LiveRun(named(run), operation, process)
             if cursor == 0:
                 return
 
@@ -99,5 +108,5 @@ class Leases:
 def _lease(process: str, row: list[bytes], now: float) -> LeaseInfo:
     count, seen, runs, about = row
     moment, held = float(seen), runs.decode().split()
-    age, seqs = max(0.0, now - moment), [int(seq) for seq in held[1::2]]
+    age, seqs = max(0.0, now - moment), [int(seq) for _, seq in zip(held[::2], held[1::2], strict=True)]
     return LeaseInfo(process, int(count), moment, age, held[::2], seqs, _about(about))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from tracker.errors import Unreadable
 from tracker.model import Value
 from tracker.record import Record
-from tracker.store.client import Client, Command, Line, NoScript
+from tracker.store.client import Client, Command, Line, NoScript, of_kind
+from tracker.store.decoding import named, record_of
 from tracker.store.keys import Keys
-from tracker.store.snapshot import record_of
 
 if TYPE_CHECKING:
     from tracker.store.append import Answer, Appender, Leave
@@ -27,6 +28,18 @@ FEW = 50
 """Operations of a family that is read together with others."""
 
 
+SCANNED_AT_ONCE = 1_000
+"""Keys of Redis, of whomever, that are looked at while it does nothing else."""
+
+SCANS = 1_000
+"""Most looks: Redis may be full of what others keep there."""
+
+Beside = tuple[list[bytes] | None, dict[bytes, bytes] | None]
+"""Lines and kept results of an operation; ``None``, where there is something else under their key."""
+
+NOTHING_BESIDE: Beside = ([], {})
+
+
 class ArchiveInfo(Value, frozen=True):
     """Where a recorder keeps its archive: the archive's own id, and for people the machine and the address."""
 
@@ -39,10 +52,19 @@ _place = msgspec.json.Decoder(ArchiveInfo).decode
 
 
 class Exchange(NamedTuple):
-    """Operations that were to leave, with what Redis said to that, and others as they are there."""
+    """Operations that were to leave, with what Redis said to that, and others that are there, if they can be read."""
 
     answered: list[tuple[Leave, Answer]]
     records: list[Record]
+    unreadable: list[Unreadable]
+
+
+class Survey(NamedTuple):
+    """Operations that cannot be read, among so many that were ``looked_at``; whether there are ``more``."""
+
+    unreadable: list[Unreadable]
+    looked_at: int
+    more: bool
 
 
 class Leaving:
@@ -59,24 +81,28 @@ class Leaving:
             now, micros = redis.time()
             until = now + micros / 1_000_000 - seconds
             found = redis.zrangebyscore(self._keys.ended, "-inf", until, start=skip, num=limit)
-        return [id.decode() for id in found]
+        return [named(id) for id in found]
 
     def families(self, records: Sequence[Record]) -> list[list[Record]]:
-        """Each of the operations with all below it, parents before their children; those with few below them only.
+        """Each of the operations with all below it, parents before their children.
 
-        All are read together, so it takes as many trips as the deepest of them has levels.
+        Those only that have few below them, all of which can be read. All are read together, so it takes as many trips
+        as the deepest of them has levels.
         """
         few = [record for record in records if record.parts.children.total < FEW]
         found, level = {record.parts.id: [record] for record in few}, {record.parts.id: record for record in few}
-        root_of = {id: id for id in level}
+        root_of, spoiled = {id: id for id in level}, set[str]()
         while parents := [id for id, record in level.items() if record.parts.children.total]:
             children = self._first_children(parents)
             root_of |= {child: root_of[parent] for parent, ids in children.items() for child in ids}
-            below = self.records([child for ids in children.values() for child in ids])
-            for record in below:
-                found[root_of[record.parts.id]].append(record)
-            level = {record.parts.id: record for record in below if len(found[root_of[record.parts.id]]) < FEW}
-        return [family for family in found.values() if len(family) < FEW]
+            level = {}
+            for exchange in self.exchange([], [child for ids in children.values() for child in ids]):
+                spoiled |= {root_of[error.operation] for error in exchange.unreadable}
+                level |= {record.parts.id: record for record in exchange.records}
+            for id, record in level.items():
+                found[root_of[id]].append(record)
+            level = {id: record for id, record in level.items() if len(found[root_of[id]]) < FEW}
+        return [family for root, family in found.items() if len(family) < FEW and root not in spoiled]
 
     def _first_children(self, parents: Sequence[str]) -> dict[str, list[str]]:
         with self._client.answering() as redis:
@@ -84,10 +110,10 @@ class Leaving:
             for id in parents:
                 pipe.zrange(self._keys.children(id), 0, FEW - 1)
             rows = pipe.execute()
-        return {id: [child.decode() for child in row] for id, row in zip(parents, rows, strict=True)}
+        return {id: [named(child) for child in row] for id, row in zip(parents, rows, strict=True)}
 
     def family(self, id: str) -> Iterator[list[Record]]:
-        """An operation and all below it, in pages, children before their parents."""
+        """An operation and all below it, in pages, children before their parents; raises ``Unreadable``."""
         records = self.records([id])
         if records and records[0].parts.children.total:
             for ids in self._children(id):
@@ -107,14 +133,33 @@ class Leaving:
             with self._client.answering() as redis:
                 found = redis.zrange(self._keys.children(id), start, start + PAGE - 1)
             if found:
-                yield [child.decode() for child in found]
+                yield [named(child) for child in found]
             if len(found) < PAGE:
                 return
             start += PAGE
 
     def records(self, ids: Sequence[str]) -> list[Record]:
-        """Everything of those operations that are here."""
-        return [record for exchange in self.exchange([], ids) for record in exchange.records]
+        """Everything of those operations that are here; raises ``Unreadable``."""
+        found: list[Record] = []
+        for exchange in self.exchange([], ids):
+            if exchange.unreadable:
+                raise exchange.unreadable[0]
+            found += exchange.records
+        return found
+
+    def unreadable(self, most: int) -> Survey:
+        """Look at operations that are here, some ``most`` of them, whether they can be read."""
+        found, looked_at, cursor = list[Unreadable](), 0, 0
+        prefix = self._keys.operation("")
+        for _ in range(SCANS):
+            with self._client.answering() as redis:
+                cursor, keys = redis.scan(cursor, match=f"{prefix}*", count=SCANNED_AT_ONCE)
+            for exchange in self.exchange([], [named(key).removeprefix(prefix) for key in keys]):
+                found += exchange.unreadable
+            looked_at += len(keys)
+            if cursor == 0 or looked_at >= most:
+                break
+        return Survey(found, looked_at, cursor != 0)
 
     def exchange(self, leaving: Sequence[Leave], ids: Sequence[str]) -> Iterator[Exchange]:
         """Let operations leave, and read everything of others that are here, some of either at a time.
@@ -139,21 +184,28 @@ class Leaving:
         answers = self._answers(line, leaving) if leaving else []
         fields = [line.mapping() for _ in ids]
         # Whatever comes to be there after its hash was read keeps an operation from leaving as it was then.
-        beside = self._read_beside(ids) if ids and line.answer() else [([], {})] * len(ids)
-        read = [record_of(id, all, *more) for id, all, more in zip(ids, fields, beside, strict=True)]
-        return Exchange(list(zip(leaving, answers, strict=True)), [record for record in read if record is not None])
+        beside = self._read_beside(ids) if ids and line.answer() else [NOTHING_BESIDE] * len(ids)
+        exchange = Exchange(list(zip(leaving, answers, strict=True)), [], [])
+        for id, all, (lines, kept) in zip(ids, fields, beside, strict=True):
+            try:
+                record = record_of(id, all, lines, kept)
+            except Unreadable as error:
+                exchange.unreadable.append(error)
+            else:
+                exchange.records.extend([record] if record is not None else [])
+        return exchange
 
     def _beside(self, ids: Sequence[str]) -> list[str]:
         """Where lines and kept results of operations are; most have none, and that is told by one command."""
         return [key for id in ids for key in (self._keys.log(id), self._keys.results(id))]
 
-    def _read_beside(self, ids: Sequence[str]) -> list[tuple[list[bytes], dict[bytes, bytes]]]:
+    def _read_beside(self, ids: Sequence[str]) -> list[Beside]:
         with self._client.answering() as redis:
             pipe = redis.pipeline(transaction=False)
             for id in ids:
                 pipe.lrange(self._keys.log(id), 0, -1)
                 pipe.hgetall(self._keys.results(id))
-            rows = pipe.execute()
+            rows = [of_kind(row) for row in pipe.execute(raise_on_error=False)]
         return list(zip(rows[::2], rows[1::2], strict=True))
 
     def _answers(self, line: Line, leaving: Sequence[Leave]) -> list[Answer]:

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from tracker.complaints import Complaints
 from tracker.model import QueuePart
 from tracker.store.client import Client
+from tracker.store.decoding import SENSELESS, named
 from tracker.store.keys import Keys
 
 SENDING = 10.0
@@ -69,6 +71,7 @@ class Messages:
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._complaints = Complaints()
 
     def sent(self, batch: str) -> int:
         """How many of the first children of ``batch`` the broker has got, at least."""
@@ -78,12 +81,12 @@ class Messages:
     def unsent(self) -> list[str]:
         """Batches that wait, of which it is not known that the broker has their dispatch."""
         with self._client.answering() as redis:
-            return sorted(id.decode() for id in redis.smembers(self._keys.unsent))
+            return sorted(named(id) for id in redis.smembers(self._keys.unsent))
 
     def taken(self) -> dict[str, str]:
         """Operations that a worker has taken and not begun, as far as is known, with that worker's name."""
         with self._client.answering() as redis:
-            return {id.decode(): worker.decode() for id, worker in redis.hgetall(self._keys.taken).items()}
+            return {named(id): named(worker) for id, worker in redis.hgetall(self._keys.taken).items()}
 
     def owed(self, worker: str) -> dict[str, QueuePart]:
         """Operations whose message still has to be sent; nothing while another worker than ``worker`` sends them."""
@@ -93,4 +96,12 @@ class Messages:
             key, life = self._keys.owed_sender, int(SENDING * 1000)
             if not redis.set(key, worker, nx=True, px=life) and redis.get(key) != worker.encode():
                 return {}
-            return {id.decode(): _part(part) for id, part in redis.hgetall(self._keys.owed).items()}
+            waiting = redis.hgetall(self._keys.owed)
+        return {named(id): found for id, part in waiting.items() if (found := self._read(named(id), part)) is not None}
+
+    def _read(self, id: str, part: bytes) -> QueuePart | None:
+        try:
+            return _part(part)
+        except SENSELESS as error:
+            self._complaints.say("owed", f"the message that is owed for {id!r} cannot be read, and stays: {error}")
+            return None

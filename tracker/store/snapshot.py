@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from tracker.complaints import Complaints
 from tracker.compose import status_of
-from tracker.errors import TrackerError
-from tracker.model import (
-    CancelRequest,
-    Children,
-    LogLine,
-    Parts,
-    QueuePart,
-    RunPart,
-    Status,
-    StepState,
-    Verdict,
-)
-from tracker.record import Attempt, Record
-from tracker.store.client import Client, mapping_of
+from tracker.errors import TrackerError, Unreadable
+from tracker.model import LogLine, Parts, Status
+from tracker.record import Record
+from tracker.store.client import Client, OtherKind, mapping_of, of_kind
+from tracker.store.decoding import Fields, lines_of, named, operation_of, parts_of, record_of, status_in
 from tracker.store.keys import Keys
 
 HEAD = (
@@ -40,9 +31,6 @@ HEAD = (
     b"quiet",
 )
 """Fields of an operation's hash that a list needs."""
-
-Fields = Mapping[bytes, bytes | None]
-"""Of an operation's hash; what is said of one of its runs is called ``<name>:<run>``, a step ``step:<run>:<index>``."""
 
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 """How a page begins: with the score after which it goes on."""
@@ -61,19 +49,6 @@ Entry = tuple[str, float]
 
 Fits = Callable[[Parts], bool]
 """Whether an operation is one of those that are looked for."""
-
-_queue = msgspec.json.Decoder(QueuePart).decode
-_run = msgspec.json.Decoder(RunPart).decode
-_cancel = msgspec.json.Decoder(CancelRequest).decode
-_verdict = msgspec.json.Decoder(Verdict).decode
-_children = msgspec.json.Decoder(Children).decode
-_step = msgspec.json.Decoder(StepState).decode
-_line = msgspec.json.Decoder(LogLine).decode
-
-_by_index = attrgetter("index")
-_by_number = attrgetter("number")
-
-NO_CHILDREN = Children()
 
 
 class Page(msgspec.Struct):
@@ -94,18 +69,26 @@ class Snapshot:
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._complaints = Complaints()
 
     def operation(self, id: str) -> Parts | None:
-        """One operation with the steps of its newest run, read in one atomic command."""
-        return _parts(id, self._fields_of(id))
+        """One operation with the steps of its newest run, read in one atomic command; raises ``Unreadable``."""
+        return operation_of(id, self._fields_of(id))
 
     def runs(self, id: str) -> Record | None:
-        """One operation with all its runs, read in one atomic command; without log lines and kept results."""
+        """One operation with all its runs, read in one atomic command; without log lines and kept results.
+
+        Raises ``Unreadable``.
+        """
         return record_of(id, self._fields_of(id), [], {})
 
-    def _fields_of(self, id: str) -> Fields:
-        with self._client.answering():
-            return mapping_of(self._client.execute(["HGETALL", self._keys.operation(id)]))
+    def _fields_of(self, id: str) -> Fields | None:
+        """All of its hash; ``None`` if there is something else."""
+        try:
+            with self._client.answering():
+                return mapping_of(self._client.execute(["HGETALL", self._keys.operation(id)]))
+        except OtherKind:
+            return None
 
     def status(self, id: str) -> Status | None:
         """Where an operation stands, or that it must not begin although it has left."""
@@ -115,7 +98,7 @@ class Snapshot:
             pipe.exists(self._keys.barred(id))
             status, is_barred = pipe.execute()
         if status:
-            return Status(status.decode())
+            return status_in(id, status)
         return Status.CANCELLED if is_barred else None
 
     def waits(self, id: str) -> tuple[Status | None, str]:
@@ -126,14 +109,14 @@ class Snapshot:
             pipe.exists(self._keys.barred(id))
             (status, message), is_barred = pipe.execute()
         if status:
-            return Status(status.decode()), _text(message)
+            return status_in(id, status), _text(message)
         return Status.CANCELLED if is_barred else None, ""
 
     def open_children(self, id: str) -> list[str]:
         """The children of an operation that are queued or running."""
         keys = [self._keys.children(id, status) for status in (Status.QUEUED, Status.RUNNING)]
         with self._client.answering() as redis:
-            return [child.decode() for key in keys for child in redis.sscan_iter(key, count=WINDOW)]
+            return [named(child) for key in keys for child in redis.sscan_iter(key, count=WINDOW)]
 
     def below(self, id: str) -> list[str]:
         """All operations below one, children before their parents."""
@@ -143,16 +126,19 @@ class Snapshot:
                 pipe = redis.pipeline(transaction=False)
                 for parent in level:
                     pipe.zrange(self._keys.children(parent), 0, -1)
-                level = [child.decode() for row in pipe.execute() for child in row]
+                level = [named(child) for row in pipe.execute() for child in row]
                 level = [child for child in level if child not in found]
                 found |= dict.fromkeys(level)
         return list(found)[:0:-1]
 
     def logs(self, id: str) -> list[LogLine]:
-        """The last log lines of an operation, of all its attempts, oldest first."""
-        with self._client.answering() as redis:
-            entries = redis.lrange(self._keys.log(id), 0, -1)
-        return [_logged(entry) for entry in entries]
+        """The last log lines of an operation, of all its attempts, oldest first; raises ``Unreadable``."""
+        try:
+            with self._client.answering() as redis:
+                entries = redis.lrange(self._keys.log(id), 0, -1)
+        except OtherKind:
+            entries = None
+        return lines_of(id, entries)
 
     def results(self, id: str) -> dict[str, bytes]:
         """What steps of an operation have kept, by key."""
@@ -232,81 +218,22 @@ class Snapshot:
         return found[:limit]
 
     def heads(self, ids: Sequence[str]) -> list[Parts | None]:
-        """Operations with only the step they are at."""
+        """Operations with only the step they are at; ``None`` for what is not there or cannot be read."""
         if not ids:
             return []
         with self._client.answering() as redis:
             pipe = redis.pipeline(transaction=False)
             for id in ids:
                 pipe.hmget(self._keys.operation(id), HEAD)
-            rows = pipe.execute()
-        return [_parts(id, dict(zip(HEAD, row, strict=True))) for id, row in zip(ids, rows, strict=True)]
+            rows = [of_kind(row) for row in pipe.execute(raise_on_error=False)]
+        return [self._head(id, row) for id, row in zip(ids, rows, strict=True)]
 
-
-def _parts(id: str, fields: Fields) -> Parts | None:
-    """``None`` if neither a queue part nor a run is stored: then nobody has spoken of it yet."""
-    get = fields.get
-    queue, head, verdict, cancel, children = map(get, (b"queue", b"head", b"verdict", b"cancel", b"children"))
-    if not queue and not head:
-        return None
-    run = get(b"run") or b""
-    return Parts(
-        id=id,
-        rev=int(get(b"rev") or 0),
-        attempt=int(get(b"attempt") or 0),
-        queue=_queue(queue) if queue else None,
-        run=_run(head) if head else None,
-        verdict=_verdict(verdict) if verdict else None,
-        steps=_steps(fields, run),
-        children=_children(children) if children else NO_CHILDREN,
-        cancel=_cancel(cancel) if cancel else None,
-        quiet=run != b"" and get(b"quiet") == run,
-        duplicate=int(get(b"alive") or 0) > 1,
-    )
-
-
-def record_of(id: str, fields: Fields, lines: Sequence[bytes], kept: Mapping[bytes, bytes]) -> Record | None:
-    """Everything of one operation, from its hash, its log and its results; ``None`` if nobody has spoken of it yet."""
-    parts = _parts(id, fields)
-    if parts is None:
-        return None
-    results = {key.decode(): value for key, value in kept.items()}
-    # Most have no other run, and it takes some time to look for what is not there.
-    earlier = _earlier(fields) if parts.attempt > 1 or parts.run is None else []
-    return Record(parts, earlier, [_logged(entry) for entry in lines], results)
-
-
-def _earlier(fields: Fields) -> list[Attempt]:
-    """The runs before the newest one; of one whose head was never told there is nothing to tell."""
-    heads = [(name[5:], head) for name, head in fields.items() if name.startswith(b"head:") and head]
-    return sorted((_attempt(fields, run, head) for run, head in heads), key=_by_number)
-
-
-def _attempt(fields: Fields, run: bytes, head: bytes) -> Attempt:
-    number, verdict = fields.get(b"attempt:" + run), fields.get(b"verdict:" + run)
-    steps = list(_steps_of(fields, run).values())
-    return Attempt(int(number or 0), _run(head), steps, _verdict(verdict) if verdict else None)
-
-
-def _logged(entry: bytes) -> LogLine:
-    attempt, _, line = entry.partition(b" ")
-    return msgspec.structs.replace(_line(line), attempt=int(attempt))
-
-
-def _steps(fields: Fields, run: bytes) -> dict[int, StepState]:
-    """All steps of a run, or where a list was read the one it shows."""
-    held, current = _steps_of(fields, run), fields.get(b"current")
-    if not held and current:
-        step = _step(current)
-        held[step.index] = step
-    return held
-
-
-def _steps_of(fields: Fields, run: bytes) -> dict[int, StepState]:
-    prefix = b"step:%b:" % run
-    steps = [_step(value) for name, value in fields.items() if name.startswith(prefix) and value]
-    steps.sort(key=_by_index)
-    return {step.index: step for step in steps}
+    def _head(self, id: str, row: Sequence[bytes | None] | None) -> Parts | None:
+        try:
+            return parts_of(id, dict(zip(HEAD, row, strict=True)) if row is not None else None)
+        except Unreadable as error:
+            self._complaints.say("unreadable", f"left out of lists: {error}")
+            return None
 
 
 def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
@@ -319,7 +246,7 @@ def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
 def _entries(said: Sequence[Any]) -> list[Entry]:
     """Ids with their scores; the older protocol has them one after the other."""
     pairs = said if said and isinstance(said[0], list) else zip(said[::2], said[1::2], strict=True)
-    return [(id.decode(), float(score)) for id, score in pairs]
+    return [(named(id), float(score)) for id, score in pairs]
 
 
 def position(entry: Entry) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tracker.model import Value
 from tracker.store.client import Client
+from tracker.store.decoding import number
 from tracker.store.keys import Keys
 
 
@@ -50,6 +51,6 @@ def upkeep(client: Client, keys: Keys) -> Upkeep:
         pipe.zrange(keys.ended, 0, 0, withscores=True)
         pipe.time()
         recorder, late, *numbers, ended, (seconds, micros) = pipe.execute()
-    dropped, taken, trimmed = (int(number or 0) for number in numbers)
+    dropped, taken, trimmed = map(number, numbers)
     oldest = max(0.0, seconds + micros / 1e6 - ended[0][1]) if ended else 0.0
     return Upkeep(bool(recorder), int(late), dropped, taken, trimmed, oldest)

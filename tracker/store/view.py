@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tracker.clock import now
 from tracker.compose import apply, compose, moved, of_steps
+from tracker.errors import Unreadable
 from tracker.model import Children, Event, EventType, LiveEvent, Operation, Parts
 from tracker.store.follow import Change
 
@@ -94,7 +95,10 @@ class View:
 
         Log lines are not among what is read: those of the change are told as they came.
         """
-        parts = self._load(change.operation)
+        try:
+            parts = self._load(change.operation)
+        except Unreadable:
+            parts = None  # Others go on; whoever asks for this one learns why.
         if parts is None or (held is not None and not _is_news(parts, held)):
             return []
         self.parts[change.operation] = parts

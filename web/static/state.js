@@ -23,7 +23,7 @@ export const STATUSES = /** @type {const} */ (['running', 'queued', 'error', 'lo
 const HEARD = 200;
 
 /** @returns {Held} */
-export const nothing = () => ({ ready: false, operations: new Map(), kept: 0, run: '', steps: [], logs: [] });
+export const nothing = () => ({ ready: false, operations: new Map(), kept: 0, run: '', steps: [], logs: [], problem: '' });
 
 /**
  * Whether `next` tells more than `held`: a larger `rev`, or the same with newer counts of children.
@@ -49,7 +49,9 @@ export const noNews = () => ({ changed: new Set(), ended: [], moved: false });
  * @returns {Held}
  */
 export function reduce(held, message, topic, news = noNews()) {
-  if (message.type === 'snapshot' || message.type === 'polled') return fromSnapshot(held, message.operations ?? [], topic, news);
+  if (message.type === 'snapshot' || message.type === 'polled') {
+    return fromSnapshot(held, message, topic, news);
+  }
   if (message.type === 'events') return afterEvents(held, message.events ?? [], topic, news);
   return held;
 }
@@ -58,12 +60,12 @@ export function reduce(held, message, topic, news = noNews()) {
  * A snapshot is the whole truth at its cursor, also when that is less than what was held.
  * Unchanged operations keep their identity, so that nothing is drawn again.
  * @param {Held} held
- * @param {Operation[]} operations
+ * @param {Message} message
  * @param {string} topic
  * @param {News} news
  * @returns {Held}
  */
-function fromSnapshot(held, operations, topic, news) {
+function fromSnapshot(held, { operations = [], problem = '' }, topic, news) {
   const present = new Set(operations.map((next) => next.id));
   for (const id of held.operations.keys()) if (!present.has(id)) drop(held, id, news);
   for (const next of operations) if (!isSame(held.operations.get(next.id), next)) put(held, next, news);
@@ -75,6 +77,7 @@ function fromSnapshot(held, operations, topic, news) {
     run: subject?.run ?? '',
     steps: [...(subject?.steps ?? [])].sort((a, b) => a.index - b.index),
     logs: [],
+    problem,
   };
 }
 

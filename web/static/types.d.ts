@@ -120,6 +120,7 @@ export interface Message {
   reason?: string;
   detail?: string;
   lagging?: boolean;
+  problem?: string;
   now?: number;
   version?: string;
   retry_after?: number;
@@ -137,6 +138,8 @@ export interface Held {
   run: string;
   steps: Step[];
   logs: LogLine[];
+  /** Why the operation of the topic is not held although it is stored; empty if that is not so. */
+  problem: string;
 }
 /** What messages changed in what is held. */
 export interface News {

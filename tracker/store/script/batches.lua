@@ -17,7 +17,7 @@ local function put_sent(change)
   local key = operation_key(id)
   redis.call('SREM', UNSENT, id)
   if not get(key, 'status') then return {'ignored', 0} end
-  if children > tonumber(get(key, 'sent') or 0) then set(key, 'sent', children) end
+  if children > figure(key, 'sent') then set(key, 'sent', children) end
   return {'stored', 0}
 end
 

@@ -33,6 +33,10 @@ local done, problem = pcall(function()
     answers[number] = use(PART_OF[change[1]])[change[1]](change)
   end
 end)
+-- That another program has written under the key of one operation is no reason to take nothing of the others.
+local stopped = not done and CHANGES[#answers + 1]
+local kind = stopped and redis.call('TYPE', operation_key(tostring(stopped[2]))).ok or 'none'
+if kind ~= 'none' and kind ~= 'hash' then problem = 'ERR the key of operation ' .. stopped[2] .. ' holds a ' .. kind end
 if uncounted then pcall(use('settling').counts_of, uncounted) end
 -- What is stored is told, also if a later change of the call could not be.
 local told, trouble = pcall(tell)

@@ -99,8 +99,11 @@ local function clear(key, ...)
   for _, name in ipairs({...}) do set(key, name, false) end
 end
 
+-- A whole number among the fields of an operation; 0 without one, or where somebody else has written what is none.
+local function figure(key, name) return math.floor(tonumber(get(key, name) or 0) or 0) end
+
 local function add(key, name, number)
-  local sum = tonumber(get(key, name) or 0) + number
+  local sum = figure(key, name) + number
   set(key, name, sum)
   return sum
 end
@@ -138,7 +141,7 @@ local function drop(key) held[key], unwritten[key] = nil, nil end
 -- An operation may come back after it has left, or after this Redis has lost it: its revs go on growing all the same.
 -- They begin at the time in microseconds, for nothing is stored that often. Answers whether it was not here before.
 local function next_rev(key, count)
-  local rev, is_new = get(key, 'rev'), false
+  local rev, is_new = tonumber(get(key, 'rev') or ''), false
   if not rev then
     local time = redis.call('TIME')
     rev, is_new = time[1] * 1000000 + time[2], true

@@ -11,7 +11,7 @@ end
 
 -- Runs that are still alive then are older ones, which decide nothing.
 local function forget_live(key)
-  if tonumber(get(key, 'alive') or 0) == 0 then return end
+  if figure(key, 'alive') == 0 then return end
   for _, run in ipairs(use('lives').runs_alive(key, 1)) do redis.call('HDEL', LIVE_RUNS, run) end
 end
 
@@ -19,11 +19,11 @@ end
 -- again may be on a machine without the archive.
 local function forget(id, keeps)
   local key, children = operation_key(id), children_key(id)
-  local status, bytes, has_children = get(key, 'status'), tonumber(get(key, 'bytes') or 0), get(key, 'children')
+  local status, bytes, has_children = get(key, 'status'), figure(key, 'bytes'), get(key, 'children')
   bar(id, status)
   forget_live(key)
   drop(key)
-  if bytes > 0 then redis.call('INCRBY', PREFIX .. 'bytes', -bytes) end
+  if bytes > 0 then redis.pcall('INCRBY', PREFIX .. 'bytes', -bytes) end
   local keys = {key, log_key(id)}
   if has_children then
     keys[#keys + 1] = children
@@ -58,7 +58,7 @@ end
 
 local function is_due(score)
   if LIVE > 0 and tonumber(score) <= now() - LIVE then return true end
-  return BUDGET > 0 and tonumber(redis.call('GET', PREFIX .. 'bytes') or 0) > BUDGET
+  return BUDGET > 0 and (tonumber(redis.call('GET', PREFIX .. 'bytes') or 0) or 0) > BUDGET
 end
 
 -- The oldest ended operations leave when their time is over, or when all of them take too much. Answers how many, so
@@ -68,10 +68,11 @@ local function make_room(room)
   while gone < room do
     local oldest = redis.call('ZRANGE', PREFIX .. 'ended', 0, 0, 'WITHSCORES')
     if not oldest[1] or not is_due(oldest[2]) then break end
-    local left = shed(oldest[1], room - gone)
-    gone = gone + left
-    if left == 0 then
-      -- Something below it runs: it will be looked at again when others were.
+    local done, left = pcall(shed, oldest[1], room - gone)
+    if done then gone = gone + left end
+    if not done or left == 0 then
+      -- Something below it runs, or another program has written under its keys: it will be looked at again when others
+      -- were.
       redis.call('ZADD', PREFIX .. 'ended', now(), oldest[1])
       break
     end
@@ -120,7 +121,9 @@ local function put_leave(change)
   hold(key, 'children_version', 'alive', 'bytes')
   local here, status, parent = get(key, 'rev'), get(key, 'status'), get(key, 'parent') or ''
   if not here and erased_at(id) then return {'duplicate', 0} end
-  if here ~= rev or (get(key, 'children_version') or '0') ~= version or not ENDED[status] then return {'ignored', 0} end
+  -- Of what was lost, or taken away by hand, there may be no more than an entry in a list.
+  local is_over = ENDED[status] or not (here or status)
+  if (here or '0') ~= rev or (get(key, 'children_version') or '0') ~= version or not is_over then return {'ignored', 0} end
   if #use('lives').runs_alive(key, 1) > 0 then
     redis.call('ZADD', PREFIX .. 'ended', 'XX', now(), id) -- It will be looked at again when others were.
     return {'ignored', 0}

@@ -5,7 +5,7 @@ local settling = use('settling')
 -- The runs of an operation that are alive, if there are at least so many.
 local function runs_alive(key, least)
   local found = {}
-  if tonumber(get(key, 'alive') or 0) < least then return found end
+  if figure(key, 'alive') < least then return found end
   write(key)
   for _, name in ipairs(redis.call('HKEYS', key)) do
     local run = string.match(name, '^attempt:(.+)$')

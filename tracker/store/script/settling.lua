@@ -39,7 +39,7 @@ end
 
 -- What an ended operation takes is counted: running ones never leave, so their bytes say nothing.
 local function charge(id, key, ended)
-  local before, bytes = tonumber(get(key, 'bytes') or 0), 0
+  local before, bytes = figure(key, 'bytes'), 0
   if ended then
     write(key)
     bytes = INDEXED
@@ -50,7 +50,7 @@ local function charge(id, key, ended)
   end
   if bytes == before then return end
   set(key, 'bytes', bytes)
-  redis.call('INCRBY', PREFIX .. 'bytes', bytes - before)
+  redis.pcall('INCRBY', PREFIX .. 'bytes', bytes - before) -- Somebody else may have written there what is no number.
 end
 
 -- How many top-level operations wait, and how many run, are the sizes of two sets.

@@ -30,7 +30,7 @@ export function OperationPage({ id }) {
   });
   useEffect(() => document.querySelector('h1')?.focus({ preventScroll: true }), [Boolean(operation)]);
   const attempts = useAttempts(operation);
-  if (!operation) return html`<main id="main">${held.ready ? html`<${Unknown} id=${id} />` : html`<h1 class="unseen">Operation</h1><${Loading} />`}</main>`;
+  if (!operation) return html`<main id="main">${held.ready ? html`<${Unknown} id=${id} problem=${held.problem} />` : html`<h1 class="unseen">Operation</h1><${Loading} />`}</main>`;
   const earlier = attempts.find((each) => each.run !== operation.run && String(each.attempt) === query.value.get('attempt'));
   const shown = earlier ?? operation;
   return html`<main id="main" class="one">
@@ -100,8 +100,13 @@ function documentTitle(operation) {
   return `${operation.status} · ${title}`;
 }
 
-/** @param {{ id: string }} props */
-function Unknown({ id }) {
+/** @param {{ id: string, problem: string }} props */
+function Unknown({ id, problem }) {
+  if (problem) return html`<div class="quiet broken" role="alert">
+    <h1 tabindex="-1">This operation cannot be read</h1>
+    <p dir="auto">${clean(problem, 600)}</p>
+    <p><a data-inside href=${listPath()}>All operations</a></p>
+  </div>`;
   return html`<div class="quiet">
     <h1 tabindex="-1">Nothing known of this operation</h1>
     <p><code>${clean(id, 128)}</code></p>
