@@ -7,7 +7,7 @@ from contextlib import suppress
 import msgspec
 from flask import Blueprint, Response, request
 
-from tracker.errors import ArchiveUnavailable, NotFound, StoreUnavailable
+from tracker.errors import ArchiveUnavailable, NotFound, StoreUnavailable, Unreadable
 from tracker.model import Operation
 from tracker.queued import Expected, Resumed, told
 from web.api import ONE
@@ -92,6 +92,6 @@ def _asker() -> str:
 def _accepted(id: str, expected: Expected | None = None) -> Response:
     """It is done, whatever happens now, so this must not fail."""
     found: Operation | dict[str, str] = {"id": id}
-    with suppress(NotFound, StoreUnavailable, ArchiveUnavailable):
+    with suppress(NotFound, StoreUnavailable, ArchiveUnavailable, Unreadable):
         found = told(site().history.operation(id), expected)
     return reply(found, 202, {"Location": f"{site().settings.base_path}/api/v1/operations/{id}"})

@@ -9,7 +9,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from tracker.clock import now
-from tracker.errors import EventsGone, NotFound, StoreUnavailable, TrackerError
+from tracker.errors import EventsGone, NotFound, StoreUnavailable, TrackerError, Unreadable
 from tracker.history import Failures, OperationPage
 from tracker.model import LogLine, Operation, Status
 from tracker.store import Changes
@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 READING = ("store-unavailable", "archive-unavailable")
 """Problems of everything that reads operations."""
 
-ONE = ("not-found", *READING)
+ONE = ("not-found", "unreadable", *READING)
 """Problems of everything that reads one operation."""
 
 QUEUEING = ("unknown-job", "no-worker", "invalid-arguments", "store-unavailable", "broker-unavailable")
@@ -73,7 +73,7 @@ def _queued(id: str, body: OperationBody | BatchBody) -> Operation:
     """The operation just queued. It is queued, whatever happens now, so this must not fail."""
     try:
         return site().history.operation(id)
-    except (NotFound, StoreUnavailable):
+    except (NotFound, StoreUnavailable, Unreadable):
         title = body.title if isinstance(body, BatchBody) else ""
         return Operation(id, body.job, title or body.job, Status.QUEUED, now(), labels=body.labels)
 

@@ -162,15 +162,19 @@ def test_a_damaged_page_is_told_in_one_line(archive: Archive, url: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("blob", [b"", b"\xc1", b"\x91\x01", b"x\x9c", b"\x80"])
+@pytest.mark.parametrize(
+    "blob", [b"", b"\xc1", b"\x91\x01", b"x\x9c", b"\x80", b"\x90", b"\x92\xa2r1\xc0", b"\x92\xa2r1\xa1x"]
+)
 def test_a_damaged_row_is_told_in_one_line(archive: Archive, url: str, blob: bytes) -> None:
     """The database is sound, and what is in it makes no sense."""
     archive.write([record("a")])
     with closing(sqlite3.connect(file_of(url))) as connection:
-        connection.execute("UPDATE attempts SET head = ?", [blob])
+        connection.execute("UPDATE attempts SET head = ?, current = NULL, steps = NULL", [blob])
         connection.commit()
     with pytest.raises(ArchiveUnavailable, match="damaged row"):
         archive.operation("a")
+    with pytest.raises(ArchiveUnavailable, match="damaged row"):
+        archive.heads(["a"])
     with pytest.raises(ArchiveUnavailable, match="damaged row"):
         archive.write([record("a", rev=99)])
 

@@ -20,7 +20,8 @@ from tests.cli.commands import ROOT
 from tests.cli.conftest import Run
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer
-from tests.store.making import NOW, by, ended, started
+from tests.history.spoiling import WAYS, Way, params
+from tests.store.making import NOW, by, ended, started, step_event
 from tests.support import free_address
 from tracker import doctor
 from tracker.cli import doctor as cli_doctor
@@ -33,7 +34,7 @@ from tracker.history.recorder import Recorder
 from tracker.model import QueuePart
 from tracker.publish.spool import begin
 from tracker.settings import Settings, without_password
-from tracker.store import About, ArchiveInfo, Hold, JobInfo, Lease, QueueItem, Store
+from tracker.store import About, ArchiveInfo, Hold, JobInfo, Lease, QueueItem, Store, leaving
 from tracker.store import server as server_module
 from tracker.store.server import facts_of
 
@@ -503,14 +504,54 @@ def test_a_slow_way_is_warned_of(own: Store, on_server: Settings, monkeypatch: p
 
 def test_what_cannot_be_read_is_a_finding(own: Store, on_server: Settings) -> None:
     """Something foreign under the tracker's keys ends neither the check after it nor the command."""
-    own.client.redis.hset(own.keys.jobs, "bad", "no json")
+    own.client.redis.set(own.keys.archive, "no json")
     findings = look(on_server)
-    assert worst(findings, "jobs").found.startswith("could not be looked at: DecodeError")
+    assert worst(findings, "archive").found.startswith("could not be looked at: DecodeError")
+    own.client.redis.hset(own.keys.jobs, "bad", "no json")
+    own.append([by("p1", started("a")), a_lease("p1", "r1"), a_lease("p2", "r2")])
+    own.client.redis.hset(own.keys.lease("p2"), "about", "no json")
+    findings = look(on_server)
+    assert worst(findings, "jobs").found.startswith("what is published of the job 'bad' cannot be read")
+    assert worst(findings, "processes").found.startswith("the sign of life of process 'p2' cannot be read")
+    assert worst(findings, "records").level is Level.OK
     own.client.redis.delete(own.keys.jobs)
     own.client.redis.set(own.keys.jobs, "no hash")
     findings = look(on_server)
     assert worst(findings, "jobs").level is Level.WARNING
     assert worst(findings, "publish").level is Level.OK
+
+
+@pytest.mark.parametrize("way", **params(WAYS))
+def test_an_operation_that_cannot_be_read_is_a_problem(own: Store, on_server: Settings, way: Way) -> None:
+    """Which names it and what of it, and how to look at that; children as well."""
+    own.append([started("a"), started("bad", parent="a"), step_event("bad", 2)])
+    assert said(look(on_server), "records") == [("ok", "all 2 operations can be read")]
+    way.spoil(own, "bad")
+    (found,) = [one for one in look(on_server) if one.check == "records"]
+    assert found.level is Level.PROBLEM
+    assert found.found.startswith(f"the record of operation 'bad' cannot be read: its `{way.field}` makes no sense (")
+    assert ":bad'" in found.remedy
+    assert f"UNLINK '{own.keys.operation('bad')}'" in found.remedy
+    assert cli_doctor.exit_code([found]) == 1
+
+
+def test_of_many_operations_that_cannot_be_read_some_are_named(
+    own: Store, on_server: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of very many operations not all are looked at."""
+    own.append([started(f"op-{number}", f"run-{number}") for number in range(9)])
+    for number in range(7):
+        own.client.redis.hset(own.keys.operation(f"op-{number}"), "queue", "{{")
+    levels = [level for level, _ in said(look(on_server), "records")]
+    assert levels == ["problem"] * 6
+    assert said(look(on_server), "records")[-1] == ("problem", "2 more cannot be read")
+    own.client.redis.flushall()
+    own.append([started(f"op-{number}", f"run-{number}") for number in range(50)])
+    monkeypatch.setattr(namespace, "LOOKED_AT", 5)
+    monkeypatch.setattr(leaving, "SCANNED_AT_ONCE", 5)
+    ((level, text),) = said(look(on_server), "records")
+    assert level == "ok"
+    assert text.startswith("some ")
 
 
 def test_two_namespaces_do_not_mix(own: Store, on_server: Settings) -> None:

@@ -322,9 +322,9 @@ def test_while_the_archive_cannot_be_used_everything_stays_in_redis(
     [pytest.param("rev", 2**70, id="a number for a column"), pytest.param("head", 2**70, id="a number in a blob")],
 )
 def test_an_operation_that_no_database_takes_stays_and_holds_up_no_other(
-    store: Store, archive: Archive, recorder: Recorder, name: str, value: int
+    store: Store, archive: Archive, recorder: Recorder, name: str, value: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever has written such numbers; all others are archived and leave."""
+    """Whoever has written such numbers; all others are archived and leave, and the log names it once."""
     store.append([*done("a"), *done("odd"), *done("z")])
     odd = msgspec.json.encode({"run": "r1", "name": "job", "title": "Odd", "created": NOW, "started": NOW,
         "status": "complete", "ended": NOW, "total": value}) if name == "head" else value  # fmt: skip
@@ -334,6 +334,8 @@ def test_an_operation_that_no_database_takes_stays_and_holds_up_no_other(
     assert store.operation("odd") is not None
     assert (store.operation("a"), store.operation("z")) == (None, None)
     assert archive.heads(["a", "odd", "z"]).keys() == {"a", "z"}
+    (told,) = caplog.messages
+    assert "operation 'odd' cannot be archived (OverflowError: " in told
 
 
 def test_what_is_older_than_its_days_leaves_the_archive(store: Store, archive: Archive) -> None:

@@ -150,6 +150,19 @@ def test_a_mistake_is_told_in_the_same_words(
     assert told.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("verb", ["show", "watch", "logs", "cancel", "resume"])
+def test_what_cannot_be_read_is_told_in_the_same_words(both: Both, store: Store, id: str, verb: str) -> None:
+    """One line, which names the field and what to do."""
+    store.append([started(id)])
+    store.client.redis.hset(store.keys.operation(id), "queue", "{{")
+    told = both(verb, id)
+    assert told.code == 1
+    assert told.err.startswith(f"tracker: the record of operation '{id}' cannot be read: its `queue` makes no sense (")
+    assert told.err.count("\n") == 1
+    assert "`tracker doctor`" in told.err
+    store.client.redis.delete(store.keys.operation(id))
+
+
 def test_a_beginning_that_several_ids_have_is_told_in_the_same_words(both: Both, store: Store) -> None:
     """And that of one is enough."""
     mark = uuid.uuid4().hex

@@ -261,15 +261,18 @@ def test_children_told_before_their_parent_are_counted_by_who_hears_of_it_later(
     assert compose(view.parts["p"]) == compose(whole_of(store, "p"))
 
 
+@pytest.mark.parametrize(
+    "body", [b"\xff{", b'{"op":"\xff"}', b'{"op":' + b"[" * 100_000], ids=["no JSON", "no text", "endless"]
+)
 def test_an_entry_that_makes_no_sense_is_a_reset_and_not_the_end(
-    store: Store, watch: Callable[..., Watching], caplog: pytest.LogCaptureFixture
+    store: Store, watch: Callable[..., Watching], caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
     """Whoever can write to Redis can write nonsense; followers go on."""
     watching = watch()
     store.append([started("a")])
     wait_for(lambda: watching.revs("a") == [1])
     redis = store.client.redis
-    entry = redis.xadd(store.keys.feed, {"m": b"\xff{"})
+    entry = redis.xadd(store.keys.feed, {"m": body})
     redis.set(store.keys.feed_last, entry)
     store.append([started("b")])
     wait_for(lambda: len(watching.resets) == 2)
@@ -277,3 +280,17 @@ def test_an_entry_that_makes_no_sense_is_a_reset_and_not_the_end(
     wait_for(lambda: 2 in watching.revs("b"))
     assert watching.resets == ["start", "an entry of the feed cannot be read"]
     assert "cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("said", [b"hello", b"\xff 0-0 {}"], ids=["a word", "no text"])
+def test_what_another_program_says_on_the_channel_is_passed_over(
+    store: Store, watch: Callable[..., Watching], said: bytes
+) -> None:
+    """Nobody begins anew for it, nor stops following."""
+    watching = watch()
+    store.append([started("a")])
+    wait_for(lambda: watching.revs("a") == [1])
+    store.client.redis.publish(store.keys.channel(), said)
+    store.append([ended("a")])
+    wait_for(lambda: watching.revs("a") == [1, 2])
+    assert watching.resets == ["start"]

@@ -72,6 +72,26 @@ def test_silence_loss_and_life_are_told_as_they_are_judged(server: Server, store
         assert (last["flags"], last["error"], last["ended"]) == ([], None, None)
 
 
+@pytest.mark.parametrize("name", ["queue", "step:r1:1"])
+def test_an_operation_that_cannot_be_read_spoils_no_other(server: Server, store: Store, op: str, name: str) -> None:
+    """Its own page is told why it shows nothing; whatever it tells, others are followed as before."""
+    other = new_id()
+    store.append([started(op), step_event(op, 2), started(other, "r2")])
+    store.client.redis.hset(store.keys.operation(op), name, b"{{")
+    with server.watch("operations", f"operation:{op}", f"operation:{other}") as watcher:
+        shown = {message["topic"]: message for message in (watcher.until("snapshot") for _ in range(3))}
+        assert shown[f"operation:{op}"]["operations"] == []
+        assert f"its `{name}` makes no sense" in shown[f"operation:{op}"]["problem"]
+        assert {message["problem"] for topic, message in shown.items() if topic != f"operation:{op}"} == {""}
+        assert other in [operation["id"] for operation in shown["operations"]["operations"]]
+        for seq in range(3, 6):
+            store.append([step_event(op, seq, 2), step_event(other, seq - 1, run="r2")])
+            watcher.event(f"operation:{other}", lambda event: event["step"])
+        store.append([ended(other, run="r2", seq=5)])
+        watcher.event(f"operation:{other}", lambda event: event["operation"]["status"] == "complete")
+        assert [message for message in watcher.seen if message["type"] == "reset"] == []
+
+
 def test_a_new_operation_appears_in_the_list(server: Server, store: Store) -> None:
     """Nobody has to subscribe again for it; children do not appear there."""
     with server.watch("operations") as watcher:

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from tests.archive.making import record, run
 from tests.docs.test_docs import routes
+from tests.history.spoiling import HEADS, Way, params
 from tests.store.making import NOW, batch_of, blob, by, ended, head, lease, started, step_event
 from tests.web.client import Server
 from tracker.archive import Archive
@@ -102,6 +103,25 @@ def test_the_log_of_an_operation_comes_in_pages_and_by_step(server: Server, stor
     assert [line["number"] for line in of_step["items"]] == [1, 3, 5]
     assert server.get(f"{OPERATIONS}/a/logs?page=x").json["errors"][0]["parameter"] == "page"
     assert server.get(f"{OPERATIONS}/b/logs").status == 404
+
+
+@pytest.mark.parametrize("way", **params(HEADS))
+def test_an_operation_that_cannot_be_read_is_one_problem_and_no_other(server: Server, store: Store, way: Way) -> None:
+    """Of whoever asks for it; lists, numbers and exports leave it out."""
+    store.append([by("p", started(id, f"run-{id}")) for id in ("a", "bad", "z")])
+    store.append([lease("p", "run-a", "run-bad", "run-z")])
+    way.spoil(store, "bad")
+    listed = server.get(OPERATIONS)
+    assert (listed.status, ids(listed)) == (200, ["z", "a"])
+    assert ids(server.get(f"{OPERATIONS}?status=running&q=title")) == ["z", "a"]
+    assert server.get("/api/v1/export?format=jsonl").body.count(b"\n") == 2
+    for path in ("/metrics", "/api/v1/workers", "/api/v1/whereabouts", "/api/v1/notices"):
+        assert server.get(path).status == 200
+    below = [f"{OPERATIONS}/bad{part}" for part in ("", "/attempts", "/logs", "/children", "/failures", "/resume")]
+    answers = [*map(server.get, below), server.ask("DELETE", below[0]), server.post(f"{below[0]}/cancel", {})]
+    assert {(answer.status, answer.json["type"]) for answer in answers} == {(409, "/problems/unreadable")}
+    assert f"its `{way.field}` makes no sense" in answers[0].json["detail"]
+    assert server.get(f"{OPERATIONS}/a").status == 200
 
 
 def test_events_are_read_on_from_a_cursor(server: Server, store: Store) -> None:

@@ -19,12 +19,12 @@ from tracker.archive.packing import pack_id, unpack_id
 from tracker.archive.reading import Reader
 from tracker.archive.spread import KEPT, DayRuns, Percentiles, percentiles
 from tracker.archive.texts import Texts
-from tracker.archive.writing import UNWRITABLE, Writer
+from tracker.archive.writing import Writer
 from tracker.ids import ID
 from tracker.model import LogLine, Parts, Status
 from tracker.record import Attempt, Record
 
-__all__ = ["UNWRITABLE", "Archive", "DayRuns", "Percentiles", "Place", "Writer", "merged", "percentiles", "runs_of"]
+__all__ = ["Archive", "DayRuns", "Percentiles", "Place", "Writer", "merged", "percentiles", "runs_of"]
 
 
 class Archive:

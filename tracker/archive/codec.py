@@ -150,6 +150,7 @@ def take_run(row: Sequence[Cell], book: Book) -> RunPart:
     """The run's head."""
     run, start, duration, ended, name, title, total, worker, *more = filled(row, 17)
     created, status, labels, parent, release, app, warned, error, next_at = more
+    start = float(start)  # Every run has one: a row without it is damaged.
     text_of, base = book.text_of, end_of(start, duration, 0.0)
     return RunPart(
         unpack_run(run) if run is not None else "",

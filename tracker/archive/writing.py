@@ -20,9 +20,6 @@ from tracker.record import Record
 
 Decoding = Callable[[], AbstractContextManager[None]]
 
-UNWRITABLE = (ArithmeticError, TypeError, ValueError)
-"""What writing a record raises that no database takes."""
-
 INSERT_OPERATIONS = insertion("operations", OperationRow._fields)
 INSERT_ATTEMPTS = insertion("attempts", AttemptRow._fields)
 INSERT_EXTRAS = insertion("extras", ExtraRow._fields)

@@ -68,9 +68,8 @@ def records(case: Case) -> Findings:
         why = "It is left out of lists and not archived; when its days in Redis are over, it is gone. Others go on."
         yield problem(happened, why, _remedy(case, error))
     if len(found.unreadable) > 5:
-        yield problem(
-            f"{len(found.unreadable) - 5:,} more cannot be read", "As above.", "look again when those are mended"
-        )
+        number = len(found.unreadable) - 5
+        yield problem(f"{number:,} more cannot be read", "As above.", "look again when those are mended")
     if not found.unreadable:
         yield ok(f"{'some' if found.more else 'all'} {found.looked_at:,} operations can be read")
 
@@ -84,9 +83,17 @@ def _remedy(case: Case, error: Unreadable) -> str:
     return f"{newer}; else look with {shown} and correct it, or give the operation up: UNLINK '{key}'"
 
 
+def _left_out(case: Case, trouble: str) -> Findings:
+    """What of one kind the store could not read and has left out."""
+    if text := case.store.complaints.about(trouble):
+        remedy = f"look which other program writes under '{case.store.keys.prefix}'"
+        yield warning(text, "It is left out wherever such are shown. Others go on.", remedy)
+
+
 def processes(case: Case) -> Findings:
     """Signs of life, of those that execute tracked runs."""
     live = {run.run for run in case.store.live_runs()} if case.leases else set()
+    yield from _left_out(case, "lease")
     silent = [lease for lease in case.leases if lease.age > SILENT and live & set(lease.runs)]
     for lease in silent[:5]:
         runs = f"{len(lease.runs)} run{'s' if len(lease.runs) != 1 else ''}"
@@ -137,6 +144,7 @@ def clock(case: Case) -> Findings:
 def jobs(case: Case) -> Findings:
     """Whether somebody runs what can be queued."""
     published = case.store.jobs()
+    yield from _left_out(case, "job")
     idle = [job.name for job in published if not job.workers]
     if not published:
         why = "Nothing can be queued from outside; your own scripts and tasks are not concerned."

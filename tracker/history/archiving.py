@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from tracker.archive import UNWRITABLE, Archive
+from tracker.archive import Archive
 from tracker.clock import elapsed, now
 from tracker.compose import status_of
 from tracker.errors import Unreadable
@@ -40,6 +40,10 @@ LONGEST_TURN = 2.0
 
 FORGET_EVERY = 60.0
 """Seconds between two looks for what is too old."""
+
+
+UNWRITABLE = (ArithmeticError, TypeError, ValueError)
+"""What no database takes."""
 
 
 class _Unwritable(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tracker.archive import UNWRITABLE, Archive
+from tracker.archive import Archive
 from tracker.clock import elapsed, now
 from tracker.errors import Unreadable
 from tracker.model import ENDED, LogLine, Parts, Status, Verdict
@@ -57,10 +57,7 @@ class Late:
                 return
         except (Unreadable, *MAKES_NO_SENSE):
             pass  # What Redis has of its operation decides nothing then, and this is kept beside it.
-        try:
-            self._archive.write([self._record(blob)])
-        except UNWRITABLE as error:
-            log.warning("tracker: a replayed blob of %s cannot be archived and is left out: %s", blob.operation, error)
+        self._archive.write([self._record(blob)])
 
     def _is_newest(self, blob: RunBlob) -> bool:
         """Whether no run of its operation is known that began later, or of which nobody can say."""

@@ -113,16 +113,16 @@ class Store:
     def __init__(self, url: str, namespace: str = "default", *, live_days: int = 7, budget: int = 0) -> None:
         self.client = Client(url)
         self.keys = Keys(namespace)
-        self._complaints = Complaints()
+        self.complaints = Complaints()
         self.appender = Appender(self.client, self.keys, live_days, budget)
-        self._snapshot = Snapshot(self.client, self.keys)
-        self._jobs = Jobs(self.client, self.keys)
-        self._leases = Leases(self.client, self.keys)
+        self._snapshot = Snapshot(self.client, self.keys, self.complaints)
+        self._jobs = Jobs(self.client, self.keys, self.complaints)
+        self._leases = Leases(self.client, self.keys, self.complaints)
         self.leaving = Leaving(self.client, self.keys, self.appender)
         self.brief = Brief(self.client, self.keys)
         self.answers = Answers(self.client, self.keys)
         self.erasing = Erasing(self.client, self.keys)
-        self.messages = Messages(self.client, self.keys)
+        self.messages = Messages(self.client, self.keys, self.complaints)
 
     @classmethod
     def of(cls, settings: Settings) -> Store:
@@ -171,7 +171,7 @@ class Store:
             self.append(items)
         except MAKES_NO_SENSE as error:
             if len(items) == 1:
-                self._complaints.say("left out", f"a change is left out: {error}")
+                self.complaints.say("left out", f"a change is left out: {error}")
                 return
             for item in items:
                 self.append_apart([item])

@@ -41,10 +41,10 @@ _job = msgspec.json.Decoder(JobInfo).decode
 class Jobs:
     """Reads and writes the published jobs of one namespace."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys, complaints: Complaints) -> None:
         self._client = client
         self._keys = keys
-        self._complaints = Complaints()
+        self._complaints = complaints
 
     def publish(self, worker: str, jobs: Sequence[JobInfo]) -> None:
         """Say that ``worker`` is alive and runs ``jobs``; counts for ``WORKER_LIFE`` seconds.

@@ -63,10 +63,10 @@ _about = msgspec.json.Decoder(About).decode
 class Leases:
     """Reads the leases and live runs of one namespace."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys, complaints: Complaints) -> None:
         self._client = client
         self._keys = keys
-        self._complaints = Complaints()
+        self._complaints = complaints
 
     def all(self) -> list[LeaseInfo]:
         """Every lease, the longest silent first."""

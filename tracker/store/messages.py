@@ -68,10 +68,10 @@ class Paid(msgspec.Struct, frozen=True):
 class Messages:
     """Reads of one namespace."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys, complaints: Complaints) -> None:
         self._client = client
         self._keys = keys
-        self._complaints = Complaints()
+        self._complaints = complaints
 
     def sent(self, batch: str) -> int:
         """How many of the first children of ``batch`` the broker has got, at least."""

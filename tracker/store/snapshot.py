@@ -66,10 +66,10 @@ class Page(msgspec.Struct):
 class Snapshot:
     """Reads from one namespace."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys, complaints: Complaints) -> None:
         self._client = client
         self._keys = keys
-        self._complaints = Complaints()
+        self._complaints = complaints
 
     def operation(self, id: str) -> Parts | None:
         """One operation with the steps of its newest run, read in one atomic command; raises ``Unreadable``."""
