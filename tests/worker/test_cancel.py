@@ -135,20 +135,18 @@ def test_a_job_whose_store_does_not_answer_runs_and_others_do_not_ask_for_a_whil
     store.client.disconnect()
 
 
-def test_a_job_whose_record_cannot_be_read_runs(system: System) -> None:
-    """The work comes first; what it tells is stored beside what makes no sense."""
+def test_a_job_whose_record_cannot_be_read_runs_and_ends_when_it_is_asked_to(system: System) -> None:
+    """The work comes first; what it tells is stored beside what makes no sense, and others are not concerned."""
     store = system.store
-    id = system.queueing.submit("test.lasts", {}, {})
-    pid = pid_of(running(system, id))
+    id = system.queueing.submit("test.busy", {}, {})
+    running(system, id)
     store.client.redis.hset(store.keys.operation(id), "queue", b"{{")
-    lookout = Lookout(
-        Settings.from_env({"TRACKER_REDIS_URL": store.client.url, "TRACKER_NAMESPACE": store.keys.namespace})
-    )
-    assert lookout.asked_by(id) is None
-    assert store.cancel(id, "ada")
-    os.kill(pid, signal.SIGKILL)
+    environment = {"TRACKER_REDIS_URL": store.client.url, "TRACKER_NAMESPACE": store.keys.namespace}
+    assert Lookout(Settings.from_env(environment)).asked_by(id) is None
     other = system.queueing.submit("test.well", {"text": "other"}, {})
     assert ended(system, other).status is Status.COMPLETE
+    assert store.cancel(id, "ada")
+    wait_for(lambda: store.status(id) is Status.CANCELLED)
 
 
 @pytest.fixture
