@@ -39,6 +39,9 @@ def _status(value: bytes) -> Status:
     return Status(value.decode())
 
 
+STATUSES = frozenset(status.encode() for status in Status)
+"""Those that there are, as they are stored."""
+
 DECODERS: Mapping[bytes, Callable[[bytes], object]] = {
     b"rev": int,
     b"attempt": int,
@@ -71,7 +74,26 @@ def parts_of(id: str, fields: Fields | None) -> Parts | None:
     Without ``fields``, its key holds something else. Raises ``Unreadable``.
     """
     try:
-        return _parts(id, _given(fields))
+        if fields is None:
+            raise ValueError(OTHER)
+        get = fields.get
+        queue, head, verdict, cancel, children = map(get, (b"queue", b"head", b"verdict", b"cancel", b"children"))
+        if not queue and not head:
+            return None
+        run = get(b"run") or b""
+        return Parts(
+            id=id,
+            rev=int(get(b"rev") or 0),
+            attempt=int(get(b"attempt") or 0),
+            queue=_queue(queue) if queue else None,
+            run=_run(head) if head else None,
+            verdict=_verdict(verdict) if verdict else None,
+            steps=_steps(fields, run),
+            children=_children(children) if children else NO_CHILDREN,
+            cancel=_cancel(cancel) if cancel else None,
+            quiet=run != b"" and get(b"quiet") == run,
+            duplicate=int(get(b"alive") or 0) > 1,
+        )
     except SENSELESS as error:
         raise _unreadable(id, error, fields) from None
 
@@ -174,29 +196,8 @@ def _fault(name: str, decode: Callable[[bytes], object] | None, value: bytes | N
         yield name, error
 
 
-def _parts(id: str, fields: Fields) -> Parts | None:
-    get = fields.get
-    queue, head, verdict, cancel, children = map(get, (b"queue", b"head", b"verdict", b"cancel", b"children"))
-    if not queue and not head:
-        return None
-    run = get(b"run") or b""
-    return Parts(
-        id=id,
-        rev=int(get(b"rev") or 0),
-        attempt=int(get(b"attempt") or 0),
-        queue=_queue(queue) if queue else None,
-        run=_run(head) if head else None,
-        verdict=_verdict(verdict) if verdict else None,
-        steps=_steps(fields, run),
-        children=_children(children) if children else NO_CHILDREN,
-        cancel=_cancel(cancel) if cancel else None,
-        quiet=run != b"" and get(b"quiet") == run,
-        duplicate=int(get(b"alive") or 0) > 1,
-    )
-
-
 def _record(id: str, fields: Fields, lines: Sequence[bytes], kept: Mapping[bytes, bytes]) -> Record | None:
-    parts = _parts(id, fields)
+    parts = parts_of(id, fields)
     if parts is None:
         return None
     _check(fields)
@@ -211,7 +212,7 @@ def _check(fields: Fields) -> None:
     run, status, current = fields.get(b"run"), fields.get(b"status"), fields.get(b"current")
     if run and b"attempt:" + run not in fields:
         raise ValueError("there is no such run")
-    if status:
+    if status and status not in STATUSES:
         _status(status)
     if current:
         _step(current)

@@ -226,14 +226,14 @@ class Snapshot:
             for id in ids:
                 pipe.hmget(self._keys.operation(id), HEAD)
             rows = [of_kind(row) for row in pipe.execute(raise_on_error=False)]
-        return [self._head(id, row) for id, row in zip(ids, rows, strict=True)]
-
-    def _head(self, id: str, row: Sequence[bytes | None] | None) -> Parts | None:
-        try:
-            return parts_of(id, dict(zip(HEAD, row, strict=True)) if row is not None else None)
-        except Unreadable as error:
-            self._complaints.say("unreadable", f"left out of lists: {error}")
-            return None
+        found: list[Parts | None] = []
+        for id, row in zip(ids, rows, strict=True):
+            try:
+                found.append(parts_of(id, None if row is None else dict(zip(HEAD, row, strict=True))))
+            except Unreadable as error:
+                self._complaints.say("unreadable", f"left out of lists: {error}")
+                found.append(None)
+        return found
 
 
 def _fits(parts: Parts, status: str | None, name: str | None) -> bool:
