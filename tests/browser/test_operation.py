@@ -268,3 +268,19 @@ def test_nothing_of_a_huge_operation_leaves_a_narrow_screen(server: Server, stor
     expect(page.locator(".timeline .note")).to_contain_text("200 rows for 300 steps")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.documentElement.scrollHeight") < 6000
+
+
+@pytest.mark.browser
+def test_an_operation_that_cannot_be_read_says_what_of_it_and_what_to_do(
+    server: Server, store: Store, page: Page
+) -> None:
+    """Instead of nothing; the list shows the others, and a link leads there."""
+    runs(store, "bad", part(), step(1, "Fetch", ago=9))
+    runs(store, "good", part("r2"), step(1, "Fetch", ago=9))
+    store.client.redis.hset(store.keys.operation("bad"), "step:r1:1", b"<img src=x onerror=alert(1)>")
+    page.goto(f"{server.url}operations/bad")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This operation cannot be read")
+    expect(page.get_by_role("alert")).to_contain_text("its step:r1:1 makes no sense")
+    expect(page.get_by_role("alert")).to_contain_text("tracker doctor says what to do.")
+    page.get_by_role("link", name="All operations").click()
+    expect(page.locator('a[href$="/operations/good"]').first).to_be_visible()

@@ -15,6 +15,7 @@ import { Facts } from './facts.js';
 import { FailuresPanel } from './failures.js';
 import { LogPanel } from './logs.js';
 import { Loading } from './quiet.js';
+import { sentence } from './prose.js';
 import { Steps } from './steps.js';
 import { Timeline } from './timeline.js';
 
@@ -104,7 +105,7 @@ function documentTitle(operation) {
 function Unknown({ id, problem }) {
   if (problem) return html`<div class="quiet broken" role="alert">
     <h1 tabindex="-1">This operation cannot be read</h1>
-    <p dir="auto">${clean(problem, 600)}</p>
+    <p>${sentence(problem)}</p>
     <p><a data-inside href=${listPath()}>All operations</a></p>
   </div>`;
   return html`<div class="quiet">

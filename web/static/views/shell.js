@@ -11,7 +11,7 @@ import { showKeys } from './keys.js';
 import { HistoryPage } from './history.js';
 import { NowPage } from './now.js';
 import { OperationPage, UnknownPage } from './operation.js';
-import { withCode } from './prose.js';
+import { sentence } from './prose.js';
 import { QueuePage } from './queue.js';
 import { StatisticsPage } from './statistics.js';
 import { ThemeButton } from './theme.js';
@@ -70,11 +70,6 @@ function connection() {
 /** What holds until somebody mends it, as long sentences with code in them. */
 function Standing() {
   return html`<div class="standing" role="status">${notices.value.map((text) => html`<p key=${text}>${sentence(text)}</p>`)}</div>`;
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return withCode(clean(`${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`, 500));
 }
 
 /** One line over the page while what is shown may not be the latest. */
