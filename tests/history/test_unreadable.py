@@ -18,7 +18,7 @@ from tracker.errors import Unreadable
 from tracker.history import History, liveness, stuck, topics
 from tracker.history.recorder import EVERY, Recorder
 from tracker.model import Event, EventType, LogLine, Status
-from tracker.store import QueueItem, RunBlob, Store, Take, Trim
+from tracker.store import Passed, QueueItem, RunBlob, Store, Take, Trim
 from tracker.store.client import Rejected
 
 __all__ = ["families"]
@@ -161,6 +161,40 @@ def test_a_replayed_run_of_an_operation_that_cannot_be_read_is_kept_in_the_archi
     assert store.client.redis.llen(store.keys.late) == 0
     assert [(each.run.run, each.run.status) for each in archive.attempts("bad")] == [("r0", "error")]
     assert history.operation("other").status is Status.COMPLETE
+
+
+def test_attempts_of_others_that_have_come_back_are_numbered_on(
+    store: Store, archive: Archive, recorder: Recorder, history: History
+) -> None:
+    """Although of one that came back as well nobody can say how many runs of it are here."""
+    store.append([*done("a"), *done("bad")])
+    recorder.turn()
+    store.append([by("p", started("bad", "r2")), by("p", started("a", "r3"))])
+    field("queue", b"{{").spoil(store, "bad")
+    recorder.turn()
+    assert history.operation("a").attempt == 2
+
+
+def test_counts_that_make_no_sense_hold_up_no_other(store: Store, archive: Archive, recorder: Recorder) -> None:
+    """Of executions that were over at once."""
+    store.append([Passed("token", 20_000, {"job": 3})])
+    store.client.redis.hset(store.keys.brief, mapping={b"soon job": b"1", b"20000 \xff": b"many"})
+    recorder.turn()
+    assert archive.outcomes("job")[20_000][Status.COMPLETE] == 3
+    assert not store.client.redis.exists(store.keys.brief)
+
+
+def test_a_batch_whose_key_holds_something_else_keeps_the_recorder_from_nothing(
+    store: Store, archive: Archive, clock: Clock
+) -> None:
+    """It was never sent, and cannot be cancelled either."""
+    store.append([queued("bad", batch=True), by("p", started("silent")), lease("p", "r1")])
+    overwritten(store, "bad")
+    recorder = Recorder(store, archive)
+    recorder.turn()
+    store.append(done("a"))
+    clock.pass_by(liveness.LOST_AFTER, recorder.turn)
+    assert archive.heads(["a", "silent"]).keys() == {"a", "silent"}
 
 
 # ---- its judgements ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
@@ -31,6 +32,18 @@ def owed(store: Store) -> list[str]:
 @pytest.fixture
 def recorder(store: Store, clock: Clock) -> Recorder:
     return Recorder(store)
+
+
+def test_what_is_owed_and_cannot_be_read_stays_and_holds_up_no_other(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named in the log."""
+    store.client.redis.hset(
+        store.keys.owed, mapping={b"bad": b"{", b"b.after": msgspec.json.encode(AFTER), b"\xff": b""}
+    )
+    assert store.messages.owed("w") == {"b.after": AFTER}
+    assert store.client.redis.hlen(store.keys.owed) == 3
+    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("meanwhile", [[], [started("a")], [started("a"), ended("a")]])

@@ -115,7 +115,7 @@ def test_an_operation_that_cannot_be_read_is_one_problem_and_no_other(server: Se
     assert (listed.status, ids(listed)) == (200, ["z", "a"])
     assert ids(server.get(f"{OPERATIONS}?status=running&q=title")) == ["z", "a"]
     assert server.get("/api/v1/export?format=jsonl").body.count(b"\n") == 2
-    for path in ("/metrics", "/api/v1/workers", "/api/v1/whereabouts", "/api/v1/notices"):
+    for path in ("/metrics", "/api/v1/workers", "/api/v1/notices"):
         assert server.get(path).status == 200
     below = [f"{OPERATIONS}/bad{part}" for part in ("", "/attempts", "/logs", "/children", "/failures", "/resume")]
     answers = [*map(server.get, below), server.ask("DELETE", below[0]), server.post(f"{below[0]}/cancel", {})]
