@@ -13,6 +13,7 @@ from tests.history.test_archiving import done, families, keys_left, replayed
 from tests.store.making import batch_of, by, ended, head, lease, queued, started, step_event
 from tests.support import Clock
 from tracker.archive import Archive
+from tracker.clock import now
 from tracker.complaints import AGAIN_AFTER
 from tracker.errors import Unreadable
 from tracker.history import History, liveness, stuck, topics
@@ -108,6 +109,19 @@ def test_what_was_taken_away_by_hand_leaves_no_entry_in_any_list(store: Store, r
     assert keys_left(store) == {"results:bad"}
 
 
+@pytest.mark.parametrize("value", [b"much", b"1.5", b"\xff", b"1e300"])
+@pytest.mark.parametrize("name", ["bytes", "created", "parent", "run_status", "seq:r1", "sealed"])
+def test_what_only_the_script_looks_at_keeps_nothing_from_leaving(
+    store: Store, archive: Archive, recorder: Recorder, name: str, value: bytes
+) -> None:
+    """It says nothing of the operation itself, so that can be archived as it is."""
+    store.append([*done("a"), *done("bad"), *done("z")])
+    store.client.redis.hset(store.keys.operation("bad"), name, value)
+    recorder.turn()
+    assert there(store, "a", "bad", "z") == set()
+    assert archive.heads(["a", "bad", "z"]).keys() == {"a", "bad", "z"}
+
+
 @pytest.mark.parametrize("key", ["ended", "index", "live", "taken"])
 def test_an_entry_that_is_no_text_holds_up_nothing(
     store: Store, archive: Archive, recorder: Recorder, history: History, key: str
@@ -116,13 +130,14 @@ def test_an_entry_that_is_no_text_holds_up_nothing(
     store.append([*done("a"), queued("b")])
     redis, name = store.client.redis, getattr(store.keys, key)
     if key in ("ended", "index"):
-        redis.zadd(name, {b"\xff": 1})
+        redis.zadd(name, {b"\xff": now() - 60})
     else:
         redis.hset(name, b"\xff", b"\xff")
     assert [operation.id for operation in history.operations().items] == ["b", "a"]
     assert (history.survey().operations, history.workers()) == ([], [])
-    assert not recorder.turn()
+    assert [recorder.turn() for _ in range(3)] == [False] * 3
     assert archive.heads(["a"]).keys() == {"a"}
+    assert recorder.archived == 1
 
 
 def test_a_turn_that_fails_unexpectedly_is_told_and_not_the_last(
