@@ -162,6 +162,16 @@ def test_a_turn_that_fails_unexpectedly_is_told_and_not_the_last(
     assert "nobody has thought of it" in caplog.text
 
 
+def test_what_makes_no_sense_of_what_was_erased_keeps_the_recorder_from_nothing(
+    store: Store, archive: Archive, recorder: Recorder
+) -> None:
+    """One duty that cannot be done leaves the others."""
+    store.append(done("a"))
+    store.client.redis.hset(store.keys.erased, b"x", b"\xff")
+    recorder.turn()
+    assert archive.heads(["a"]).keys() == {"a"}
+
+
 @pytest.mark.parametrize("spoil", [field("queue", b"{{").spoil, overwritten], ids=["a field", "its key"])
 def test_a_replayed_run_of_an_operation_that_cannot_be_read_is_kept_in_the_archive(
     store: Store, archive: Archive, recorder: Recorder, history: History, spoil: Spoil

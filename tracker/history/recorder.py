@@ -30,6 +30,9 @@ SILENCE = 3 * EVERY
 log = logging.getLogger("tracker")
 
 
+FAILED = "something of the recorder failed; it goes on"
+
+
 class Recorder:
     """Keeps one namespace: its operations that ended go to ``archive``, and stay there for ``days`` (0: for ever).
 
@@ -76,7 +79,7 @@ class Recorder:
         try:
             return self.turn()
         except Exception:
-            self._complaints.say("failed", "a turn of the recorder failed; it goes on", exc_info=True)
+            self._complaints.say("failed", FAILED, exc_info=True)
             return False
 
     def turn(self) -> bool:
@@ -101,6 +104,10 @@ class Recorder:
             duty()
         except MAKES_NO_SENSE as error:
             self._complain(error)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            self._complaints.say("failed", FAILED, exc_info=True)
 
     def _info(self) -> ArchiveInfo | None:
         if self._archive is None:
