@@ -59,7 +59,7 @@ class Exchange(NamedTuple):
     unreadable: list[Unreadable]
 
 
-class Survey(NamedTuple):
+class Examined(NamedTuple):
     """Operations that cannot be read, among so many that were ``looked_at``; whether there are ``more``."""
 
     unreadable: list[Unreadable]
@@ -147,7 +147,7 @@ class Leaving:
             found += exchange.records
         return found
 
-    def unreadable(self, most: int) -> Survey:
+    def unreadable(self, most: int) -> Examined:
         """Look at operations that are here, some ``most`` of them, whether they can be read."""
         found, looked_at, cursor = list[Unreadable](), 0, 0
         prefix = self._keys.operation("")
@@ -159,7 +159,7 @@ class Leaving:
             looked_at += len(keys)
             if cursor == 0 or looked_at >= most:
                 break
-        return Survey(found, looked_at, cursor != 0)
+        return Examined(found, looked_at, cursor != 0)
 
     def exchange(self, leaving: Sequence[Leave], ids: Sequence[str]) -> Iterator[Exchange]:
         """Let operations leave, and read everything of others that are here, some of either at a time.
