@@ -52,25 +52,25 @@ class LogPage(msgspec.Struct):
 @accepts(blueprint, path="/api/v1/operations", body=OperationBody, answer=Operation, problems=QUEUEING)
 def queue_operation(body: OperationBody) -> Response:
     """Queue one operation; 202, with its address in ``Location``."""
-    return _accepted(queue_once(lambda id: site().queueing.submit(body.job, body.args, body.labels, id)), body)
+    id, queued = queue_once(lambda id: site().queueing.queue(body.job, body.args, body.labels, id))
+    return _accepted(queued or _queued(id, body))
 
 
 @accepts(blueprint, path="/api/v1/batches", body=BatchBody, answer=Operation, problems=QUEUEING)
 def queue_batch(body: BatchBody) -> Response:
     """Queue one operation with a child for each item; 202, with its address in ``Location``."""
     queueing = site().queueing
-    return _accepted(
-        queue_once(lambda id: queueing.batch(body.job, body.items, body.labels, body.title, id, body.on_complete)), body
-    )
+    id, _ = queue_once(lambda id: queueing.batch(body.job, body.items, body.labels, body.title, id, body.on_complete))
+    return _accepted(_queued(id, body))
 
 
-def _accepted(id: str, body: OperationBody | BatchBody) -> Response:
-    location = f"{site().settings.base_path}/api/v1/operations/{id}"
-    return reply(_queued(id, body), 202, {"Location": location})
+def _accepted(operation: Operation) -> Response:
+    location = f"{site().settings.base_path}/api/v1/operations/{operation.id}"
+    return reply(operation, 202, {"Location": location})
 
 
 def _queued(id: str, body: OperationBody | BatchBody) -> Operation:
-    """The operation just queued. It is queued, whatever happens now, so this must not fail."""
+    """An operation that was queued. It is, whatever happens now, so this must not fail."""
     try:
         return site().history.operation(id)
     except (NotFound, StoreUnavailable, Unreadable):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
+from typing import TypeVar
 
 from flask import Flask, Response, g, request
 
@@ -29,6 +30,8 @@ KEY_LIMIT = 255
 
 REPLAYED = "Idempotency-Replayed"
 """Header of an answer that was given before."""
+
+Queued = TypeVar("Queued")
 
 
 def install(app: Flask) -> None:
@@ -83,8 +86,10 @@ def _settle(claim: Claim, response: Response) -> None:
     site().store.answers.done(claim, keep=is_good, forget=400 <= response.status_code < 500)
 
 
-def queue_once(queue: Callable[[str], object]) -> str:
-    """Queue something under an id of its own, with ``queue``; that id, or the one of an earlier try that got through.
+def queue_once(queue: Callable[[str], Queued]) -> tuple[str, Queued | None]:
+    """Queue something under an id of its own, with ``queue``; that id and what ``queue`` gave.
+
+    If an earlier try got through, its id, and nothing.
 
     An earlier try may have ended before it was known whether a message is on its way. While what it queued still
     waits, it is cancelled first: a message that comes after all finds it so, and does nothing. Then it is queued anew,
@@ -93,18 +98,16 @@ def queue_once(queue: Callable[[str], object]) -> str:
     claim: Claim | None = g.get("claim")
     if claim is None:
         id = new_id()
-        queue(id)
-        return id
+        return id, queue(id)
     if claim.kept.operation and _got_through(claim):
-        return claim.kept.operation
+        return claim.kept.operation, None
     claim.kept.operation = claim.kept.operation or new_id()
     site().store.answers.keep(claim)
     try:
-        queue(claim.kept.operation)
+        return claim.kept.operation, queue(claim.kept.operation)
     except BrokerUnavailable:
         _forget_operation(claim)
         raise
-    return claim.kept.operation
 
 
 def _got_through(claim: Claim) -> bool:

@@ -14,11 +14,12 @@ from typing import Any
 
 from tracker.celery.schema import validate, validate_all
 from tracker.clock import elapsed, now
+from tracker.compose import compose
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, StoreUnavailable, UnknownJob
 from tracker.history.batches import queued_children
 from tracker.ids import new_id
 from tracker.limits import BATCH_LIMIT
-from tracker.model import Error, Parts, QueuePart, Status, Verdict
+from tracker.model import Error, Operation, Parts, QueuePart, Status, Verdict
 from tracker.queued import OnComplete
 from tracker.redact import line, safe_labels, value
 from tracker.settings import Settings
@@ -43,11 +44,17 @@ class Queueing:
         self._jobs: dict[str, JobInfo] = {}
         self._read = 0.0
 
-    def submit(self, job: str, args: dict[str, Any], labels: dict[str, str], id: str = "") -> str:
-        """Queue one operation; returns its id, which is ``id`` if one is given.
+    def submit(self, job: str, args: dict[str, Any], labels: dict[str, str]) -> str:
+        """Queue one operation; returns its id. Raises as ``queue``."""
+        id = new_id()
+        self.queue(job, args, labels, id)
+        return id
 
-        Under an id that is queued already nothing is sent again. Raises ``UnknownJob``, ``NoWorker``,
-        ``InvalidArguments``, ``StoreUnavailable``, ``BrokerUnavailable``.
+    def queue(self, job: str, args: dict[str, Any], labels: dict[str, str], id: str) -> Operation | None:
+        """Queue one operation under an ``id``; returns it as it was stored.
+
+        Under an id that is queued already nothing is sent again, and the answer is ``None``. Raises ``UnknownJob``,
+        ``NoWorker``, ``InvalidArguments``, ``StoreUnavailable``, ``BrokerUnavailable``.
         """
         info = self._recent(job)
         validate(info.schema, args, "/args")
@@ -56,11 +63,12 @@ class Queueing:
         part = QueuePart(
             info.name, now(), title=title, queue=info.queue, args=shown, labels=safe_labels(labels), whole=shown == args
         )
-        operation = Parts(id or new_id(), queue=part)
-        (answer,) = self._store.append([QueueItem(operation.id, part)])
-        if answer.kind == "stored":
-            self.send(operation, info.name, args)
-        return operation.id
+        (answer,) = self._store.append([QueueItem(id, part)])
+        if answer.kind != "stored":
+            return None
+        operation = Parts(id, answer.number, queue=part)
+        self.send(operation, info.name, args)
+        return compose(operation)
 
     def batch(
         self,

@@ -267,10 +267,10 @@ Item = Told | Wanted | Message | Hold | Lease | Silence | Quiet | Earlier | Leav
 class Answer(msgspec.Struct, frozen=True):
     """What the store did with an item.
 
-    ``stored`` (number: the run's attempt, how many were trimmed, or the time), ``duplicate`` (known already),
-    ``behind`` (number: the last seq it knows; events are missing before this blob), ``late`` (a replay that waits for
-    the recorder) or ``ignored`` (a verdict that came too late, a place that is taken). ``cancelled`` are runs that are
-    to end, with who wants that.
+    ``stored`` (number: the run's attempt, of what waits its rev, how many were trimmed, or the time), ``duplicate``
+    (known already), ``behind`` (number: the last seq it knows; events are missing before this blob), ``late`` (a replay
+    that waits for the recorder) or ``ignored`` (a verdict that came too late, a place that is taken). ``cancelled`` are
+    runs that are to end, with who wants that.
     """
 
     kind: str

@@ -4,12 +4,12 @@ local settling, lives = use('settling'), use('lives')
 
 local RETURN_WITHIN = 600 -- Seconds in which an operation has come back for which something was brought before it.
 
--- It waits from now on, unless what it is below is to end.
+-- It waits from now on, unless what it is below is to end. Answers its rev.
 local function waits(id, key, parent, score, hole, events)
   settling.announce(id, key, get(key, 'attempt') or 0, parent, score, 1, hole, events)
   local asked = lives.asked_above(key, parent)
   if asked then lives.ask(id, key, asked) end
-  return {'stored', 0}
+  return {'stored', tonumber(get(key, 'rev'))}
 end
 
 -- queue: operation, part, parent, created, whether it is a batch, position among its parent's children, events.
