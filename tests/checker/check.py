@@ -138,14 +138,15 @@ def in_order(name: str, seen: list[Seen]) -> Iterator[Violation]:
     Unless the operation had left Redis, and was told of once more by somebody who had got no answer.
     """
     revs: dict[str, int] = {}
-    steps: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    steps: defaultdict[str, defaultdict[str, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
+    """Of each operation, by run."""
     for record in seen:
         if record.what == "reset":
             revs.clear()
             steps.clear()
             continue
-        if record.what == "first":
-            steps.pop(record.run, None)
+        if record.what == "first":  # All of its runs are told once more.
+            steps.pop(record.operation, None)
         last = revs.get(record.operation, 0)
         if record.rev < last:
             yield Violation("order", f"{name} saw {record.operation} at rev {record.rev} after {last}")
@@ -153,10 +154,10 @@ def in_order(name: str, seen: list[Seen]) -> Iterator[Violation]:
             yield Violation("gap", f"{name} saw {record.operation} at rev {record.rev} next after {last}")
         revs[record.operation] = record.rev
         for index, status in record.steps.items():
-            before = steps[record.run].get(index, "pending")
+            before = steps[record.operation][record.run].get(index, "pending")
             if before != status and (before in STEP_ENDS or status == "pending"):
                 yield Violation("order", f"{name} saw step {index} of {record.title!r} go from {before} to {status}")
-            steps[record.run][index] = status
+            steps[record.operation][record.run][index] = status
 
 
 def outcomes_final(name: str, seen: list[Seen]) -> Iterator[Violation]:
@@ -164,12 +165,14 @@ def outcomes_final(name: str, seen: list[Seen]) -> Iterator[Violation]:
 
     To be lost is no outcome.
     """
-    outcomes: dict[str, str] = {}
+    known: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    """Of each operation, by run."""
     for record in seen:
         if record.what == "reset":
-            outcomes = {}  # What a store has lost may have been the outcome.
+            known.clear()  # What a store has lost may have been the outcome.
         if record.what == "first":
-            outcomes.pop(record.run, None)
+            known.pop(record.operation, None)
+        outcomes = known[record.operation]
         before = outcomes.get(record.run)
         if record.run and before and record.status != before:
             yield Violation("outcome", f"{name} saw {record.title!r} {before}, then {record.status}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.checker.check import check
+from tests.checker.check import check, in_order, outcomes_final
 from tests.checker.history import STATUSES, History, Intent, Seen, Stored, StoredRun, load, save
 
 DONE = {1: "complete", 2: "complete"}
@@ -77,6 +77,27 @@ def test_a_run_that_is_told_again_after_its_operation_has_left_passes() -> None:
     assert check(history) == []
     again[0].what, again[0].rev = "event", 7
     assert {"order", "outcome"} <= {violation.rule for violation in check(history)}
+
+
+def test_all_runs_of_an_operation_are_told_again_when_one_is() -> None:
+    """Of two attempts that were over, both begin once more; and neither does without having left."""
+
+    def told(rev: int) -> list[Seen]:
+        runs = [("r1", rev), ("r2", rev + 3)]
+        return [
+            Seen("event", "a", at + place, run, run, status, {1: step})
+            for run, at in runs
+            for place, (status, step) in enumerate(
+                [("running", "running"), ("running", "complete"), ("complete", "complete")]
+            )
+        ]
+
+    seen = told(1) + told(100)
+    seen[0].what = seen[6].what = "first"
+    assert [*in_order("one", seen), *outcomes_final("one", seen)] == []
+    seen[6].what, seen[6].rev = "event", 7
+    assert {violation.rule for violation in in_order("one", seen)} == {"order", "gap"}
+    assert {violation.rule for violation in outcomes_final("one", seen)} == {"outcome"}
 
 
 WRONG: dict[str, tuple[str, Callable[[History], object]]] = {
