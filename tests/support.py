@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -36,6 +39,27 @@ def wait_for(condition: Callable[[], Value], timeout: float = 45.0) -> Value:
         if waited > timeout:
             raise AssertionError(f"still {value!r} after {timeout} s: {condition}")
         _moment.wait(min(max(waited / 10, 0.01), 0.1))
+
+
+def freeze(pid: int) -> None:
+    """Stop a process. All its threads have stopped when this returns; the signal alone lets them go on for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: all(state_of(thread) == "T" for thread in Path(f"/proc/{pid}/task").iterdir()))
+
+
+def state_of(process: Path) -> str:
+    """The letter of a process's state in ``/proc``, or of a thread's: see proc(5)."""
+    return (process / "stat").read_text().rpartition(")")[2].split()[0]
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process that stands still while the block runs."""
+    freeze(pid)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from tests.support import wait_for
+from tests.support import frozen, wait_for
 from tracker import embedded
 from tracker.embedded import Server, ensure_server, find_server
 from tracker.engines import find_engine
@@ -179,14 +179,11 @@ def test_stop_signals_the_server_that_runs_now(server: Server, state_dir: Path) 
 def test_a_hung_server_is_not_replaced(server: Server, state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two servers over the same data would ruin it; the error names the process instead."""
     monkeypatch.setattr(embedded, "PATIENCE", 0.1)
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with frozen(server.pid):
         with pytest.raises(TrackerError, match=f"process {server.pid}; end it with: kill -9 {server.pid}"):
             ensure_server(state_dir)
         with pytest.raises(TrackerError, match="does not answer"):
             server.stop()
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
 
 
 def test_nothing_installed_is_one_line_that_says_what_to_install(

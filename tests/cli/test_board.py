@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tests.cli.commands import Command
 from tests.cli.conftest import Run
 from tests.store.making import NOW, batch_of, blob, ended, head, queued, started, step_event
-from tests.support import wait_for
+from tests.support import state_of, wait_for
 from tracker.cli.board import keys
 from tracker.model import Error, Event, EventType, LogLine, Status, StepStatus
 from tracker.store import RunBlob, Store
@@ -249,7 +249,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_it_anew(tracker: Run, store
     store.append([running("a", "Import a")])
     command = watching(tracker, sees="Import a")
     command.process.send_signal(signal.SIGTSTP)
-    wait_for(lambda: _state(command) == "T")
+    wait_for(lambda: state_of(Path(f"/proc/{command.process.pid}")) == "T")
     assert command.echoes()
     wait_for(lambda: command.out.rfind("\x1b[?25h") > command.out.rfind("\x1b[?25l"))
     store.append([running("b", "Import b")])
@@ -266,10 +266,6 @@ def test_a_terminal_that_is_closed_ends_the_watching(tracker: Run, store: Store)
     command = watching(tracker, sees="Import a")
     command.hang_up()
     assert command.code() == 129
-
-
-def _state(command: Command) -> str:
-    return Path(f"/proc/{command.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_keys_that_mean_nothing_are_passed_over(tracker: Run, store: Store) -> None:

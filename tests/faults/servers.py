@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.support import free_port, wait_for
+from tests.support import free_port, freeze, wait_for
 from tracker.engines import Engine, _identify, find_engine
 
 Persistence = Literal["none", "aof", "rdb"]
@@ -129,7 +129,7 @@ class BreakableServer:
     def pause(self) -> None:
         """Stop it in its tracks; connections stand, and the kernel takes new ones."""
         assert self._child is not None
-        self._child.send_signal(signal.SIGSTOP)
+        freeze(self._child.pid)
 
     def resume(self) -> None:
         """End ``pause()``."""

@@ -14,7 +14,7 @@ from tests.faults.programs import Running
 from tests.faults.proxy import FaultProxy
 from tests.faults.servers import BreakableServer, engine_of
 from tests.faults.test_outages import files, paused, refusing, swallowing
-from tests.support import wait_for
+from tests.support import freeze, wait_for
 from tracker.compose import compose
 from tracker.engines import Engine
 from tracker.model import Operation, Status
@@ -268,7 +268,7 @@ assert flush(30)
     parent.says("child")
     (mine,) = [path for path in files(spool) if path.name.startswith(f"{parent.process.pid}-")]
     size = mine.stat().st_size
-    parent.send(signal.SIGSTOP)
+    freeze(parent.process.pid)
     proxy.heal()
     parent.says("told")
     assert files(spool) == [mine]
@@ -398,7 +398,7 @@ assert flush(30)
     for running in both:
         running.go_on()
         running.says("put by")
-        running.send(signal.SIGSTOP)
+        freeze(running.process.pid)
     before = {path: path.stat().st_size for path in files(spool)}
     assert len(before) == 2
     proxy.heal()

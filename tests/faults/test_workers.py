@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.faults.pools import Pool, Start
 from tests.faults.servers import engine_of
-from tests.support import Clock, wait_for
+from tests.support import Clock, freeze, wait_for
 from tracker.archive import Archive
 from tracker.celery.sending import Sender
 from tracker.engines import Engine
@@ -182,7 +181,7 @@ def test_a_job_whose_worker_died_before_it_began_is_lost(start: Start, clock: Cl
     """Nobody is left who could run it or tell of it, and it does not wait for ever."""
     pool = start()
     for child in Path(f"/proc/{pool.process.pid}/task/{pool.process.pid}/children").read_text().split():
-        os.kill(int(child), signal.SIGSTOP)
+        freeze(int(child))
     (id,) = pool.submit("test.waits", folder=str(tmp_path))
     wait_for(lambda: id in pool.store.messages.taken(), 60)
     pool.kill()

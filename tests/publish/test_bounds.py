@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.test_publisher import hanging, operation, stored, work
+from tests.publish.test_publisher import operation, stored, work
 from tests.store.making import ended
-from tests.support import wait_for
+from tests.support import frozen, wait_for
 from tracker import StepTracker, _sink, event_bus
 from tracker.embedded import Server
 from tracker.errors import TrackerError
@@ -71,7 +71,7 @@ def test_results_that_find_no_room_are_let_go_and_their_steps_are_told_all_the_s
     monkeypatch.setattr(waiting, "RESULTS_LIMIT", 250_000)
     publisher._store.client.answer_timeout = 0.1
     with (
-        hanging(server),
+        frozen(server.pid),
         caplog.at_level(logging.WARNING, logger="tracker"),
         StepTracker("Work", id="a", display="quiet") as tracker,
     ):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lanes import Lanes
-from tests.support import Clock, wait_for
+from tests.support import Clock, freeze, frozen, wait_for
 from tracker import StepTracker, _sink, event_bus, process
 from tracker.compose import compose
 from tracker.embedded import Server
@@ -69,6 +69,7 @@ def only_lease(store: Store) -> LeaseInfo:
 def judged(store: Store, clock: Clock) -> Callable[[float], tuple[Status, list[str]]]:
     """Lets so many seconds pass for a recorder; answers what people see then."""
     recorder = Recorder(store)
+    store.leases()  # The server reads what a process has sent before this, at the latest beside it.
     recorder.turn()
 
     def after(seconds: float) -> tuple[Status, list[str]]:
@@ -114,7 +115,7 @@ def test_a_stopped_process_that_goes_on_is_well_again(
     store = Store(redis_url, namespace)
     with script(redis_url, namespace=namespace) as running:
         wait_for(lambda: only_lease(store).count > 1)
-        os.kill(running.pid, signal.SIGSTOP)
+        freeze(running.pid)
         after = judged(store, clock)
         if is_lost:
             assert after(LOST_AFTER) == (Status.LOST, [])
@@ -281,11 +282,8 @@ def test_a_lease_outlives_an_outage_of_redis(
     monkeypatch.setattr(outage, "LONGEST_PAUSE", 0.1)
     with StepTracker("Work", id="a", display="quiet"):
         publisher.flush()
-        os.kill(server.pid, signal.SIGSTOP)
-        try:
+        with frozen(server.pid):
             wait_for(lambda: publisher._outage)
-        finally:
-            os.kill(server.pid, signal.SIGCONT)
         count = wait_for(lambda: only_lease(store).count)
         wait_for(lambda: only_lease(store).count > count + 1)
         assert publisher.flush(10)
@@ -297,12 +295,8 @@ def test_a_run_that_began_and_ended_in_an_outage_leaves_the_publisher_at_rest(
     publisher: Publisher, store: Store, server: Server
 ) -> None:
     """The lease that never got through is not waited for."""
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        with StepTracker("Work", id="a", display="quiet"):
-            wait_for(lambda: publisher._outage)
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
+    with frozen(server.pid), StepTracker("Work", id="a", display="quiet"):
+        wait_for(lambda: publisher._outage)
     assert publisher.flush(10)
     assert publisher._lease.pause() is None
     assert not publisher._lease.waits

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.store.revs import feed
-from tests.support import Clock, wait_for
+from tests.support import Clock, frozen, wait_for
 from tracker import StepTracker, _sink, event_bus
 from tracker.compose import compose
 from tracker.embedded import Server
@@ -49,16 +47,6 @@ def work(id: str, steps: int = 3) -> None:
         for name in names:
             tracker.step(name)
             tracker.complete()
-
-
-@contextmanager
-def hanging(server: Server) -> Iterator[None]:
-    """The server takes calls and answers none while the block runs."""
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
 
 
 def test_a_block_ends_up_in_the_store_event_by_event(publisher: Publisher, store: Store) -> None:
@@ -102,11 +90,8 @@ def test_the_work_goes_on_while_the_store_hangs(publisher: Publisher, store: Sto
     """A stopped Redis stops no block; afterwards everything is there, once."""
     work("before")
     stored(store, "before")
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with frozen(server.pid):
         work("during", 50)
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     found = stored(store, "during")
     assert found.status is Status.COMPLETE
     assert len(found.steps or []) == 50
@@ -133,7 +118,7 @@ def test_a_program_s_own_chance_stays_as_it_was_seeded(publisher: Publisher, ser
     publisher._store.client.answer_timeout = 0.05
     random.seed(1)
     before = random.getstate()
-    with hanging(server):
+    with frozen(server.pid):
         work("a")
         wait_for(lambda: publisher._outage and publisher._outage.failures > 1)
     stored(store, "a")
@@ -146,12 +131,9 @@ def test_what_waits_is_bounded_and_the_state_right_all_the_same(
     """Events that had to be dropped are replaced by the run's whole state."""
     monkeypatch.setattr(publishing, "QUEUE_LIMIT", 40)
     monkeypatch.setattr(lane, "WAITING_LIMIT", 30)
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with frozen(server.pid):
         work("a", 200)
         assert len(publisher._queue) <= 40
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     found = stored(store, "a")
     assert [step.status for step in found.steps or []] == [StepStatus.COMPLETE] * 200
 
@@ -161,12 +143,9 @@ def test_a_full_queue_costs_events_but_no_state(
 ) -> None:
     """Runs whose events found no room are told whole once there is some."""
     monkeypatch.setattr(publishing, "QUEUE_LIMIT", 10)
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with frozen(server.pid):
         for number in range(5):
             work(f"work-{number}", 20)
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     for number in range(5):
         found = stored(store, f"work-{number}")
         assert [step.status for step in found.steps or []] == [StepStatus.COMPLETE] * 20
@@ -271,7 +250,7 @@ def test_an_outage_is_told_once_and_leaves_nothing_behind(
 ) -> None:
     """One warning however many attempts fail, and afterwards events go as fast as before."""
     publisher._store.client.answer_timeout = 0.1
-    with caplog.at_level(logging.WARNING, logger="tracker"), hanging(server):
+    with caplog.at_level(logging.WARNING, logger="tracker"), frozen(server.pid):
         work("during")
         wait_for(lambda: publisher._outage and publisher._outage.failures >= 3)
     stored(store, "during")
@@ -331,7 +310,7 @@ def test_ended_runs_that_find_no_room_leave_their_last_word_and_the_oldest_not_e
     monkeypatch.setattr(waiting, "STEPS_LIMIT", 2 * (ended.RUN_STEPS + 3))
     monkeypatch.setattr(words, "BYTES_LIMIT", 3 * 700)
     publisher._store.client.answer_timeout = 0.1
-    with hanging(server), caplog.at_level(logging.WARNING, logger="tracker"):
+    with frozen(server.pid), caplog.at_level(logging.WARNING, logger="tracker"):
         for number in range(8):
             work(f"work-{number}")
         wait_for(lambda: publisher.dropped_runs == 3)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
 
 from tests.publish.test_publisher import operation
-from tests.support import wait_for
+from tests.support import frozen, wait_for
 from tracker import StepTracker, TrackerError, event_bus, results
 from tracker.config import settings
 from tracker.embedded import Server
@@ -193,15 +191,12 @@ def test_a_store_that_does_not_answer_makes_every_step_run(
     """The work comes first: it runs whole, and the operation carries a warning."""
     ran: Ran = []
     attempt(ran, "a", resume=False)
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        with (
-            caplog.at_level(logging.WARNING, "tracker"),
-            StepTracker("Nightly", id="nightly", resume=True, display="quiet") as tracker,
-        ):
-            tracker.run("Double", double(ran), "a")
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
+    with (
+        frozen(server.pid),
+        caplog.at_level(logging.WARNING, "tracker"),
+        StepTracker("Nightly", id="nightly", resume=True, display="quiet") as tracker,
+    ):
+        tracker.run("Double", double(ran), "a")
     assert event_bus.flush(10)
     assert ran == ["a", "a"]
     assert "every step runs" in caplog.text

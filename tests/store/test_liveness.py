@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 
 from tests.store.making import batch_of, by, ended, lease, started
 from tests.store.revs import rev_of
-from tests.support import Clock
+from tests.support import Clock, frozen
 from tracker.compose import compose
 from tracker.embedded import Server, ensure_server
 from tracker.history.liveness import AT_ONCE, LOST_AFTER, UNRESPONSIVE_AFTER
@@ -179,12 +177,9 @@ def test_nothing_is_judged_while_redis_hangs_nor_until_half_a_minute_after(serve
     recorder = Recorder(store)
     recorder.turn()
     clock.pass_by(UNRESPONSIVE_AFTER - EVERY, recorder.turn)
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with frozen(server.pid):
         recorder.turn()
         clock.pass_by(EVERY, recorder.turn)
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     recorder.turn()
     assert recorder.active
     assert seen(store) == WELL

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from websockets.sync.client import ClientConnection, connect
 
 from tests.forked import Forked, Origin, forked
-from tests.support import wait_for
+from tests.support import freeze, wait_for
 
 PATIENCE = 20.0
 """Longest wait for a message, in seconds."""
@@ -90,7 +90,10 @@ class Server:
         """Send a signal to the process and to the one that serves its requests."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in (self.process.pid, *map(int, children)):
-            os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                freeze(pid)
+            else:
+                os.kill(pid, number)
 
     def stop(self, number: int = signal.SIGTERM) -> float:
         """Send a signal; the seconds until the process had ended."""
