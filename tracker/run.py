@@ -51,6 +51,7 @@ class RunWriter:
     # Not set in every run: an object of more than 30 attributes is slower in all of them (CPython's shared keys).
     classify: Callable[[BaseException], Status | None] | None = None
     around: RunWriter | None = None
+    above: Sequence[str] = ()
     brief: bool = False
     has_children: bool = False
     cancelled_by: str | None = None
@@ -86,7 +87,6 @@ class RunWriter:
         self.emits = emits
         self.adoptable = adoptable
         self.watcher: Watcher | None = None
-        self.above: list[str] = []
         self.steps: dict[int, Step] = {}
         """By index, from 1."""
         self.status = _OPEN
@@ -173,6 +173,7 @@ class RunWriter:
             self._told = True  # Not before: whatever interrupted an earlier call, an end is told.
             self.faults.forget()
             self.lines.forget()
+            self.classify = None  # It may hold the run, and Python would need its collector to let go of such a circle.
         self._show()
 
     def outcome(self, exc: BaseException | None) -> Status:

@@ -472,7 +472,7 @@ def test_events_behind_a_cursor_come_in_order_and_only_what_the_feed_can_prove(
     store: Store, recorder: Recorder, history: History
 ) -> None:
     """A cursor is somebody else's word."""
-    store.append([started("a"), started("b"), step_event("a", 2), step_event("a", 3)])
+    store.append([started("a"), started("b"), step_event("a", 2), step_event("b", 2), step_event("a", 3)])
     store.append([step_event("a", 4)])
     changes = history.events("a").items
     before = begun(store, "a")

@@ -76,12 +76,22 @@ def test_the_rev_of_an_operation_that_comes_back_goes_on_growing(
     store.append([started("a"), ended("a")])
     (*_, before) = feed(store)
     goes(store, "a")
-    store.append([started("a", "r2"), ended("a", run="r2")])
+    store.append([started("a", "r2")])
+    store.append([ended("a", run="r2")])
     changes = feed(store)[-2:]
     assert changes[0].rev > before.rev
     assert changes[1].rev == changes[0].rev + 1
     assert [change.fresh for change in changes] == [True, False]
     assert rev_of(store, "a") == 2
+
+
+def test_what_follows_on_each_other_in_a_call_is_told_together(store: Store) -> None:
+    """One message for many blobs of a run; what others tell in between keeps its place."""
+    store.append([started("a"), *(step_event("a", seq) for seq in (2, 3)), started("b"), step_event("a", 4)])
+    told = [(change.operation, [event.seq for event in change.events], change.fresh) for change in feed(store)]
+    assert told == [("a", [1, 2, 3], True), ("b", [1], True), ("a", [4], False)]
+    (first, _, last) = feed(store)
+    assert last.rev - first.rev == 1
 
 
 def test_a_second_run_is_the_next_attempt_and_decides(store: Store) -> None:

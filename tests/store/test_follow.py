@@ -206,7 +206,8 @@ def test_an_operation_that_comes_back_is_shown_at_once(store: Store, goes: Calla
         view.apply(change)
     old, before = feed(store), view.parts["a"]
     goes(store, "a")
-    store.append([started("a", "r2"), ended("a", run="r2")])
+    store.append([started("a", "r2")])
+    store.append([ended("a", run="r2")])
     back, then = feed(store)[-2:]
     (event,) = view.apply(back)
     assert (event.operation.run, event.operation.status, event.operation.attempt) == ("r2", Status.RUNNING, 1)

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import weakref
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 import pytest
@@ -309,3 +312,21 @@ def test_the_message_of_a_group_tells_what_it_holds() -> None:
     )
     assert describe(ExceptionGroup("one", [ValueError("x" * 5000)])).startswith("ExceptionGroup: one (1 sub-exception)")
     assert len(message_of(ExceptionGroup("many", [ValueError("x" * 5000)] * 9))) < 1000
+
+
+def test_an_ended_run_no_longer_holds_itself() -> None:
+    """Whoever runs jobs asks the run how it ends; without that circle it is gone without Python's collector."""
+
+    def classify(run: RunWriter, _: BaseException) -> Status:
+        return run.status
+
+    gc.disable()
+    try:
+        run = RunWriter(name="job", title="Job", emits=False)
+        run.classify = partial(classify, run)
+        run.end(Status.COMPLETE)
+        gone = weakref.ref(run)
+        del run
+        assert gone() is None
+    finally:
+        gc.enable()

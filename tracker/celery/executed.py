@@ -146,7 +146,8 @@ def run_of(task: Task[Any, Any], request: Any, held: RunWriter | Latent | None, 
     )
     run.classify = partial(_classify, run)
     run.resumes, run.brief = ticket.resumes, is_brief
-    run.above = ticket.above
+    if ticket.above:
+        run.above = ticket.above
     if around is not None:
         run.around = around
         around.has_children = True

@@ -77,7 +77,7 @@ def _ticket(
     if around is None:
         return ticket, True
     if request is not None and id in request.__dict__.get(FOLLOWING, ()):
-        ticket.parent, ticket.above = around.parent or around.operation, around.above
+        ticket.parent, ticket.above = around.parent or around.operation, [*around.above]
     else:
         ticket.parent, ticket.above = around.operation, [*around.above, around.title]
     _note_child(around, ticket.parent)

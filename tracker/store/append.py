@@ -80,8 +80,9 @@ class RunBlob(msgspec.Struct, frozen=True):
         results = [value for key, kept in self.results for value in (key, text(kept))]
         return [
             "run", self.operation, self.run, self.process, self.rebase, self.resumes, self.replay,
-            events[0].seq, events[-1].seq, encode(events), encode(head) if head else "", head.status if head else "",
-            self.parent, repr(self.created), shown or "", steps, lines, results,
+            events[0].seq, events[-1].seq, encode(events)[1:-1],
+            encode(head) if head else "", head.status if head else "", self.parent, repr(self.created),
+            shown or "", steps, lines, results,
             text(LATE_BLOB(self)) if self.replay else "", self.brief,
         ]  # fmt: skip
 
@@ -97,7 +98,7 @@ class QueueItem(msgspec.Struct, frozen=True):
         event = Event(EventType.OPERATION_QUEUED, self.operation, part.created, queue=part)
         score = repr(float(part.index)) if part.index else repr(part.created)
         flags = [part.parent, repr(part.created), part.batch, score]
-        return ["queue", self.operation, encode(part), *flags, encode([event])]
+        return ["queue", self.operation, encode(part), *flags, encode(event)]
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -126,7 +127,7 @@ class VerdictItem(msgspec.Struct, frozen=True):
         verdict = self.verdict
         event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
         flags = [verdict.run, self.expected, verdict.status]
-        return ["verdict", self.operation, *flags, encode(verdict), encode([event])]
+        return ["verdict", self.operation, *flags, encode(verdict), encode(event)]
 
 
 class Cancel(msgspec.Struct, frozen=True):
@@ -198,7 +199,7 @@ class Silence(msgspec.Struct, frozen=True):
         event = Event(EventType.OPERATION_VERDICT, self.operation, verdict.at, run=verdict.run, verdict=verdict)
         count = "" if self.count is None else str(self.count)
         about = [self.process, count, verdict.run, self.operation, verdict.status]
-        return ["silence", *about, encode(verdict), encode([event])]
+        return ["silence", *about, encode(verdict), encode(event)]
 
 
 class Earlier(msgspec.Struct, frozen=True):

@@ -52,7 +52,7 @@ class Reset(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One stored blob: consecutive events of one operation, the last of them at ``rev``.
+    """What was stored at once of one operation: consecutive events, the last of them at ``rev``.
 
     ``children`` are the new counts of ``parent``. With ``fresh`` the store knew nothing of the operation before. With
     ``hole`` the events do not tell everything: the operation must be read again.

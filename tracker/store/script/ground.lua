@@ -24,6 +24,7 @@ local ENDED = {complete = true, error = true, cancelled = true, lost = true}
 local TRIM_AT_ONCE = 10
 local FIELDS_AT_ONCE = 1000
 local ENTRY_BYTES = 4000
+local HEAD_BYTES = 100 -- About what a message takes beside its events.
 
 local PARTS, made = {}, {}
 
@@ -33,7 +34,7 @@ local function use(name)
   return made[name]
 end
 
--- What was stored and is not in the feed yet: for each change its message, and the channels that hear of it.
+-- What was stored and is not in the feed yet.
 local untold, untold_bytes, last_entry = {}, 0, nil
 
 local moment = nil
@@ -151,46 +152,57 @@ local function next_rev(key, count)
   return rev, is_new
 end
 
+-- What is told of one change, or of several of one operation that follow on each other.
+local function message_of(told)
+  return '{"op":"' .. told.id .. '","rev":' .. told.rev .. ',"attempt":' .. told.attempt .. ',"parent":"' .. told.parent
+    .. '"' .. told.more .. ',"events":[' .. table.concat(told.events, ',') .. ']}'
+end
+
 -- Stored first, published last: a watcher never sees what is not stored. One that may store and not publish must not
 -- stop here, with half of the call done: followers find what they were not told.
--- An entry of the feed holds the messages of several changes, one a line: `<entry>.<n>` is the place behind its n-th.
+-- An entry of the feed holds several messages, one a line: `<entry>.<n>` is the place behind its n-th.
 local function tell()
   write_all()
   if #untold == 0 then return end
   local told, previous = untold, last_entry or redis.call('GET', PREFIX .. 'feed:last') or '0-0'
   untold, untold_bytes = {}, 0
-  local message = told[1].message
-  if #told > 1 then
-    local messages = {}
-    for number, change in ipairs(told) do messages[number] = change.message end
-    message = table.concat(messages, '\n')
-  end
+  local messages = {}
+  for number, each in ipairs(told) do messages[number] = message_of(each) end
+  local message = #told > 1 and table.concat(messages, '\n') or messages[1]
   last_entry = redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LIMIT, '*', 'm', message)
   local whole = last_entry .. ' ' .. previous .. ' ' .. message
   redis.pcall('PUBLISH', PREFIX .. 'events', whole)
-  for number, change in ipairs(told) do
+  for number, each in ipairs(told) do
     local text = whole
     if #told > 1 then
       local place = number == #told and last_entry or last_entry .. '.' .. number
-      text = place .. ' ' .. previous .. ' ' .. change.message
+      text = place .. ' ' .. previous .. ' ' .. messages[number]
     end
-    redis.pcall('PUBLISH', PREFIX .. 'events:' .. change.id, text)
-    if change.parent ~= '' then redis.pcall('PUBLISH', PREFIX .. 'events:' .. change.parent, text) end
+    redis.pcall('PUBLISH', PREFIX .. 'events:' .. each.id, text)
+    if each.parent ~= '' then redis.pcall('PUBLISH', PREFIX .. 'events:' .. each.parent, text) end
   end
 end
 
+-- `events` is as it stands in a list: one event after the other, with a comma between them.
 local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
-  local message = '{"op":"' .. id .. '","rev":' .. rev .. ',"attempt":' .. attempt .. ',"parent":"' .. parent .. '"'
+  if untold_bytes + #events > ENTRY_BYTES then tell() end
+  untold_bytes = untold_bytes + #events + HEAD_BYTES
+  local last, more = untold[#untold], ''
+  local goes_on = last and last.id == id and last.attempt == attempt and last.parent == parent and not last.hole
+  if goes_on and not (fresh or counts or hole) then
+    last.rev, last.events[#last.events + 1] = rev, events
+    return
+  end
   if fresh then
-    message = message .. ',"fresh":true'
+    more = ',"fresh":true'
     -- Its children may have been told before it, to watchers that had nothing to add their counts to.
     hole = hole or get(operation_key(id), 'children') ~= false
   end
-  if counts then message = message .. ',"counts":' .. counts end
-  if hole then message = message .. ',"hole":true' end
-  message = message .. ',"events":' .. events .. '}'
-  if untold_bytes + #message > ENTRY_BYTES then tell() end
-  untold[#untold + 1], untold_bytes = {id = id, parent = parent, message = message}, untold_bytes + #message
+  if counts then more = more .. ',"counts":' .. counts end
+  if hole then more = more .. ',"hole":true' end
+  untold[#untold + 1] = {
+    id = id, rev = rev, attempt = attempt, parent = parent, more = more, hole = hole, events = {events},
+  }
 end
 
 -- While children of one parent are queued one after the other in a call, they are counted with the last of them.

@@ -50,7 +50,7 @@ local function put_again(change)
   local cancel = parent ~= '' and get(operation_key(parent), 'cancel')
   if cancel and ENDED[get(operation_key(parent), 'status')] then set(key, 'excused', cancel) end
   local event = '{"type":"operation.queued","operation":"' .. id .. '","ts":' .. now() .. ',"queue":' .. part .. '}'
-  return waits(id, key, parent, 0, true, '[' .. event .. ']')
+  return waits(id, key, parent, 0, true, event)
 end
 
 -- back: operation that has left, fields and their values, parent, position in its list, version of its children's counts.
@@ -67,7 +67,7 @@ local function put_back(change)
     settling.counts_of(id)
   end
   local event = '{"type":"operation.update","operation":"' .. id .. '","ts":' .. now() .. '}'
-  settling.announce(id, key, get(key, 'attempt') or 0, parent, score, 1, true, '[' .. event .. ']')
+  settling.announce(id, key, get(key, 'attempt') or 0, parent, score, 1, true, event)
   return {'stored', 0}
 end
 
@@ -112,7 +112,7 @@ local function put_earlier(change)
     redis.call('LSET', log_key(id), place - 1, string.format('%.0f %s', number + count, text))
   end
   local event = '{"type":"operation.update","operation":"' .. id .. '","ts":' .. now() .. '}'
-  settling.announce(id, key, attempt, get(key, 'parent') or '', 0, 1, true, '[' .. event .. ']')
+  settling.announce(id, key, attempt, get(key, 'parent') or '', 0, 1, true, event)
   return {'stored', attempt}
 end
 

@@ -124,11 +124,11 @@ end
 local function verdict_event(id, run, at, part, more)
   local about = run ~= '' and ',"run":"' .. run .. '"' or ''
   local event = '{"type":"operation.verdict","operation":"' .. id .. '"' .. about .. ',"ts":' .. at
-  return '[' .. event .. ',"verdict":' .. part .. (more or '') .. '}]'
+  return event .. ',"verdict":' .. part .. (more or '') .. '}'
 end
 
 local function update_event(id, at, more)
-  return '[{"type":"operation.update","operation":"' .. id .. '","ts":' .. at .. ',' .. more .. '}]'
+  return '{"type":"operation.update","operation":"' .. id .. '","ts":' .. at .. ',' .. more .. '}'
 end
 
 local function judge_batch(id, key, status, attempt, more)
