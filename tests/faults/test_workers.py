@@ -177,18 +177,41 @@ def test_an_attempt_whose_whole_worker_was_killed_is_told_as_lost(
     assert message.startswith("no sign of life since")
 
 
-def test_a_job_whose_worker_died_before_it_began_is_lost(start: Start, clock: Clock, tmp_path: Path) -> None:
-    """Nobody is left who could run it or tell of it, and it does not wait for ever."""
-    pool = start()
+def stop_children(pool: Pool) -> None:
+    """The worker takes messages, and begins nothing."""
     for child in Path(f"/proc/{pool.process.pid}/task/{pool.process.pid}/children").read_text().split():
         freeze(int(child))
-    (id,) = pool.submit("test.waits", folder=str(tmp_path))
+
+
+def die_with(pool: Pool, id: str, clock: Clock) -> None:
+    """The worker dies once it has taken that message, and a recorder has believed it."""
     wait_for(lambda: id in pool.store.messages.taken(), 60)
     pool.kill()
     pool.store.withdraw_worker(pool.name)
     recorder = Recorder(pool.store)
     recorder.turn()
     clock.pass_by(2 * GRACE, recorder.turn)
+
+
+def test_a_batch_whose_worker_died_before_it_began_goes_on_with_another_one(start: Start, clock: Clock) -> None:
+    """Its children never wait for nobody, and it says what became of the first."""
+    pool = start()
+    stop_children(pool)
+    id = pool.queueing.batch("test.well", [{"text": "x"}] * 3, {})
+    die_with(pool, id, clock)
+    assert pool.history.operation(id).children.queued == 3
+    start(name="w@node-2")
+    found = pool.ended(id)
+    assert (found.status, found.children.complete, found.attempt) == (Status.COMPLETE, 3, 2)
+    assert [one.status for one in pool.history.attempts(id)] == [Status.LOST, Status.COMPLETE]
+
+
+def test_a_job_whose_worker_died_before_it_began_is_lost(start: Start, clock: Clock, tmp_path: Path) -> None:
+    """Nobody is left who could run it or tell of it, and it does not wait for ever."""
+    pool = start()
+    stop_children(pool)
+    (id,) = pool.submit("test.waits", folder=str(tmp_path))
+    die_with(pool, id, clock)
     found = pool.history.operation(id)
     assert (found.status, found.error and found.error.type) == (Status.LOST, "WorkerGone")
     assert pool.store.messages.taken() == {}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
+from tests.store.making import NOW, batch_of, blob, by, ended, head, queued, started
 from tests.support import Clock
-from tracker.compose import compose
+from tracker.archive import runs_of
+from tracker.compose import compose, has_died
 from tracker.history.recorder import Recorder
 from tracker.history.stuck import GRACE
 from tracker.model import QueuePart, Status, Verdict
@@ -79,6 +80,38 @@ def test_what_was_taken_and_never_begun_is_lost_with_its_worker(store: Store, cl
     assert store.messages.taken() == {}
     store.append([started(ids[1], parent="b")])
     assert status(store, ids[1]) is Status.RUNNING
+
+
+def test_a_dispatch_that_was_taken_and_never_begun_is_sent_again_each_time(
+    store: Store, clock: Clock, recorder: Recorder
+) -> None:
+    """It counts as one that has died, so that it is given up one day; the batch's children never wait for nobody."""
+    batch_of(store, 2)
+    for number in range(1, 4):
+        store.append([Sent("b"), Take("b", f"m{number}", "b", f"w{number}")])
+        assert store.messages.taken() == {"b": f"w{number}"}
+        clock.pass_by(2 * GRACE, recorder.turn)
+        assert (store.messages.taken(), owed(store)) == ({}, ["b"])
+        store.append([Paid("b")])
+        record = store.runs("b")
+        assert record is not None
+        assert [has_died(run) for run in runs_of(record)] == [True] * number
+        assert status(store, "b") is Status.RUNNING
+    store.append([Take("b", "m4", "b", "w4"), by("p", started("b", "rd"))])
+    assert store.messages.taken() == {}
+    clock.pass_by(2 * GRACE, recorder.turn)
+    assert owed(store) == []
+
+
+def test_a_batch_that_has_ended_is_sent_to_nobody(store: Store, clock: Clock, recorder: Recorder) -> None:
+    """Its children were with the broker, although nobody was left who could say so."""
+    (child,) = batch_of(store, 1)
+    store.append([Sent("b"), by("p", started("b", "rd")), ended("b", run="rd"), Take("b", "m", "b", "w")])
+    assert store.messages.taken() == {"b": "w"}
+    store.append([started(child, parent="b"), ended(child, parent="b")])
+    assert (status(store, "b"), store.messages.taken()) == (Status.COMPLETE, {})
+    clock.pass_by(2 * GRACE, recorder.turn)
+    assert owed(store) == []
 
 
 def test_a_batch_whose_sender_died_before_it_was_sent_is_cancelled(

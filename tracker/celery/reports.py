@@ -10,12 +10,11 @@ from tracker.archive import runs_of
 from tracker.clock import now
 from tracker.compose import compose, has_died
 from tracker.errors import DispatchDied, StoreUnavailable, Unreadable
-from tracker.history.batches import check_dispatch, give_up
-from tracker.ids import new_run
-from tracker.model import ENDED, Error, Event, EventType, Parts, QueuePart, RunPart, Status, Verdict
+from tracker.history.batches import check_dispatch, give_up, untold_run
+from tracker.model import ENDED, Error, Parts, QueuePart, Status, Verdict
 from tracker.record import Record
 from tracker.redact import line
-from tracker.store import QueueItem, RunBlob, Store, VerdictItem
+from tracker.store import QueueItem, Store, VerdictItem
 
 log = logging.getLogger("tracker")
 
@@ -75,11 +74,8 @@ def _lost_dispatch(store: Store, parts: Parts, queue: QueuePart, why: Error) -> 
     """A dispatch's run that nobody knows is told here, so that it counts. Answers whether no other one is to follow."""
     if compose(parts, steps=False).status in ENDED:
         return True
-    at, id = now(), parts.id
-    run = RunPart(new_run(), queue.name, queue.title, queue.created, at, Status.RUNNING)
-    event = Event(EventType.OPERATION_START, id, at, run.run, 1, head=run)
-    began = RunBlob(id, run.run, [event], queue.parent, queue.created, run)
-    store.append([began, _again(id, run.run, Status.RUNNING, why)])
+    id, began = parts.id, untold_run(parts.id, queue)
+    store.append([began, _again(id, began.run, Status.RUNNING, why)])
     record, sent = store.runs(id), store.messages.sent(id)
     try:
         check_dispatch(record or Record(parts), sent, "")

@@ -9,9 +9,10 @@ from tracker.clock import now
 from tracker.compose import compose, has_died
 from tracker.errors import DispatchDied
 from tracker.history.reads import Reads
-from tracker.model import Again, Error, Parts, Status, Verdict
+from tracker.ids import new_run
+from tracker.model import Again, Error, Event, EventType, Parts, QueuePart, RunPart, Status, Verdict
 from tracker.record import Attempt, Record
-from tracker.store import Store, VerdictItem
+from tracker.store import RunBlob, Store, VerdictItem
 
 PAGE = 200
 """Children read, or given up, at once."""
@@ -57,6 +58,14 @@ def lose(store: Store, children: Sequence[str], error: Error, by: str = "worker"
     items = [VerdictItem(child, Status.QUEUED, verdict) for child in children]
     for start in range(0, len(items), PAGE):
         store.append_apart(items[start : start + PAGE])
+
+
+def untold_run(batch: str, queue: QueuePart, process: str = "") -> RunBlob:
+    """A run of a batch's dispatch that died before anything of it was stored: told by others, so that it counts."""
+    at, run = now(), new_run()
+    head = RunPart(run, queue.name, queue.title, queue.created, at, Status.RUNNING)
+    event = Event(EventType.OPERATION_START, batch, at, run, 1, head=head)
+    return RunBlob(batch, run, [event], queue.parent, queue.created, head, process=process)
 
 
 def check_dispatch(record: Record, sent: int, run: str) -> int:

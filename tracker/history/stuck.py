@@ -6,10 +6,15 @@ the broker; and a worker, after it has taken a message and before it could tell 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from tracker import clock
-from tracker.history.batches import lose
-from tracker.model import Error
-from tracker.store import Follow, Store
+from tracker.clock import now
+from tracker.errors import Unreadable
+from tracker.history.batches import lose, untold_run
+from tracker.ids import new_run
+from tracker.model import Error, Status, Verdict
+from tracker.store import Follow, Silence, Store
 
 GRACE = 60.0
 """Seconds of a recorder's observation after which it is believed."""
@@ -39,8 +44,20 @@ class Stuck:
         for batch in sorted(due & unsent):
             self._store.append([Follow(batch)])
             self._store.cancel(batch, NEVER_SENT)
-        if gone := sorted(due & taken):
+        if gone := [id for id in sorted(due & taken) if not self._went_on(id)]:
             lose(self._store, gone, GONE, "recorder")
+
+    def _went_on(self, id: str) -> bool:
+        """Whether it is a batch, of which the dispatch was taken: another worker is to go on with it."""
+        with suppress(Unreadable):
+            parts = self._store.operation(id)
+            if parts is not None and parts.queue is not None and parts.queue.batch:
+                nobody = new_run()
+                run = untold_run(id, parts.queue, nobody)
+                verdict = Verdict(Status.LOST, now(), "recorder", run=run.run, error=GONE)
+                self._store.append([run, Silence(nobody, None, id, verdict)])
+                return True
+        return False
 
     def _without_worker(self) -> set[str]:
         taken = self._store.messages.taken()

@@ -119,6 +119,7 @@ end
 -- of earlier runs have kept is worth nothing any more.
 local function begin(id, key, run, process, resumes, lives)
   if not resumes then redis.call('UNLINK', results_key(id)) end
+  if get(key, 'batch') then redis.call('HDEL', TAKEN, id) end -- It runs, and is no longer queued, from its first one on.
   set_aside(key)
   local attempt = add(key, 'attempt', 1)
   set(key, 'run', run)

@@ -126,7 +126,8 @@ local function put_take(change)
   local is_other = (get(key, 'taken') or message) ~= message or (get(key, 'message') or task) ~= task
   if status == 'cancelled' or is_other then return {'ignored', 0} end
   set(key, 'taken', message)
-  if status == 'queued' then redis.call('HSET', TAKEN, id, worker) end
+  local is_dispatch = get(key, 'batch') and status == 'running' and figure(key, 'alive') == 0
+  if status == 'queued' or is_dispatch then redis.call('HSET', TAKEN, id, worker) end
   return {'stored', 0}
 end
 

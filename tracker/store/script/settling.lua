@@ -99,7 +99,7 @@ local function settle(id, key, parent, score)
   if before == status then return nil end
   set(key, 'status', status)
   if not before then enter(id, parent, score) end
-  if before == 'queued' then
+  if before == 'queued' or (ENDED[status] and get(key, 'batch')) then
     redis.call('HDEL', TAKEN, id)
     redis.call('SREM', UNSENT, id)
   end
