@@ -69,6 +69,15 @@ def test_a_live_operation_of_five_steps_takes_three_kilobytes_at_most(publisher:
         list(operation)
 
 
+def test_what_ended_operations_take_is_known(publisher: Publisher, store: Store) -> None:
+    """By what the server itself says of each, but for the indexes, of which only about how much one takes is known."""
+    for number in range(200):
+        list(import_orders(number))
+    assert publisher.flush(20)
+    known = store.client.redis.get(f"{store.keys.prefix}bytes")
+    assert 0.95 < int(known) / taken(store) < 1.06
+
+
 def test_nothing_is_left_in_redis_of_what_was_archived(
     publisher: Publisher, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
