@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from tests.checker.history import Journal, Seen
-from tests.store.revs import first_rev
 from tracker.archive import Archive
 from tracker.compose import compose
 from tracker.errors import StoreUnavailable
@@ -99,7 +98,7 @@ class Follower:
 
     def _apply(self, change: Change) -> None:
         held = self._view.parts.get(change.operation)
-        follows = change.fresh or (held is not None and first_rev(change) <= held.rev + 1)
+        follows = change.fresh or (held is not None and change.first_rev <= held.rev + 1)
         read_again = change.hole or not follows
         news = self._view.apply(change)
         parts = self._view.parts.get(change.operation)
@@ -107,7 +106,7 @@ class Follower:
             self._journal.write(state("state", parts))
             news = [event for event in news if event.operation.id != change.operation]
         for event in news:
-            begins = change.fresh and (event.operation.id, event.operation.rev) == (change.operation, first_rev(change))
+            begins = change.fresh and (event.operation.id, event.operation.rev) == (change.operation, change.first_rev)
             self._journal.write(_event("first" if begins else "event", event))
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 
-from tests.store.revs import beginnings, counted, first_rev
+from tests.store.revs import beginnings, counted
 from tracker.compose import compose
 from tracker.model import Operation, Parts
 from tracker.store import Change, Reset, Store, Tick, View
@@ -33,7 +33,7 @@ class Following:
         As everywhere here, each is counted from where the store began to count them.
         """
         changes = [change for change in self.changes if change.operation == id]
-        revs = [rev for change in changes for rev in range(first_rev(change), change.rev + 1)]
+        revs = [rev for change in changes for rev in range(change.first_rev, change.rev + 1)]
         return counted(revs, self._begun[id])
 
     def rev(self, id: str) -> int:
@@ -55,7 +55,7 @@ class Following:
                 self._begin_anew(item)
             elif isinstance(item, Change):
                 if item.fresh:
-                    self._begun[item.operation].append(first_rev(item) - 1)
+                    self._begun[item.operation].append(item.first_rev - 1)
                 self._view.apply(item)
                 self.changes.append(item)
                 self.seen = self.seen | self._composed(item.operation, item.parent)

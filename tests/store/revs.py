@@ -14,17 +14,12 @@ def feed(store: Store) -> list[Change]:
     return [change for entry in store.client.redis.xrange(store.keys.feed) for change in readable(*entry)]
 
 
-def first_rev(change: Change) -> int:
-    """That of the first of its events."""
-    return change.rev - len(change.events) + 1
-
-
 def beginnings(store: Store) -> dict[str, list[int]]:
     """The rev just before each first change of each operation: more than one if it came back."""
     found: dict[str, list[int]] = defaultdict(list)
     for change in feed(store):
         if change.fresh:
-            found[change.operation].append(first_rev(change) - 1)
+            found[change.operation].append(change.first_rev - 1)
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.store.making import NOW, by, ended, lease, queued, started, step_event, whole
-from tests.store.revs import feed, first_rev
+from tests.store.revs import feed
 from tracker.model import LogLine, Status, Verdict
 from tracker.record import Record
 from tracker.store import Cancel, Change, Item, Store, VerdictItem
@@ -61,7 +61,7 @@ def one_by_one(change: Change) -> Iterator[Change]:
 
     What is told beside events is told with the first of them.
     """
-    for rev, event in enumerate(change.events, first_rev(change)):
+    for rev, event in enumerate(change.events, change.first_rev):
         is_first = event is change.events[0]
         beside = {"children": change.children, "fresh": change.fresh, "hole": change.hole} if is_first else {}
         yield Change("", change.operation, rev, change.attempt, change.parent, [event], **beside)

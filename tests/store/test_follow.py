@@ -11,7 +11,7 @@ from tests.store.making import batch_of, ended, go, lose_all, queued, started, s
 from tests.store.revs import beginnings, counted, feed
 from tests.support import wait_for
 from tracker.compose import compose
-from tracker.model import LiveEvent, Parts, Status
+from tracker.model import EventType, LiveEvent, Parts, Status
 from tracker.store import Change, Reset, Store, Tick, View, follow
 
 
@@ -217,6 +217,26 @@ def test_an_operation_that_comes_back_is_shown_at_once(store: Store, goes: Calla
     view.apply(then)
     assert compose(view.parts["a"]) == compose(whole_of(store, "a"))
     assert read == []
+
+
+def test_a_run_is_told_whole_though_its_operation_has_left_by_then(store: Store) -> None:
+    """Whoever lets go of what has ended, and is behind, finds it neither in its view nor in the store."""
+    view = View(store.operation)
+    store.append([started("a"), ended("a")])
+    for change in feed(store):
+        view.apply(change)
+    view.drop("a")
+    store.append([started("a", "r2"), step_event("a", 2, 1, run="r2")])
+    store.append([ended("a", Status.ERROR, "r2", seq=3)])
+    begun, over = feed(store)[-2:]
+    go(store, "a")
+    assert [(news.type, news.operation.run) for news in view.apply(begun)] == [
+        (EventType.OPERATION_START, "r2"), (EventType.STEP_START, "r2"),
+    ]  # fmt: skip
+    (last,) = view.apply(over)
+    assert (last.operation.status, last.operation.attempt, last.operation.rev) == (Status.ERROR, 2, over.rev)
+    view.drop("a")
+    assert view.apply(over) == []
 
 
 @pytest.mark.parametrize("operation", [None, "a"], ids=["all", "one"])

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.store.making import NOW, batch_of, by, ended, lease, queued, started, step_event
-from tests.store.revs import begun, feed, first_rev
+from tests.store.revs import begun, feed
 from tracker.compose import apply, compose
 from tracker.model import Children, Operation, Parts, Status, Verdict
 from tracker.store import Answer, Lease, LiveRun, RunBlob, Silence, Store, VerdictItem
@@ -45,8 +45,8 @@ def watched(store: Store, id: str) -> Operation:
     parts = Parts(id, begun(store, id))
     for change in feed(store):
         if change.operation == id:
-            assert first_rev(change) == parts.rev + 1, "rev has a hole"
-            for rev, event in enumerate(change.events, first_rev(change)):
+            assert change.first_rev == parts.rev + 1, "rev has a hole"
+            for rev, event in enumerate(change.events, change.first_rev):
                 apply(parts, event, rev, change.attempt)
         if change.parent == id and change.children is not None:
             parts.children = change.children

@@ -68,6 +68,11 @@ class Change(msgspec.Struct, frozen=True):
     fresh: bool = False
     hole: bool = False
 
+    @property
+    def first_rev(self) -> int:
+        """The rev of the first of the events."""
+        return self.rev - len(self.events) + 1
+
 
 class Changes(msgspec.Struct, frozen=True):
     """Some changes of one operation; ``cursor`` is where to go on from."""

@@ -58,18 +58,21 @@ class View:
 
     def _apply_to_operation(self, change: Change) -> list[LiveEvent]:
         held = self.parts.get(change.operation)
-        first = change.rev - len(change.events) + 1
         if not (change.events or change.hole):  # What it told was erased.
             return []
         if held is not None and change.rev <= held.rev and not change.hole:
             return []
         if change.fresh:
-            held = Parts(change.operation, rev=first - 1)  # Whatever was held is of a history that is over.
-        if change.hole or held is None or first > held.rev + 1:
+            held = _before(change)  # Whatever was held is of a history that is over.
+        if change.hole or held is None or change.first_rev > held.rev + 1:
             return self._reload(change, self.parts.get(change.operation))
-        parts = self.parts[change.operation] = held
+        return self._fold(held, change)
+
+    def _fold(self, parts: Parts, change: Change) -> list[LiveEvent]:
+        """Apply the events of a change, of which the first follows on what the parts tell, or is known already."""
+        self.parts[change.operation] = parts
         news: list[LiveEvent] = []
-        for rev, event in enumerate(change.events, first):
+        for rev, event in enumerate(change.events, change.first_rev):
             if apply(parts, event, rev, change.attempt):
                 operation = self._composed(parts, event)
                 if event.run and event.run != operation.run:
@@ -98,8 +101,11 @@ class View:
         try:
             parts = self._load(change.operation)
         except Unreadable:
-            parts = None  # Others go on; whoever asks for this one learns why.
-        if parts is None or (held is not None and not _is_news(parts, held)):
+            return []  # Others go on; whoever asks for this one learns why.
+        if parts is None:
+            # It has left since. A run that begins here tells all of itself, and nobody else will tell of it.
+            return self._fold(_before(change), change) if _begins(change) else []
+        if held is not None and not _is_news(parts, held):
             return []
         self.parts[change.operation] = parts
         operation = self._composed(parts)
@@ -114,6 +120,16 @@ def _at(cursor: str, news: list[LiveEvent]) -> list[LiveEvent]:
     for event in news:
         event.cursor = cursor
     return news
+
+
+def _before(change: Change) -> Parts:
+    """An operation of which nothing is known, as of the moment before a change."""
+    return Parts(change.operation, rev=change.first_rev - 1)
+
+
+def _begins(change: Change) -> bool:
+    """Whether a run begins with it, so that what came before need not be known."""
+    return bool(change.events) and change.events[0].type == EventType.OPERATION_START
 
 
 def _is_news(parts: Parts, held: Parts) -> bool:
