@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from redis import Redis
+
 Value = TypeVar("Value")
 
 _moment = threading.Event()
@@ -77,6 +79,19 @@ def free_port() -> int:
 def free_address() -> str:
     """The address of such a port."""
     return f"127.0.0.1:{free_port()}"
+
+
+def everything_in(redis: Redis, keys: str = "*") -> str:
+    """All that the server holds under some keys, in any form."""
+    reads = {
+        b"string": redis.get,
+        b"hash": redis.hgetall,
+        b"list": lambda key: redis.lrange(key, 0, -1),
+        b"set": redis.smembers,
+        b"zset": lambda key: redis.zrange(key, 0, -1),
+        b"stream": redis.xrange,
+    }
+    return repr([(key, reads[redis.type(key)](key)) for key in redis.scan_iter(keys)])
 
 
 class Clock:

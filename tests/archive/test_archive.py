@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -156,14 +156,14 @@ def test_lists_show_one_step_even_of_thousands(archive: Archive) -> None:
 
 def test_namespaces_share_a_file_and_nothing_else(url: str) -> None:
     """One id may exist in both."""
-    ours, theirs = Archive(url, "ours"), Archive(url, "theirs")
-    ours.write([record("a"), child("a.1", "a", 1)])
-    theirs.write([record("a", run(status=Status.ERROR))])
-    assert status_of(ours, "a") is Status.COMPLETE
-    assert (status_of(theirs, "a"), theirs.children("a"), theirs.durations("job")) == (Status.ERROR, [], {})
-    assert theirs.erase("a")
-    assert [parts.id for parts in ours.top_level()] == ["a"]
-    assert ours.identity == theirs.identity
+    with closing(Archive(url, "ours")) as ours, closing(Archive(url, "theirs")) as theirs:
+        ours.write([record("a"), child("a.1", "a", 1)])
+        theirs.write([record("a", run(status=Status.ERROR))])
+        assert status_of(ours, "a") is Status.COMPLETE
+        assert (status_of(theirs, "a"), theirs.children("a"), theirs.durations("job")) == (Status.ERROR, [], {})
+        assert theirs.erase("a")
+        assert [parts.id for parts in ours.top_level()] == ["a"]
+        assert ours.identity == theirs.identity
 
 
 def test_names_and_steps_beyond_the_numbered_ones_are_found_all_the_same(
@@ -217,9 +217,8 @@ ordered_ids = st.lists(
 )
 
 
-def test_equal_times_are_told_apart_by_id_as_the_store_does(tmp_path: Path) -> None:
+def test_equal_times_are_told_apart_by_id_as_the_store_does(archive: Archive) -> None:
     """However ids are packed, pages of both can be merged without leaving one out."""
-    archive = Archive(f"sqlite:///{tmp_path / 'archive.sqlite3'}")
 
     @settings(max_examples=60)
     @given(ordered_ids, st.integers(1, 4))

@@ -18,6 +18,7 @@ import pytest
 from tests.archive.making import record, run
 from tests.support import wait_for
 from tracker.archive import Archive
+from tracker.archive.database import Database
 from tracker.compose import compose
 from tracker.errors import ArchiveUnavailable
 from tracker.model import Status
@@ -97,6 +98,36 @@ def test_threads_share_an_archive(archive: Archive) -> None:
         thread.join()
     assert len(archive.top_level(limit=100)) == 40
     assert archive.durations("job")["Step 1"].count == 40
+
+
+def test_no_connection_is_forgotten_when_threads_open_the_file_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes longer must not lose what the other has given back meanwhile."""
+    connect, made = sqlite3.connect, list[sqlite3.Connection]()
+    monkeypatch.setattr(sqlite3, "connect", lambda *place, **how: made.append(connect(*place, **how)) or made[-1])
+    begun, done = threading.Event(), threading.Event()
+
+    def prepare(_: sqlite3.Connection) -> None:
+        if not begun.is_set():
+            begun.set()
+            done.wait(60)
+
+    def use() -> None:
+        with database.reading():
+            pass
+
+    database = Database(url, prepare)
+    slow = threading.Thread(target=use)
+    slow.start()
+    assert begun.wait(60)
+    use()
+    done.set()
+    slow.join()
+    database.close()
+    for connection in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 def test_a_forked_child_opens_the_file_anew(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.archive.making import NOW, child, record, run, steps
@@ -12,7 +13,7 @@ from tracker.model import Error, LogLine, Status, Worker
 
 def rows(url: str, table: str) -> int:
     """How many rows a table has, asked past the archive."""
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 

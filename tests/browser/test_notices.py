@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,13 @@ def test_the_page_says_that_nobody_records_and_where_the_archive_is(
     page.clock.install()
     page.goto(url)
     expect(standing).to_contain_text("No recorder is active, so silent runs are not judged and nothing is archived")
-    Recorder.of(settings, store).turn()
+    with closing(Archive(settings.archive, settings.namespace)) as archive:
+        Recorder(store, archive).turn()
     page.clock.run_for(AWHILE)
     expect(standing).to_be_hidden()
     store.client.redis.delete(store.keys.recorder)
-    elsewhere = Archive(f"sqlite:///{tmp_path}/other.sqlite3", settings.namespace)
-    Recorder(store, elsewhere).turn()
+    with closing(Archive(f"sqlite:///{tmp_path}/other.sqlite3", settings.namespace)) as elsewhere:
+        Recorder(store, elsewhere).turn()
     page.clock.run_for(AWHILE)
     expect(standing).to_contain_text(f"Finished operations are kept in {tmp_path}/other.sqlite3 on ")
-    elsewhere.close()
     store.client.disconnect()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,7 +92,8 @@ def populated(kind: str, redis_url: str, folder: Path) -> Iterator[Server]:
     address = f"sqlite:///{folder}/archive.sqlite3"
     store = Store(redis_url, namespace)
     if kind != "empty":
-        fill(store, Archive(address, namespace), 2_000 if kind == "huge" else 40)
+        with closing(Archive(address, namespace)) as archive:
+            fill(store, archive, 2_000 if kind == "huge" else 40)
     with serving(redis_url, namespace, folder / "log", {"TRACKER_ARCHIVE_URL": address}) as server:
         if kind == "empty":
             yield server

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from tests.history.spoiling import WAYS, Way, params
 from tests.store.making import NOW, by, ended, started, step_event
 from tests.support import free_address
 from tracker import doctor
+from tracker.archive import Archive
 from tracker.cli import doctor as cli_doctor
 from tracker.doctor import CHECKS, Case, Check, Finding, Level, examine, finding, machine, namespace, shown_settings
 from tracker.doctor.finding import failure
@@ -60,6 +62,13 @@ def own(server: BreakableServer) -> Iterator[Store]:
 def on_server(server: BreakableServer, tmp_path: Path) -> Settings:
     """Settings of an installation on that server."""
     return Settings(redis_url=server.url, state_dir=tmp_path / "state", data_root=tmp_path)
+
+
+@pytest.fixture
+def recorder(own: Store, on_server: Settings) -> Iterator[Recorder]:
+    """A recorder of that installation."""
+    with closing(Archive(on_server.archive, on_server.namespace)) as archive:
+        yield Recorder(own, archive)
 
 
 def look(settings: Settings, **environ: str) -> list[Finding]:
@@ -711,11 +720,10 @@ def test_what_never_answers_does_not_hold_the_rest_up(
 
 
 def test_the_archive_that_is_read_is_compared_with_the_one_that_is_written(
-    own: Store, on_server: Settings, tmp_path: Path
+    own: Store, on_server: Settings, recorder: Recorder, tmp_path: Path
 ) -> None:
     """The same is well; another one on this machine is a problem, one elsewhere worth knowing."""
     assert [level for level, _ in said(look(on_server), "archive")] == ["note"]
-    recorder = Recorder.of(on_server, own)
     recorder.turn()
     assert [level for level, _ in said(look(on_server), "archive")] == ["ok"]
     elsewhere = replace(on_server, archive_url=f"sqlite:///{tmp_path}/other.sqlite3")
@@ -727,9 +735,9 @@ def test_the_archive_that_is_read_is_compared_with_the_one_that_is_written(
     assert (level, "node-9" in text) == ("note", True)
 
 
-def test_an_archive_that_cannot_be_read_is_a_problem(own: Store, on_server: Settings, tmp_path: Path) -> None:
+def test_an_archive_that_cannot_be_read_is_a_problem(on_server: Settings, recorder: Recorder, tmp_path: Path) -> None:
     """The file is named."""
-    Recorder.of(on_server, own).turn()
+    recorder.turn()
     broken = tmp_path / "broken.sqlite3"
     broken.write_bytes(b"no database at all " * 1000)
     found = worst(look(replace(on_server, archive_url=f"sqlite:///{broken}")), "archive")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tests.history.test_archiving import done, keys_left
 from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
-from tests.support import wait_for
+from tests.support import everything_in, wait_for
 from tracker.archive import Archive, Writer
 from tracker.errors import NotEnded, NotFound
 from tracker.history import History
@@ -68,20 +68,9 @@ def test_a_feed_that_cannot_be_exchanged_holds_up_nothing_else(
 SECRET = "hunter2"
 
 
-def everywhere(store: Store) -> bytes:
+def everywhere(store: Store) -> str:
     """All that is in any key of the namespace."""
-    redis, found = store.client.redis, []
-    readers = {
-        b"string": redis.get,
-        b"hash": redis.hgetall,
-        b"list": lambda key: redis.lrange(key, 0, -1),
-        b"set": redis.smembers,
-        b"zset": lambda key: redis.zrange(key, 0, -1),
-        b"stream": redis.xrange,
-    }
-    for key in redis.scan_iter(f"{store.keys.prefix}*"):
-        found.append((key, readers[redis.type(key)](key)))
-    return repr(found).encode()
+    return everything_in(store.client.redis, f"{store.keys.prefix}*")
 
 
 def telling(id: str, parent: str = "", index: int = 0, run: str = "r1") -> list[Item]:
@@ -122,12 +111,12 @@ def test_no_key_and_no_file_holds_a_word_of_what_was_erased(
         wait_for(lambda: (recorder.turn(), store.operation("b") is None)[1])
     store.append([replace(item, replay=True) for item in late])
     files = [path for path in tmp_path.iterdir() if moved]
-    assert SECRET.encode() in everywhere(store)
+    assert SECRET in everywhere(store)
     assert not moved or any(SECRET.encode() in path.read_bytes() for path in files)
     history.erase("b")
     history.erase("alone")
     recorder.turn()
-    assert SECRET.encode() not in everywhere(store)
+    assert SECRET not in everywhere(store)
     assert [path.name for path in tmp_path.iterdir() if SECRET.encode() in path.read_bytes()] == []
     assert history.operation("stays").status is Status.COMPLETE
     again = [store.answers.claim("POST", id, SECRET.encode()).kept for id in ("b", "alone", "stays")]

@@ -13,9 +13,11 @@ import pytest
 from tests.cli.commands import Command
 from tests.sources.asking import Asker, Told, asking
 from tests.web.client import Server, serving
+from tracker.archive import Archive
 from tracker.cli.source import Source
 from tracker.cli.source.direct import Direct
 from tracker.cli.source.remote import Remote
+from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Hold, JobInfo, Store
 
@@ -27,6 +29,21 @@ CLOCK = re.compile(r"^\d\d:\d\d:\d\d", re.MULTILINE)
 
 Both = Callable[..., Told]
 Start = Callable[..., Command]
+
+
+@pytest.fixture(autouse=True)
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What reads straight from the archive leaves it open, as its process ends soon; this one does not."""
+    opened: list[Archive] = []
+
+    def of(settings: Settings, store: Store) -> History:
+        opened.append(Archive(settings.archive, settings.namespace))
+        return History(store, opened[-1])
+
+    monkeypatch.setattr(History, "of", of)
+    yield
+    for archive in opened:
+        archive.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -105,16 +106,16 @@ def test_what_is_in_the_archive_is_the_same(
     """Nobody has to know where an operation is kept."""
     failed(store, id)
     before = both("show", id, "--json")
-    archive = Archive(Settings.from_env(shared).archive, store.keys.namespace)
     later = time.time() + 60
     monkeypatch.setattr("tracker.history.archiving.now", lambda: later, raising=False)
     from tests.support import wait_for
 
-    def has_left() -> bool:
+    def has_left(archive: Archive) -> bool:
         Archiving(store, archive, 90).turn()
         return not store.client.redis.exists(store.keys.operation(id))
 
-    wait_for(has_left)
+    with closing(Archive(Settings.from_env(shared).archive, store.keys.namespace)) as archive:
+        wait_for(lambda: has_left(archive))
     after = both("show", id, "--json")
     assert {**json.loads(after.out), "rev": 0} == {**json.loads(before.out), "rev": 0}
     both("watch", id, "--json")

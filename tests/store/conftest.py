@@ -1,4 +1,4 @@
-"""A store of one test on the session's real server, and small makers of what goes into it."""
+"""A store of one test on the session's real server, and followers of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.store.watching import Watch, Watching
 from tracker.store import Store
 
 
@@ -15,3 +16,19 @@ def store(redis_url: str, namespace: str) -> Iterator[Store]:
     store = Store(redis_url, namespace)
     yield store
     store.client.disconnect()
+
+
+@pytest.fixture
+def watch(store: Store) -> Iterator[Watch]:
+    """Starts followers, and stops them after the test."""
+    watching: list[Watching] = []
+
+    def start(operation: str | None = None) -> Watching:
+        watching.append(Watching(store, operation))
+        return watching[-1]
+
+    yield start
+    for one in watching:
+        one.ask_to_stop()
+    for one in watching:
+        one.join()

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from tests.store.making import batch_of, ended, started, step_event
 from tests.store.revs import feed
-from tests.store.test_follow import Watching
+from tests.store.watching import Watch
 from tests.support import wait_for
 from tracker.model import Event, Status
 from tracker.store import Change, Erase, Item, Store
 from tracker.store import erasing as module
 from tracker.store.erasing import LIFE, WINDOW, Erasing
-
-
-@pytest.fixture
-def watch(store: Store) -> Iterator[Callable[[], Watching]]:
-    """Starts followers of everything, and stops them after the test."""
-    watching: list[Watching] = []
-
-    def start() -> Watching:
-        watching.append(Watching(store, None))
-        return watching[-1]
-
-    yield start
-    for one in watching:
-        one.ask_to_stop()
-    for one in watching:
-        one.join()
 
 
 def run(id: str, steps: int = 3, parent: str = "", run: str = "r1") -> list[Item]:
@@ -84,9 +68,7 @@ def test_all_else_stays_where_it_is_in_the_feed(store: Store) -> None:
     assert store.client.redis.xinfo_stream(store.keys.feed)["last-generated-id"].decode() == store.cursor()
 
 
-def test_a_follower_that_must_read_the_feed_misses_nothing_and_begins_nowhere_anew(
-    store: Store, watch: Callable[[], Watching]
-) -> None:
+def test_a_follower_that_must_read_the_feed_misses_nothing_and_begins_nowhere_anew(store: Store, watch: Watch) -> None:
     """It has lost its connection, and what came meanwhile was taken out in part."""
     watching = watch()
     store.append(run("first"))
@@ -113,9 +95,7 @@ def test_whoever_goes_on_from_a_place_in_the_feed_misses_nothing(store: Store) -
     assert [store.events("stays", cursor, 100) for cursor in cursors] == rest
 
 
-def test_counts_of_what_an_erased_child_belonged_to_are_told_all_the_same(
-    store: Store, watch: Callable[[], Watching]
-) -> None:
+def test_counts_of_what_an_erased_child_belonged_to_are_told_all_the_same(store: Store, watch: Watch) -> None:
     """To those who have not heard of it: they are no part of what was erased."""
     watching = watch()
     one, other = batch_of(store, 2)
@@ -245,9 +225,7 @@ def test_whoever_dies_at_it_leaves_nothing_for_ever(store: Store) -> None:
     assert b"gone" not in raw(store)
 
 
-def test_followers_see_every_change_while_the_feed_is_exchanged_again_and_again(
-    store: Store, watch: Callable[[], Watching]
-) -> None:
+def test_followers_see_every_change_while_the_feed_is_exchanged_again_and_again(store: Store, watch: Watch) -> None:
     """Beside writers, and with connections that are lost."""
     watching, stop = [watch() for _ in range(3)], threading.Event()
 

@@ -3,60 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.store.making import batch_of, ended, go, lose_all, queued, started, step_event
-from tests.store.revs import beginnings, counted, feed
+from tests.store.revs import feed
+from tests.store.watching import Watch
 from tests.support import wait_for
 from tracker.compose import compose
-from tracker.model import EventType, LiveEvent, Parts, Status
-from tracker.store import Change, Reset, Store, Tick, View, follow
-
-
-class Watching:
-    """A follower in a thread, with the view it keeps."""
-
-    def __init__(self, store: Store, operation: str | None) -> None:
-        self.resets: list[str] = []
-        self.events: list[LiveEvent] = []
-        self.stale = False
-        self.read: list[str] = []
-        """The operations that had to be read, as their changes did not tell everything."""
-        self._store = store
-        self._operation = operation
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow)
-        self._thread.start()
-        wait_for(lambda: self.resets)
-
-    def _follow(self) -> None:
-        view = View(self._load)
-        for item in self._store.follow(operation=self._operation, stop=self._stop):
-            if isinstance(item, Reset):
-                for parts in self._store.operations(limit=500).items:
-                    view.put(parts)
-                self.resets.append(item.reason)
-            elif isinstance(item, Change):
-                self.events += view.apply(item)
-            elif isinstance(item, Tick):
-                self.stale = item.stale
-
-    def _load(self, id: str) -> Parts | None:
-        self.read.append(id)
-        return self._store.operation(id)
-
-    def revs(self, id: str) -> list[int]:
-        """The revs heard of one operation, counts of children apart, each counted from the beginning before it."""
-        heard = [e.operation.rev for e in self.events if e.operation.id == id and e.type != "operation.update"]
-        return counted(heard, beginnings(self._store)[id])
-
-    def ask_to_stop(self) -> None:
-        self._stop.set()
-
-    def join(self) -> None:
-        self._thread.join()
+from tracker.model import EventType, Parts, Status
+from tracker.store import Change, Reset, Store, View, follow
 
 
 def whole_of(store: Store, id: str) -> Parts:
@@ -65,23 +22,7 @@ def whole_of(store: Store, id: str) -> Parts:
     return parts
 
 
-@pytest.fixture
-def watch(store: Store) -> Iterator[Callable[..., Watching]]:
-    """Starts followers, and stops them after the test."""
-    watching: list[Watching] = []
-
-    def start(operation: str | None = None) -> Watching:
-        watching.append(Watching(store, operation))
-        return watching[-1]
-
-    yield start
-    for one in watching:
-        one.ask_to_stop()
-    for one in watching:
-        one.join()
-
-
-def test_every_change_arrives_once_and_in_order(store: Store, watch: Callable[..., Watching]) -> None:
+def test_every_change_arrives_once_and_in_order(store: Store, watch: Watch) -> None:
     """Revs arrive dense."""
     watching = watch()
     store.append([started("a")])
@@ -108,7 +49,7 @@ def test_whoever_goes_on_from_any_change_misses_none_and_hears_none_twice(store:
         assert store.events("a", change.cursor, 100).items == changes[number:]
 
 
-def test_messages_lost_on_the_way_are_read_from_the_feed(store: Store, watch: Callable[..., Watching]) -> None:
+def test_messages_lost_on_the_way_are_read_from_the_feed(store: Store, watch: Watch) -> None:
     """Changes stored without a message being heard show up with the next one, in order."""
     watching = watch()
     store.append([started("a")])
@@ -122,7 +63,7 @@ def test_messages_lost_on_the_way_are_read_from_the_feed(store: Store, watch: Ca
     assert watching.resets == ["start"]
 
 
-def test_a_store_that_lost_its_data_is_a_reset(store: Store, watch: Callable[..., Watching]) -> None:
+def test_a_store_that_lost_its_data_is_a_reset(store: Store, watch: Watch) -> None:
     """The follower never goes on as if nothing had happened."""
     watching = watch()
     store.append([started("a")])
@@ -134,7 +75,7 @@ def test_a_store_that_lost_its_data_is_a_reset(store: Store, watch: Callable[...
     assert "no longer holds" in watching.resets[1]
 
 
-def test_a_trimmed_feed_is_a_reset(store: Store, watch: Callable[..., Watching]) -> None:
+def test_a_trimmed_feed_is_a_reset(store: Store, watch: Watch) -> None:
     """A hole that the feed cannot fill is said, not skipped."""
     watching = watch()
     store.append([started("a")])
@@ -146,9 +87,7 @@ def test_a_trimmed_feed_is_a_reset(store: Store, watch: Callable[..., Watching])
     wait_for(lambda: len(watching.resets) == 2)
 
 
-def test_a_follower_of_one_operation_hears_its_children_and_nobody_else(
-    store: Store, watch: Callable[..., Watching]
-) -> None:
+def test_a_follower_of_one_operation_hears_its_children_and_nobody_else(store: Store, watch: Watch) -> None:
     """A batch's watcher gets each child's change and the counts after it."""
     ids = batch_of(store, 2)
     watching = watch("b")
@@ -163,7 +102,7 @@ def test_a_follower_of_one_operation_hears_its_children_and_nobody_else(
     assert counts[-1].complete == 2
 
 
-def test_a_hole_in_one_operation_is_read_again(store: Store, watch: Callable[..., Watching]) -> None:
+def test_a_hole_in_one_operation_is_read_again(store: Store, watch: Watch) -> None:
     """A view that missed changes loads the operation whole and tells every step."""
     view = View(store.operation)
     store.append([started("a"), step_event("a", 2, 1), step_event("a", 3, 2)])
@@ -175,9 +114,7 @@ def test_a_hole_in_one_operation_is_read_again(store: Store, watch: Callable[...
     assert view.apply(last) == []
 
 
-def test_watchers_that_join_while_events_are_written_end_with_the_same_state(
-    store: Store, watch: Callable[..., Watching]
-) -> None:
+def test_watchers_that_join_while_events_are_written_end_with_the_same_state(store: Store, watch: Watch) -> None:
     """Nothing falls between a snapshot and what follows it."""
     store.append([started("a")])
     writer = threading.Thread(target=lambda: [store.append([step_event("a", seq)]) for seq in range(2, 300)])
@@ -241,7 +178,7 @@ def test_a_run_is_told_whole_though_its_operation_has_left_by_then(store: Store)
 
 @pytest.mark.parametrize("operation", [None, "a"], ids=["all", "one"])
 def test_a_follower_hears_at_once_of_an_operation_that_comes_back(
-    store: Store, watch: Callable[..., Watching], operation: str | None, monkeypatch: pytest.MonkeyPatch
+    store: Store, watch: Watch, operation: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it follows everything or only that one: without a reset, and before it looks what it has missed."""
     monkeypatch.setattr(follow, "COMPARE_EVERY", 3600)
@@ -286,7 +223,7 @@ def test_children_told_before_their_parent_are_counted_by_who_hears_of_it_later(
     "body", [b"\xff{", b'{"op":"\xff"}', b'{"op":' + b"[" * 100_000], ids=["no JSON", "no text", "endless"]
 )
 def test_an_entry_that_makes_no_sense_is_a_reset_and_not_the_end(
-    store: Store, watch: Callable[..., Watching], caplog: pytest.LogCaptureFixture, body: bytes
+    store: Store, watch: Watch, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
     """Whoever can write to Redis can write nonsense; followers go on."""
     watching = watch()
@@ -304,9 +241,7 @@ def test_an_entry_that_makes_no_sense_is_a_reset_and_not_the_end(
 
 
 @pytest.mark.parametrize("said", [b"hello", b"\xff 0-0 {}"], ids=["a word", "no text"])
-def test_what_another_program_says_on_the_channel_is_passed_over(
-    store: Store, watch: Callable[..., Watching], said: bytes
-) -> None:
+def test_what_another_program_says_on_the_channel_is_passed_over(store: Store, watch: Watch, said: bytes) -> None:
     """Nobody begins anew for it, nor stops following."""
     watching = watch()
     store.append([started("a")])

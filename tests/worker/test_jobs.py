@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from redis import Redis
 
-from tests.support import wait_for
+from tests.support import everything_in, wait_for
 from tests.worker.conftest import System
 from tracker.celery.queueing import Queueing
 from tracker.errors import BrokerUnavailable, InvalidArguments, NoWorker, UnknownJob
@@ -43,19 +42,6 @@ def test_a_queued_job_runs_and_shows_its_steps(system: System) -> None:
         ("One", StepStatus.COMPLETE, 3),
         ("Two", StepStatus.COMPLETE, None),
     ]
-
-
-def everything_in(redis: Redis) -> str:
-    """All that the server holds, in any form."""
-    reads = {
-        b"string": redis.get,
-        b"hash": redis.hgetall,
-        b"list": lambda key: redis.lrange(key, 0, -1),
-        b"set": redis.smembers,
-        b"zset": lambda key: redis.zrange(key, 0, -1),
-        b"stream": redis.xrange,
-    }
-    return repr([(key, reads[redis.type(key)](key)) for key in redis.scan_iter()])
 
 
 def test_a_job_gets_its_secret_and_nothing_keeps_it(system: System) -> None:

@@ -63,8 +63,9 @@ class Database:
         # Of any other URL not even a part is shown: each may be a piece of a password.
         self.path = path_of(url)
         self._prepare = prepare
-        self._idle: list[Connection] | None = None
-        self._pid = 0
+        self._prepared = False
+        self._idle: list[Connection] = []
+        self._pid = os.getpid()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -95,38 +96,39 @@ class Database:
 
     def close(self) -> None:
         """Close all connections that nobody uses; the next use opens them again."""
-        idle, self._idle = self._idle, None
-        if idle is not None and self._pid == os.getpid():
-            for connection in idle:
-                connection.close()
+        idle = self._own()
+        self._idle, self._prepared = [], False
+        _close_all(idle)
 
     @contextmanager
     def _lent(self) -> Iterator[Connection]:
         """A connection for one user, who gives it back in order or not at all."""
         with self._answering():
-            idle = self._opened()
-            try:
-                connection = idle.pop()
-            except IndexError:
-                connection = self._connect()
+            idle = self._own()
+            connection = self._taken(idle)
             try:
                 yield connection
             except BaseException:
                 connection.close()
                 raise
-            if len(idle) < IDLE and idle is self._idle:
+            if len(idle) < IDLE:
                 idle.append(connection)
             else:
                 connection.close()
+            if idle is not self._idle:  # Closed meanwhile, perhaps just before this one was given back.
+                _close_all(idle)
 
-    def _opened(self) -> list[Connection]:
-        idle = self._idle
-        if idle is None or self._pid != os.getpid():
-            if idle is not None:
-                _abandoned.append(idle)
-            idle = [self._open()]
-            self._idle, self._pid = idle, os.getpid()
-        return idle
+    def _own(self) -> list[Connection]:
+        """The connections of this process that nobody uses."""
+        if self._pid != os.getpid():
+            _abandoned.append(self._idle)
+            self._idle, self._prepared, self._pid = [], False, os.getpid()
+        return self._idle
+
+    def _taken(self, idle: list[Connection]) -> Connection:
+        with suppress(IndexError):
+            return idle.pop()
+        return self._connect() if self._prepared else self._open()
 
     def _open(self) -> Connection:
         if self.path is None:
@@ -141,6 +143,7 @@ class Database:
         except BaseException:
             connection.close()
             raise
+        self._prepared = True
         return connection
 
     def _connect(self) -> Connection:
@@ -194,6 +197,13 @@ def insertion(table: str, columns: Sequence[str], verb: str = "INSERT") -> str:
     'INSERT INTO texts (id, text) VALUES (?, ?)'
     """
     return among(f"{verb} INTO {table} ({', '.join(columns)}) VALUES (…)", columns)
+
+
+def _close_all(idle: list[Connection]) -> None:
+    """However many threads do it at once, and whoever gives one back meanwhile."""
+    with suppress(IndexError):
+        while True:
+            idle.pop().close()
 
 
 def _make_file(path: Path) -> None:

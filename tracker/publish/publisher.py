@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 
 from tracker import process
 from tracker.clock import elapsed
+from tracker.complaints import Complaints
 from tracker.errors import StoreUnavailable
 from tracker.model import Event, EventType
 from tracker.publish.backlog import BLOBS_PER_CALL, Backlog
@@ -54,9 +55,6 @@ RESULTS_LIMIT = 2 * 2**20
 EXIT_WAIT = 2.0
 """Seconds that the end of the process waits for the store, once."""
 
-LOG_EVERY = 60.0
-"""Seconds between two log lines about the same trouble."""
-
 log = logging.getLogger("tracker")
 
 Taken = tuple[RunWriter, Event] | Step | Note
@@ -80,7 +78,7 @@ class Publisher:
         # Whether the thread looks at the queue by itself; while it rests, or does not run, ``_take`` has more to do.
         self._awake = False
         self._dropped = self._told_dropped = 0
-        self._logged: dict[str, float] = {}
+        self._complaints = Complaints()
         # Its put() may be interrupted by a signal handler that calls it again, which an Event would not survive.
         self._wake = SimpleQueue[None]()
         self._asked = self._answered = self._safe = 0
@@ -344,7 +342,5 @@ class Publisher:
         self._answer(self._answered, self._safe)
 
     def _complain(self, fault: str, text: str, exc_info: bool = False) -> None:
-        """One line about it, and then none about the same fault for a while."""
-        if elapsed() - self._logged.get(fault, -LOG_EVERY) >= LOG_EVERY:
-            self._logged[fault] = elapsed()
-            log.warning("tracker: %s; the work goes on", line(text, TEXT), exc_info=exc_info)
+        """Once in a while; what the store or the disk has said may hold a password."""
+        self._complaints.say(fault, f"{line(text, TEXT)}; the work goes on", exc_info=exc_info)
