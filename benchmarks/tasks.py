@@ -1,8 +1,8 @@
 """What tracking costs a Celery worker: tasks a second and the CPU time of all its processes, as ratios to no tracking.
 
-Messages wait in the queue before a worker takes the first. One worker for each case, of which one works at a time.
-``python -m benchmarks.tasks 2000 7`` runs 2,000 tasks that do nothing in each of 7 rounds; a third number gives each
-task so many turns of a loop to do, of which 100,000 take some 2 ms.
+Messages wait in the queue before a worker takes the first. One worker for each case, of which one works at a time, and
+new ones in each round. ``python -m benchmarks.tasks 2000 7`` runs 2,000 tasks that do nothing in each of 7 rounds; a
+third number gives each task so many turns of a loop to do, of which 100,000 take some 2 ms.
 """
 
 from __future__ import annotations
@@ -83,21 +83,27 @@ def _cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def compare(url: str, pool: str, folder: str, count: int, rounds: int, loops: int) -> None:
+def measured(url: str, pool: str, folder: str, count: int, loops: int) -> dict[str, tuple[float, float]]:
+    """Each case once, by new processes: one may be a twentieth faster than the next for as long as it lives."""
     workers = {case: Worker(url, case, pool, folder) for case in CASES}
-    ratios: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
-    rates = []
     try:
-        for round in range(rounds + 1):
-            found = {case: worker.measure(count, loops) for case, worker in workers.items()}
-            if round:  # Before that everything was loaded.
-                base = found["untracked"]
-                rates.append(count / base[0])
-                for case, (taken, cpu) in found.items():
-                    ratios[case].append((base[0] / taken, cpu / base[1]))
+        for worker in workers.values():
+            worker.measure(count // 3, loops)  # Before that not everything is loaded.
+        return {case: worker.measure(count, loops) for case, worker in workers.items()}
     finally:
         for worker in workers.values():
             worker.stop()
+
+
+def compare(url: str, pool: str, folder: str, count: int, rounds: int, loops: int) -> None:
+    ratios: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
+    rates = []
+    for _ in range(rounds):
+        found = measured(url, pool, folder, count, loops)
+        base = found["untracked"]
+        rates.append(count / base[0])
+        for case, (taken, cpu) in found.items():
+            ratios[case].append((base[0] / taken, cpu / base[1]))
     print(
         f"{pool}: {statistics.median(rates):,.0f} tasks/s untracked, {rounds} rounds of {count:,}, {loops:,} turns each"
     )
