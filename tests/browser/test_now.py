@@ -38,6 +38,12 @@ def at_step(id: str, index: int, parent: str = "") -> RunBlob:
     return by("p", blob(id, head(f"r-{id}"), steps=[step], parent=parent))
 
 
+@pytest.fixture
+def nothing_runs(server: Server) -> None:
+    """The server looks once in a while for all who ask, so it may still know what ran in the test before."""
+    wait_for(lambda: server.get("/api/v1/whereabouts").json["items"] == [])
+
+
 def section(page: Page, title: str) -> Locator:
     return page.get_by_role("region", name=title)
 
@@ -132,6 +138,7 @@ def test_many_of_one_name_are_one_row_that_unfolds(server: Server, store: Store,
     expect(rows(page, "Queued")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("nothing_runs")
 def test_where_everything_is_shows_each_step_and_filters_by_it(server: Server, store: Store, page: Page) -> None:
     """How many stand where, the longest-running one marked; what is chosen is in the address."""
     store.append([*(at_step(f"a{n}", 2) for n in range(3)), at_step("b", 4), queued("waits")])
@@ -148,6 +155,7 @@ def test_where_everything_is_shows_each_step_and_filters_by_it(server: Server, s
     expect(page.locator("[data-row]")).to_have_count(5)
 
 
+@pytest.mark.usefixtures("nothing_runs")
 def test_a_step_that_is_left_by_all_keeps_its_place(server: Server, store: Store, page: Page) -> None:
     """So that nothing jumps."""
     store.append([at_step("one", 1), at_step("two", 1)])
@@ -157,6 +165,7 @@ def test_a_step_that_is_left_by_all_keeps_its_place(server: Server, store: Store
     expect(page.locator(".at-step")).to_have_text([re.compile("Step 1 ?0"), re.compile("Step 2 ?2")])
 
 
+@pytest.mark.usefixtures("nothing_runs")
 def test_what_runs_in_a_batch_stands_at_its_steps(server: Server, store: Store, page: Page) -> None:
     """With the way to the batch, for the list has no rows of its children."""
     children = batch_of(store, 3)
