@@ -94,6 +94,16 @@ def test_what_follows_on_each_other_in_a_call_is_told_together(store: Store) -> 
     assert last.rev - first.rev == 1
 
 
+def test_an_entry_of_the_feed_is_bounded_however_little_each_change_tells(store: Store) -> None:
+    """With all that stands beside the events: ids, and the counts of a parent."""
+    parent = "p" * 128
+    children = [f"{number:04}" + "c" * 124 for number in range(64)]
+    store.append([queued(parent, batch=True), *(started(child, parent=parent) for child in children)])
+    sizes = [len(fields[b"m"]) for _, fields in store.client.redis.xrange(store.keys.feed)]
+    assert len(sizes) > 5
+    assert max(sizes) <= 4_100
+
+
 def test_a_second_run_is_the_next_attempt_and_decides(store: Store) -> None:
     """The newest run decides the operation, and its steps are not mixed with the older run's."""
     step = StepState(1, "Read", StepStatus.ERROR)

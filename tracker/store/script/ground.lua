@@ -24,7 +24,7 @@ local ENDED = {complete = true, error = true, cancelled = true, lost = true}
 local TRIM_AT_ONCE = 10
 local FIELDS_AT_ONCE = 1000
 local ENTRY_BYTES = 4000
-local HEAD_BYTES = 100 -- About what a message takes beside its events.
+local HEAD_BYTES = 80 -- What a message takes at most beside its ids, its events and what else it tells.
 
 local PARTS, made = {}, {}
 
@@ -185,14 +185,7 @@ end
 
 -- `events` is as it stands in a list: one event after the other, with a comma between them.
 local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
-  if untold_bytes + #events > ENTRY_BYTES then tell() end
-  untold_bytes = untold_bytes + #events + HEAD_BYTES
-  local last, more = untold[#untold], ''
-  local goes_on = last and last.id == id and last.attempt == attempt and last.parent == parent and not last.hole
-  if goes_on and not (fresh or counts or hole) then
-    last.rev, last.events[#last.events + 1] = rev, events
-    return
-  end
+  local more = ''
   if fresh then
     more = ',"fresh":true'
     -- Its children may have been told before it, to watchers that had nothing to add their counts to.
@@ -200,6 +193,15 @@ local function emit(id, rev, fresh, attempt, parent, counts, hole, events)
   end
   if counts then more = more .. ',"counts":' .. counts end
   if hole then more = more .. ',"hole":true' end
+  local size = HEAD_BYTES + #id + #parent + #more + #events
+  if untold_bytes + size > ENTRY_BYTES then tell() end
+  untold_bytes = untold_bytes + size
+  local last = untold[#untold]
+  local goes_on = last and last.id == id and last.attempt == attempt and last.parent == parent and not last.hole
+  if goes_on and more == '' then
+    last.rev, last.events[#last.events + 1] = rev, events
+    return
+  end
   untold[#untold + 1] = {
     id = id, rev = rev, attempt = attempt, parent = parent, more = more, hole = hole, events = {events},
   }
