@@ -27,7 +27,7 @@ GROUND = {
     "record",
     "redact",
 }
-GROUND |= {"secret_names", "secret_shapes", "settings", "version"}
+GROUND |= {"secret_names", "secret_shapes", "settings", "tokens", "version"}
 EMBEDDED = {"embedded", "engines"}
 ORDER = ("ground", "render", "inside", "store", "archive", "publish", "history", "doctor", "celery", "cli")
 """The parts of tracker/; an import goes from a later one to an earlier one or stays inside its own."""

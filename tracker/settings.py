@@ -77,6 +77,8 @@ class Settings:
     """``TRACKER_REDIS_BUDGET``: bytes that finished operations may take in Redis; 0: any."""
     release: str = ""
     """``TRACKER_RELEASE``: version of the tracked code, stored with every run."""
+    tokens_file: Path | None = None
+    """``TRACKER_TOKENS_FILE``: who may use the web server; without it, it listens on this machine only."""
     server: str = ""
     """``TRACKER_SERVER``: the web server the command line asks, instead of Redis; with the base path, if it has one."""
     token: str = field(default="", repr=False)
@@ -85,7 +87,7 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the environment; raises ``SettingsError`` for a value that cannot be used."""
-        state_dir = environ.get("TRACKER_STATE_DIR")
+        state_dir, tokens_file = environ.get("TRACKER_STATE_DIR"), environ.get("TRACKER_TOKENS_FILE")
         return cls(
             redis_url=_redis_url(environ.get("TRACKER_REDIS_URL")),
             broker_url=environ.get("TRACKER_BROKER_URL") or None,
@@ -99,6 +101,7 @@ class Settings:
             archive_days=_days("TRACKER_ARCHIVE_DAYS", environ.get("TRACKER_ARCHIVE_DAYS"), 90),
             redis_budget=_bytes("TRACKER_REDIS_BUDGET", environ.get("TRACKER_REDIS_BUDGET"), 256 * 2**20),
             release=environ.get("TRACKER_RELEASE", ""),
+            tokens_file=Path(tokens_file).expanduser() if tokens_file else None,
             server=environ.get("TRACKER_SERVER", ""),
             token=environ.get("TRACKER_TOKEN", ""),
         )

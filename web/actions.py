@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from tracker.errors import ArchiveUnavailable, NotFound, StoreUnavailable, Unreadable
 from tracker.model import Operation
 from tracker.queued import Expected, Resumed, told
+from web.access import asker
 from web.api import ONE
 from web.routes import accepts, reply, route
 from web.site import site
@@ -54,14 +55,14 @@ class NoBody(msgspec.Struct, forbid_unknown_fields=True):
 )
 def cancel(id: str, body: CancelBody) -> Response:
     """Ask an operation to end, with everything open below it; 202 with the operation."""
-    site().cancelling.cancel(id, _asker(), terminate=body.terminate)
+    site().cancelling.cancel(id, asker(), terminate=body.terminate)
     return _accepted(id)
 
 
 @accepts(blueprint, path="/api/v1/operations/<id>/resume", body=ResumeBody, answer=Resumed, problems=AGAIN)
 def resume(id: str, body: ResumeBody) -> Response:
     """Queue a new attempt that reuses what steps have kept; 202 with the operation and what is expected of it."""
-    expected = site().repeating.resume(id, _asker(), force=body.force)
+    expected = site().repeating.resume(id, asker(), force=body.force)
     return _accepted(id, expected)
 
 
@@ -80,13 +81,8 @@ def preview(id: str) -> Response:
 @accepts(blueprint, path="/api/v1/operations/<id>/rerun", body=NoBody, answer=Operation, problems=AGAIN)
 def rerun(id: str, body: NoBody) -> Response:
     """Queue a new attempt that starts over; 202 with the operation."""
-    site().repeating.rerun(id, _asker())
+    site().repeating.rerun(id, asker())
     return _accepted(id)
-
-
-def _asker() -> str:
-    """Who asks, as far as is known."""
-    return f"http {request.remote_addr}" if request.remote_addr else "http"
 
 
 def _accepted(id: str, expected: Expected | None = None) -> Response:

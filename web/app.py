@@ -12,7 +12,22 @@ from tracker.errors import SettingsError
 from tracker.history import History
 from tracker.settings import Settings
 from tracker.store import Store
-from web import actions, api, assets, export, health, idempotency, live, pages, problems, security, stream, system
+from tracker.tokens import Tokens
+from web import (
+    actions,
+    api,
+    assets,
+    export,
+    health,
+    idempotency,
+    live,
+    login,
+    pages,
+    problems,
+    security,
+    stream,
+    system,
+)
 from web.hub import Hub
 from web.lately import Lately
 from web.limits import EXPORTS, SURVEY, Limits
@@ -26,7 +41,8 @@ from web.sockets import Sockets
 def create_app(settings: Settings | None = None, limits: Limits | None = None) -> Flask:
     """The WSGI application; without ``settings`` it reads them from the environment.
 
-    Raises ``SettingsError`` if no Redis is configured. Does not start threads, so a server may fork after it.
+    Raises ``SettingsError`` if no Redis is configured, or if the file of tokens cannot be read. Does not start
+    threads, so a server may fork after it.
     """
     app = Flask("web", static_folder=None, template_folder="templates")
     app.extensions["tracker"] = _site(settings or Settings.from_env(), limits or Limits())
@@ -45,6 +61,7 @@ def create_app(settings: Settings | None = None, limits: Limits | None = None) -
         health.blueprint,
         live.blueprint,
         stream.blueprint,
+        login.blueprint,
         pages.blueprint,
     ):
         app.register_blueprint(blueprint, url_prefix=prefix)
@@ -61,6 +78,7 @@ def _site(settings: Settings, limits: Limits) -> Site:
     queueing = Queueing(settings, store)
     return Site(
         settings=settings,
+        tokens=Tokens(settings.tokens_file) if settings.tokens_file else None,
         limits=limits,
         store=store,
         history=history,

@@ -18,7 +18,7 @@ FILES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.*
 STYLE = "style.css"
 """What all pages share; the sheets of single views are sent behind it as one."""
 
-LATER = ("app.js", "theme.js", "vendor/uplot.js")
+LATER = ("app.js", "login.js", "theme.js", "vendor/uplot.js")
 
 MODULES = [name for name in FILES if name.endswith(".js") and name not in LATER]
 """What the page needs at once, told to the browser before it finds out import by import."""

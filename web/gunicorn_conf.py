@@ -16,7 +16,7 @@ from tracker.clock import elapsed
 from tracker.errors import SettingsError
 from tracker.history.recorder import Recorder
 from tracker.process import settle_in
-from tracker.settings import is_loopback
+from tracker.settings import Settings, is_loopback
 from web.limits import DESCRIPTORS, Limits
 
 worker_class = "gthread"
@@ -41,18 +41,19 @@ FAREWELL = 2.0
 
 
 def on_starting(server: Any) -> None:
-    """Refuse an address that other machines can reach: there is no log-in yet."""
+    """Refuse an address that other machines can reach, unless there are tokens."""
     for address in server.address:
-        if isinstance(address, tuple) and not is_loopback(address[0]):
-            raise SettingsError(refusal(address[0]))
+        if isinstance(address, tuple):
+            check_address(address[0], Settings.from_env())
 
 
-def refusal(host: str) -> str:
-    """Why an address other than this machine's own is not served."""
-    return (
-        f"refusing to listen on {host!r}: anyone who reaches that address could start work, and there is no "
-        "log-in yet; use 127.0.0.1 (TRACKER_BIND), and a tunnel such as `ssh -L` from elsewhere"
-    )
+def check_address(host: str, settings: Settings) -> None:
+    """Raise ``SettingsError`` if other machines reach ``host`` and anybody there could do anything."""
+    if not (is_loopback(host) or settings.tokens_file):
+        raise SettingsError(
+            f"refusing to listen on {host!r}: anyone who reaches that address could start work; demand a log-in "
+            "(TRACKER_TOKENS_FILE, see `tracker token`), or use 127.0.0.1 (TRACKER_BIND) and a tunnel"
+        )
 
 
 def post_worker_init(worker: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, g, request
 from flask_sock import Sock
 
-from web import queries, shim
+from web import access, queries, shim
 from web.problems import RETRY_AFTER, Problem
 from web.queries import Query
 from web.seats import Seats
@@ -76,5 +76,5 @@ def live(ws: Any) -> None:
     raw = shim.take_away(ws.sock)
     ws.connected = False
     shim.limit_unread(raw, ACKNOWLEDGED * parts.limits.unread)
-    parts.sockets.adopt(raw, parts)
+    parts.sockets.adopt(raw, parts, access.admission())
     g.pop("has_seat")

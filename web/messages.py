@@ -10,9 +10,9 @@ from tracker.history.topics import PROTOCOL
 from tracker.model import Operation
 from tracker.store import Standing
 
-RESTART, POLICY, TOO_LARGE, TOO_MANY, TOO_SLOW, FAILED = 1012, 1008, 1009, 4429, 4408, 1011
+RESTART, POLICY, TOO_LARGE, TOO_MANY, TOO_SLOW, FAILED, LOGGED_OUT = 1012, 1008, 1009, 4429, 4408, 1011, 4401
 """Close codes: the server restarts, too many mistakes, too large a message, too many messages, a client that does not
-read, an error in the server."""
+read, an error in the server, a token that is no longer good."""
 
 
 class Message(msgspec.Struct, tag_field="type", tag=str.lower):

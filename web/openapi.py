@@ -14,6 +14,7 @@ from tracker.model import Operation
 from tracker.queued import OnComplete
 from tracker.store import JobInfo
 from web import bodies
+from web.access import COOKIE
 from web.bodies import BatchBody, OperationBody
 from web.idempotency import KEY, KEY_LIMIT
 from web.problems import PROBLEMS, ProblemBody
@@ -40,11 +41,19 @@ KEY_PARAMETER: Schema = {
     "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT, "pattern": "^[!-~]+$"},
 }
 
+PROOFS: dict[str, Schema] = {
+    "token": {"type": "http", "scheme": "bearer", "description": "a token, sent with every request"},
+    "login": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "what a browser keeps of a token"},
+}
+"""What may be shown where there are tokens."""
+
 LINKED = {Operation: "$response.body#/id", OperationPage: "$response.body#/items/0/id"}
 """Where in an answer the id of an operation stands."""
 
 
-def document(routes: Sequence[Route], jobs: Iterable[JobInfo], version: str, base_path: str) -> Schema:
+def document(
+    routes: Sequence[Route], jobs: Iterable[JobInfo], version: str, base_path: str, *, has_tokens: bool
+) -> Schema:
     """The whole description; the arguments of ``jobs`` are part of the bodies that queue them."""
     types = {kind for route in routes for kind in (route.answer, route.body, route.query) if _is_described(kind)}
     ordered = sorted(types | {ProblemBody}, key=str)
@@ -57,13 +66,17 @@ def document(routes: Sequence[Route], jobs: Iterable[JobInfo], version: str, bas
         paths.setdefault(route.template, {})[route.method.lower()] = described.operation(route)
     for route in routes:
         components.pop(route.query.__name__, None)  # Told as parameters.
-    return {
+    found: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "steptracker", "version": version, "license": {"name": "MIT", "identifier": "MIT"}},
         "servers": [{"url": base_path or "/"}],
         "paths": paths,
         "components": {"schemas": components, "headers": HEADERS},
     }
+    if has_tokens:
+        found["components"]["securitySchemes"] = PROOFS
+        found["security"] = [{name: []} for name in PROOFS]
+    return found
 
 
 def _is_described(kind: Any) -> bool:
@@ -122,6 +135,8 @@ class _Description:
             "parameters": [*self._in_path(route), *self._in_query(route)],
             "responses": {str(route.status): self._answer(route), **_problems(route)},
         }
+        if route.is_public:
+            found["security"] = []
         if route.method == "POST":
             found["parameters"].append(KEY_PARAMETER)
         if route.body is not None:

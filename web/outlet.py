@@ -20,17 +20,23 @@ STALE = "Redis does not answer; what is shown may be out of date"
 
 GOODBYE = "the server restarts"
 
+BARRED = "the token is no longer good"
+
 RETURN_AFTER = 1.0
 """Seconds after which clients of a stopping server should come back."""
 
 
 class Outlet:
-    """Subscriptions of one client, and the messages they lead to. ``wake`` is called when there may be some."""
+    """Subscriptions of one client, and the messages they lead to. ``wake`` is called when there may be some.
 
-    __slots__ = ("_beat", "_hub", "_interval", "_stale", "_version", "box")
+    ``admitted`` says whether the client may still look.
+    """
 
-    def __init__(self, site: Site, wake: Callable[[], None]) -> None:
+    __slots__ = ("_admitted", "_beat", "_hub", "_interval", "_stale", "_version", "box")
+
+    def __init__(self, site: Site, wake: Callable[[], None], admitted: Callable[[], bool]) -> None:
         self.box = Mailbox(wake)
+        self._admitted = admitted
         self._hub = site.hub
         self._version = site.assets
         self._interval = site.limits.heartbeat
@@ -43,13 +49,18 @@ class Outlet:
         """Whether the server stops."""
         return self._hub.stopping.is_set()
 
+    @property
+    def is_barred(self) -> bool:
+        """Whether the client may look no longer."""
+        return not self._admitted()
+
     def hello(self) -> Frame:
         """The first message."""
         return Frame(messages.Hello(self._version, now()))
 
     def bye(self) -> Frame:
         """The last message."""
-        return Frame(messages.Bye(GOODBYE, RETURN_AFTER))
+        return Frame(messages.Bye(GOODBYE if self.is_over else BARRED, RETURN_AFTER))
 
     def subscribe(self, topic: str, cursor: str = "") -> None:
         """Begin with a topic, or anew; without a snapshot if by ``cursor`` the client has all there is."""

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from tracker.ids import ID
-from web import assets
+from web import access, assets
 from web.site import site
 
 A_YEAR = 31_536_000
@@ -37,7 +37,9 @@ def operation(id: str) -> Response:
 def _shell() -> Response:
     base = site().settings.base_path
     static = f"/static/{site().assets}"
-    text = render_template("index.html", base=base, static=static, version=site().version, modules=assets.MODULES)
+    text = render_template(
+        "index.html", base=base, static=static, version=site().version, modules=assets.MODULES, who=access.person()
+    )
     response = make_response(text)
     response.headers["Cache-Control"] = "no-cache"
     return response

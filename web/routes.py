@@ -15,6 +15,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from web import bodies, queries
+from web.access import PUBLIC
 from web.queries import Query
 
 JSON = "application/json"
@@ -40,6 +41,8 @@ class Route:
     body: type[msgspec.Struct] | None
     problems: tuple[str, ...]
     headers: tuple[str, ...]
+    is_public: bool
+    """Whether anybody may ask, also without a token."""
 
     @property
     def template(self) -> str:
@@ -52,6 +55,8 @@ class Route:
         found = [*self.problems, "wrong-host", "invalid-query"]
         if self.method != "GET":
             found.append("cross-site")
+        if not self.is_public:
+            found += ["not-logged-in"] if self.method == "GET" else ["not-logged-in", "not-allowed"]
         if self.method == "POST":
             found += ["invalid-header", "idempotency-in-progress", "idempotency-mismatch", "store-unavailable"]
         if self.body is not None:
@@ -92,7 +97,8 @@ def route(
     """
 
     def register(view: View) -> View:
-        made = Route(method, path, view, answer, status, media, query, body, problems, headers)
+        is_public = f"{blueprint.name}.{view.__name__}" in PUBLIC
+        made = Route(method, path, view, answer, status, media, query, body, problems, headers, is_public)
         ROUTES.append(made)
         blueprint.add_url_rule(path, view.__name__, made.serve, methods=[method])
         return view

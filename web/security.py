@@ -1,14 +1,16 @@
 """Who may ask at all, and the headers of every answer.
 
-Runs before any route, so a refused request has done nothing. There is no log-in yet: the server
-listens on this machine only, and what protects it is that no foreign web page can use it.
+Runs before any route, so a refused request has done nothing. Without tokens the server listens on this machine only,
+and what protects it is that no foreign web page can use it; with them, everybody has to show one.
 """
 
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from tracker.settings import LOOPBACK
+from web import access
 from web.problems import Problem, invalid_query, request_id
 from web.site import site
 
@@ -40,12 +42,14 @@ def install(app: Flask) -> None:
     app.after_request(add_headers)
 
 
-def check() -> None:
-    """Refuse what a foreign page or a rebound name sends; raises ``Problem``."""
-    _check_host()
+def check() -> BaseResponse | None:
+    """Refuse what a foreign page, a rebound name or a stranger sends; raises ``Problem``."""
+    if site().tokens is None:
+        _check_host()
     _check_query()
     if request.method not in ("GET", "HEAD") or _is_upgrade():
         check_site()
+    return access.check()
 
 
 def _is_upgrade() -> bool:
@@ -53,7 +57,10 @@ def _is_upgrade() -> bool:
 
 
 def _check_host() -> None:
-    """A foreign name that resolves to this machine would make a foreign page same-origin with it."""
+    """A foreign name that resolves to this machine would make a foreign page same-origin with it.
+
+    Where there are tokens, it would still have none: a cookie belongs to the name under which it was given.
+    """
     host = _without_port(request.host).lower()
     if host not in (*LOOPBACK, "[::1]", site().settings.host_and_port[0].lower()):
         detail = f"this server does not answer for the host {host[:200]!r}; use the address it was started with"

@@ -14,8 +14,8 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from tracker.errors import SettingsError, TrackerError
-from tracker.settings import LOOPBACK, Settings
+from tracker.errors import TrackerError
+from tracker.settings import Settings
 from web import gunicorn_conf
 from web.app import create_app
 from web.limits import Limits
@@ -57,7 +57,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 def run(settings: Settings, *, limits: Limits | None = None, ready: Callable[[str], object] = lambda url: None) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code. ``ready`` is told the dashboard's URL once it can be opened.
 
-    Raises ``SettingsError`` for an address other machines can reach, ``TrackerError`` when it is taken.
+    Raises ``SettingsError`` for an address other machines can reach if there are no tokens, ``TrackerError`` when it
+    is taken.
     """
     limits = limits or Limits()
     listener, settings = _listen(settings)
@@ -95,8 +96,7 @@ def _leave(code: int) -> None:
 def _listen(settings: Settings) -> tuple[socket.socket, Settings]:
     """The listening socket, and the settings with the port it got (which matters for port 0)."""
     host, port = settings.host_and_port
-    if host not in LOOPBACK:
-        raise SettingsError(gunicorn_conf.refusal(host))
+    gunicorn_conf.check_address(host, settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)

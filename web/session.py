@@ -14,7 +14,7 @@ from web import messages
 from web.connection import PING, Connection
 from web.limits import SOCKET_BURST, SOCKET_MESSAGES_PER_SECOND, SOCKET_MISTAKES, SOCKET_TOPICS
 from web.messages import Ask, Frame
-from web.outlet import GOODBYE, Outlet
+from web.outlet import BARRED, GOODBYE, Outlet
 
 if TYPE_CHECKING:
     from web.site import Site
@@ -42,11 +42,13 @@ class Session:
         "is_woken",
     )
 
-    def __init__(self, connection: Connection, site: Site, wake: Callable[[Session], None]) -> None:
+    def __init__(
+        self, connection: Connection, site: Site, wake: Callable[[Session], None], admitted: Callable[[], bool]
+    ) -> None:
         self.connection = connection
         self.is_woken = False
         self.is_blocked = False
-        self._outlet = Outlet(site, lambda: wake(self))
+        self._outlet = Outlet(site, lambda: wake(self), admitted)
         self._unread = site.limits.unread
         self._allowance = float(SOCKET_BURST)
         self._counted = elapsed()
@@ -82,6 +84,9 @@ class Session:
         if self._outlet.is_over:
             self._send(self._outlet.bye())
             self._hang_up(messages.RESTART, GOODBYE)
+        elif self._outlet.is_barred:
+            self._send(self._outlet.bye())
+            self._hang_up(messages.LOGGED_OUT, BARRED)
         elif connection.stalled is not None and moment - connection.stalled > self._unread:
             self._hang_up(messages.TOO_SLOW, "too slow", self._unread)
         elif not connection.left:

@@ -13,6 +13,7 @@ from tracker.celery.queueing import Queueing
 from tracker.history import History, Survey
 from tracker.settings import Settings
 from tracker.store import Store
+from tracker.tokens import Tokens
 from web.hub import Hub
 from web.lately import Lately
 from web.limits import Limits
@@ -26,6 +27,8 @@ class Site:
     """The parts behind the routes. Nothing here connects before it is asked for something."""
 
     settings: Settings
+    tokens: Tokens | None
+    """Who may use it; ``None``: everybody who reaches it."""
     limits: Limits
     store: Store
     history: History

@@ -47,10 +47,10 @@ class Sockets:
         self._tended = 0.0
         self._rests_until = 0.0
 
-    def adopt(self, raw: socket.socket, site: Site) -> None:
-        """Serve a connected socket from now on; its handshake is over. From any thread."""
+    def adopt(self, raw: socket.socket, site: Site, admitted: Callable[[], bool]) -> None:
+        """Serve a connected socket from now on, while it is ``admitted``; its handshake is over. From any thread."""
         self._start()
-        self._arrived.append(Session(Connection(raw), site, self._wake))
+        self._arrived.append(Session(Connection(raw), site, self._wake, admitted))
         self._ring()
 
     def _start(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from tracker.history import topics
 from tracker.ids import ID
-from web import security, shim
+from web import access, security, shim
 from web.limits import SOCKET_TOPICS
 from web.live import take_seat
 from web.outlet import RETURN_AFTER, Outlet
@@ -68,20 +68,20 @@ def stream(query: StreamQuery) -> Response:
     take_seat(parts, parts.streams)
     shim.limit_unread_answer(request.environ, parts.limits.unread)
     cursor = request.headers.get("Last-Event-ID", "") if len(wanted) == 1 else ""
-    messages = _messages(parts, wanted, cursor)
+    messages = _messages(parts, wanted, cursor, access.admission())
     response = Response(messages, mimetype=MEDIA, headers={"X-Accel-Buffering": "no"})
     response.call_on_close(parts.streams.leave)
     return response
 
 
-def _messages(parts: Site, wanted: list[str], cursor: str) -> Iterator[bytes]:
+def _messages(parts: Site, wanted: list[str], cursor: str, admitted: Callable[[], bool]) -> Iterator[bytes]:
     woken = threading.Event()
-    outlet = Outlet(parts, woken.set)
+    outlet = Outlet(parts, woken.set, admitted)
     try:
         yield b"retry: %d\n\n%b" % (RETURN_AFTER * 1000, event(outlet.hello().text))
         for topic in wanted:
             outlet.subscribe(topic, cursor)
-        while not outlet.is_over:
+        while not (outlet.is_over or outlet.is_barred):
             woken.clear()
             yield from (event(frame.text) for frame in outlet.due())
             woken.wait(outlet.pause())

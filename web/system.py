@@ -61,4 +61,6 @@ def description() -> Response:
         published = site().history.jobs()
     except StoreUnavailable:
         published = []
-    return reply(openapi.document(ROUTES, published, site().version, site().settings.base_path))
+    parts = site()
+    base, has_tokens = parts.settings.base_path, parts.tokens is not None
+    return reply(openapi.document(ROUTES, published, parts.version, base, has_tokens=has_tokens))

@@ -76,6 +76,20 @@ def test_it_joins_a_system_that_is_up(start: Start, files: Path) -> None:
     assert up.process.poll() is None
 
 
+def test_where_there_are_tokens_it_shows_one(start: Start, files: Path, tmp_path: Path) -> None:
+    """The one of TRACKER_TOKEN; without it, it says what is missing."""
+    guarded = {"TRACKER_TOKENS_FILE": str(tmp_path / "tokens")}
+    token = start("token", "ada", "--role", "operator", **guarded)
+    assert token.code() == 0
+    up = start("up", TRACKER_DATA_ROOT=str(files.parent), **guarded)
+    up.shows("(Ctrl-C stops everything)", 60)
+    refused = start("demo", str(files / "one.txt"), "--exit")
+    queued = start("demo", str(files / "one.txt"), "--exit", TRACKER_TOKEN=token.out.strip())
+    assert (refused.code(), "set TRACKER_TOKEN" in refused.err) == (6, True)
+    assert queued.code() == 0
+    assert "Process 1 file: complete" in queued.out
+
+
 def test_what_it_suggests_at_the_end_really_works(start: Start, files: Path, tmp_path: Path) -> None:
     """The failed files run again as a new batch, from the file it wrote, and are complete once they are mended."""
     assert start("demo", str(files), "--exit").code(90) == 1

@@ -24,7 +24,7 @@ from tests.faults.servers import BreakableServer
 from tests.history.spoiling import WAYS, Way, params
 from tests.store.making import NOW, by, ended, started, step_event
 from tests.support import free_address
-from tracker import doctor
+from tracker import doctor, tokens
 from tracker.archive import Archive
 from tracker.cli import doctor as cli_doctor
 from tracker.doctor import CHECKS, Case, Check, Finding, Level, examine, finding, machine, namespace, shown_settings
@@ -39,6 +39,7 @@ from tracker.settings import Settings, without_password
 from tracker.store import About, ArchiveInfo, Hold, JobInfo, Lease, QueueItem, Store, leaving
 from tracker.store import server as server_module
 from tracker.store.server import facts_of
+from tracker.tokens import Role
 
 SECRET = "hunter2-and-more"
 HOSTILE = "node[/bold]\x1b[31m\u202e\n7"
@@ -618,6 +619,23 @@ def test_a_data_root_that_is_not_there_is_warned_of(lonely: Settings, tmp_path: 
     """File jobs would find nothing."""
     found = worst(look(replace(lonely, data_root=tmp_path / "none")), "data-root")
     assert (found.level, found.remedy) == (Level.WARNING, "set TRACKER_DATA_ROOT to one that is")
+
+
+def test_who_may_log_in_is_told(lonely: Settings, tmp_path: Path) -> None:
+    """Nobody has to; nobody can; some may, of whom only those count whose token is still good."""
+    file = tmp_path / "tokens"
+    assert "not asked for" in said(look(lonely), "log-in")[0][1]
+    guarded = replace(lonely, tokens_file=file)
+    assert worst(look(guarded), "log-in").level is Level.PROBLEM
+    tokens.add(file, "old", Role.OPERATOR, None)
+    file.write_text(f"{file.read_text().rstrip()} 2001-01-31\n")
+    assert worst(look(guarded), "log-in").level is Level.WARNING
+    tokens.add(file, "ada", Role.OPERATOR, None)
+    assert said(look(guarded), "log-in") == [("ok", f"1 token in {file}, 1 of operators")]
+    tokens.add(file, "vic", Role.VIEWER, 1)
+    assert said(look(guarded), "log-in") == [("ok", f"2 tokens in {file}, 1 of operators")]
+    file.chmod(0o666)
+    assert "other users may write" in worst(look(guarded), "log-in").found
 
 
 @pytest.mark.parametrize("scheme", ["amqp://user:{secret}@{place}//", "redis://:{secret}@{place}/1"])

@@ -12,6 +12,7 @@ import pytest
 from tests.support import wait_for
 from tests.web.client import Server, serving, working
 from tracker.store import Store
+from tracker.tokens import Role, add
 
 LONGEST = 300
 """Seconds after which a trial is ended."""
@@ -45,9 +46,9 @@ expected-statuses = ["2xx", "404", "409", "410"]
 """
 
 
-def trial(server: Server, folder: Path, examples: int) -> subprocess.CompletedProcess[str]:
+def trial(server: Server, folder: Path, examples: int, *more: str) -> subprocess.CompletedProcess[str]:
     """Everything Schemathesis can think of, against the real server; the stream has no end, so it is left out."""
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}openapi.json"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}openapi.json", *more]
     command += ["--exclude-path", "/api/v1/stream", "--max-examples", str(examples), "--seed", "7"]
     command += ["--generation-database", "none", "--no-color", "--request-timeout", "20"]
     (folder / "hooks.py").write_text(HOOKS)
@@ -75,3 +76,24 @@ def test_the_server_does_what_its_description_says(
     # The server's own word for requests that are not even HTTP.
     told = [line for line in (tmp_path / "web.log").read_text().splitlines() if "Invalid request from" not in line]
     assert told == []
+
+
+@pytest.mark.timeout(LONGEST + 60)
+def test_where_there_are_tokens_the_description_says_so_and_it_is_true(
+    redis_url: str, namespace: str, tmp_path: Path
+) -> None:
+    """Whatever is not described as public refuses whoever has no token, a wrong one, or one in the wrong place."""
+    file = tmp_path / "tokens"
+    token, _ = add(file, "ada", Role.OPERATOR, None)
+    environment = {"TRACKER_TOKENS_FILE": str(file), "TRACKER_STATE_DIR": str(tmp_path)}
+    # Nobody guesses a token, so logging in is left out; and without a worker nothing can be queued.
+    more = ["--header", f"Authorization: Bearer {token}", "--exclude-path", "/api/v1/login"]
+    more += ["--checks", "ignored_auth,status_code_conformance,response_schema_conformance"]
+    with serving(redis_url, namespace, tmp_path / "web.log", environment) as server:
+        done = trial(server, tmp_path, 2, *more)
+        described = server.get("/openapi.json", Authorization=f"Bearer {token}").json
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+    operations = [one for methods in described["paths"].values() for one in methods.values()]
+    public = {one["operationId"] for one in operations if one.get("security") == []}
+    assert public == {"healthz", "readyz", "log_in", "log_out"}
+    assert described["security"] == [{"token": []}, {"login": []}]

@@ -213,7 +213,7 @@ def test_the_description_is_valid_and_names_every_route(server: Server, store: S
     """Whatever is served as data is described, with the arguments of the jobs that may be queued."""
     document = server.get("/openapi.json").json
     described = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    shells = {f"GET /{page}" for page in ("", "history", "statistics", "workers", "queue", "operations/{id}")}
+    shells = {f"GET /{page}" for page in ("", "history", "statistics", "workers", "queue", "login", "operations/{id}")}
     assert described == routes() - shells - {"GET /static/{address}/{name}", "GET /api/v1/ws"}
     bodies = document["components"]["schemas"]
     for schema in bodies.values():

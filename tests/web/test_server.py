@@ -40,7 +40,7 @@ def test_a_taken_port_is_one_line_that_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.org:0"])
 def test_an_address_others_can_reach_is_refused(bind: str) -> None:
-    """Exit code 2, and why: there is no log-in yet."""
+    """Exit code 2, and why: nobody would have to log in."""
     ended = start(TRACKER_BIND=bind)
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1

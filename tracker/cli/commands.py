@@ -36,6 +36,7 @@ GROUPS = {
     },
     "Set up and mend": {
         "doctor": "tracker.cli.doctor:doctor",
+        "token": "tracker.cli.token:token",
         "completion": "tracker.cli.completion:completion",
     },
 }

@@ -49,7 +49,9 @@ def run_batch(plan: Plan, running: Running) -> int:
         _wait_for_first_page(Api(running.url), plan)
     number = len(plan.files.paths)
     items: list[dict[str, Any]] = [{"path": path} for path in plan.files.paths]
-    id = Remote(running.url).batch(JOB, items, {}, f"Process {number} file{'s' if number != 1 else ''}")
+    id = Remote(running.url, plan.settings.token).batch(
+        JOB, items, {}, f"Process {number} file{'s' if number != 1 else ''}"
+    )
     source = Direct(plan.settings)
     outcome = watch_one(source, id, plan.output, View(check=plan.check, hint=Hint(), keys=False))
     if outcome.status is not Status.COMPLETE:

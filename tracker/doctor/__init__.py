@@ -41,6 +41,7 @@ CHECKS = (
     Check("versions", machine.versions),
     Check("state-folder", machine.state_folder),
     Check("data-root", machine.data_root),
+    Check("log-in", machine.log_in),
     Check("spool", machine.spool),
     Check("broker", machine.broker),
     Check(REACH, server.reach),

@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 from tracker.doctor.case import Case
 from tracker.doctor.finding import Findings, note, ok, problem, size, some, warning
+from tracker.errors import SettingsError
 from tracker.publish import spool_folder
 from tracker.publish.spool import left_behind
 from tracker.settings import Settings, without_password
 from tracker.store.server import numbers
+from tracker.tokens import Role, read
 from tracker.version import __version__
 
 FREE_SPACE = 2**30
@@ -103,6 +105,26 @@ def state_folder(case: Case) -> Findings:
     if free < FREE_SPACE:
         why = "Events that Redis does not take are kept there, up to 256 MiB, and the embedded server's data."
         yield warning(f"{size(free)} are free on the disk of {folder}", why, "make room, or move TRACKER_STATE_DIR")
+
+
+def log_in(case: Case) -> Findings:
+    """Who may use the web server that runs with these settings."""
+    path = case.settings.tokens_file
+    if path is None:
+        yield ok("not asked for: the web server listens on this machine only")
+        return
+    try:
+        good = [holder for holder in read(path) if holder.is_good]
+    except SettingsError as error:
+        why = "`tracker web` does not start with it, and one that runs lets nobody in."
+        yield problem(str(error), why, "mend it, or set TRACKER_TOKENS_FILE to another file and use `tracker token`")
+        return
+    acting = sum(holder.role is Role.OPERATOR for holder in good)
+    if not good:
+        why = "Everybody who opens the dashboard is asked for a token, and nobody has one."
+        yield warning(f"{path} has no token that is good", why, "make one: tracker token NAME --role operator")
+        return
+    yield ok(f"{len(good)} token{'s' if len(good) > 1 else ''} in {path}, {acting} of operators")
 
 
 def data_root(case: Case) -> Findings:

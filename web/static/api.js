@@ -7,12 +7,23 @@ const root = document.documentElement;
 /** Path before every URL of this server, such as `/tracker`; often empty. */
 export const BASE = root.dataset.base ?? '';
 
+/** Who is logged in; empty where nobody has to. */
+export const HOLDER = root.dataset.holder ?? '';
+
+/** Whether what is seen may also be acted upon. */
+export const MAY_ACT = root.dataset.role !== 'viewer';
+
 /**
  * Whether this page was rendered by the server that now calls itself `version`: by its version, or by
  * that of its files, which changes with every change to them.
  * @param {string} version
  */
 export const isOwn = (version) => version === root.dataset.version || version === root.dataset.assets;
+
+/** Where a browser logs in and out. */
+const LOGIN = '/login';
+/** Status of an answer to somebody who is not logged in, or not any more. */
+const UNKNOWN = 401;
 
 /** Address of what the API has at `path`. @param {string} path */
 export const apiPath = (path) => `${BASE}/api/v1${path}`;
@@ -35,9 +46,34 @@ export async function get(path, signal) {
  * @param {unknown} [body]
  * @param {Record<string, string>} [headers]
  */
-export async function post(path, body, headers = {}) {
+export const post = (path, body, headers = {}) => send('POST', path, body, headers);
+
+/**
+ * Have this browser remember a token, by what proves it. Rejects with the reason for people.
+ * @param {string} token
+ */
+export const logIn = (token) => send('PUT', LOGIN, { token });
+
+/** Have this browser forget it. */
+export async function logOut() {
+  await send('DELETE', LOGIN);
+  askForToken();
+}
+
+/** Go where a token is asked for, and from there back here. */
+export function askForToken() {
+  location.assign(`${BASE}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {Record<string, string>} [headers]
+ */
+async function send(method, path, body, headers = {}) {
   const given = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const options = { method: 'POST', ...given, headers: { accept: 'application/json', ...given.headers, ...headers } };
+  const options = { method, ...given, headers: { accept: 'application/json', ...given.headers, ...headers } };
   return understood(await fetch(apiPath(path), options).catch(unreachable), path);
 }
 
@@ -55,6 +91,7 @@ export class Refusal extends Error {
 async function understood(response, path) {
   const answer = await response.json().catch((error) => (isAbort(error) ? unreachable(error) : {}));
   if (response.ok) return answer;
+  if (response.status === UNKNOWN && path !== LOGIN) askForToken();
   throw new Refusal(answer.detail || answer.title || `the server answered ${response.status} to ${path}`, answer.errors ?? [], answer.cursor ?? '');
 }
 

@@ -2,7 +2,7 @@
  * The two ways in which messages come, and both bring the same: a WebSocket, and where those are
  * blocked, server-sent events.
  */
-import { apiPath } from './api.js';
+import { apiPath, askForToken } from './api.js';
 
 /**
  * Topics by the cursor up to which each is known; empty where nothing is.
@@ -10,6 +10,9 @@ import { apiPath } from './api.js';
  * @typedef {{ said: (text: string) => void, ended: () => void }} Listener
  * @typedef {{ follow: (topics: Topics) => void, close: () => void }} Carrier  `close` ends it without a word
  */
+
+/** With which the server closes a connection whose token is no longer good. */
+const LOGGED_OUT = 4401;
 
 /** @param {Listener} listener @returns {Carrier} */
 export function webSocket(listener) {
@@ -28,7 +31,7 @@ export function webSocket(listener) {
   };
   made.onopen = tell;
   made.onmessage = (event) => listener.said(event.data);
-  made.onclose = listener.ended;
+  made.onclose = ({ code }) => (code === LOGGED_OUT ? askForToken() : listener.ended());
   return {
     follow(topics) {
       wanted = topics;

@@ -129,7 +129,7 @@ def _problem(headers: Headers, body: bytes) -> _Problem | None:
 
 
 def _not_allowed(where: str, status: int, problem: _Problem | None, has_token: bool) -> str:
-    if problem is not None:
+    if problem is not None and status == 403:
         return f"{where} does not allow this: {problem.detail or problem.title}"
     if status == 403:
         return f"{where} does not allow this; ask whoever runs it"

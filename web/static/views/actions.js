@@ -1,6 +1,6 @@
 /** What can be done to an operation: cancel it, resume it, run it over; with what resuming would do, or why it cannot. */
 import { html, useEffect, useSignal } from '../lib.js';
-import { act, operationAt } from '../api.js';
+import { act, MAY_ACT, operationAt } from '../api.js';
 import { clean, count } from '../format.js';
 import { useReading } from '../reading.js';
 import { ENDED } from '../state.js';
@@ -93,11 +93,12 @@ function usePreview({ id }, isPossible) {
 }
 
 /**
- * What makes sense now. Of what was not queued with arguments, only whoever started it can start it again.
+ * What makes sense now, and is allowed. Of what was not queued with arguments, only whoever started it can start it again.
  * @param {Operation} operation
  * @returns {Verb[]}
  */
 function possible({ status, cancel, args, batch }) {
+  if (!MAY_ACT) return [];
   if (!ENDED.has(status)) return cancel && status !== 'running' ? [] : ['cancel'];
   if (batch) return status === 'complete' ? [] : ['resume'];
   if (!args) return [];

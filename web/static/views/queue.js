@@ -1,5 +1,6 @@
 /** Queueing work: the jobs that may be queued, a form for each made from its schema, and batches from a list. */
 import { html, useEffect, useMemo, useSignal } from '../lib.js';
+import { HOLDER, MAY_ACT } from '../api.js';
 import { clean, count } from '../format.js';
 import { useReading } from '../reading.js';
 import { query, setQuery } from '../router.js';
@@ -64,17 +65,21 @@ function JobPanel({ job, error, sent }) {
   return html`<section class="panel" aria-labelledby="job-heading">
     <div class="job-head">
       <h2 id="job-heading" dir="auto">${clean(job.name, 120)}</h2>
-      <div class="switch" role="group" aria-label="How many">
+      ${MAY_ACT && html`<div class="switch" role="group" aria-label="How many">
         <button type="button" class="chip" aria-pressed=${!many} onClick=${() => setQuery('many', '')}>One</button>
         <button type="button" class="chip" aria-pressed=${many} onClick=${() => setQuery('many', '1')}>A batch</button>
-      </div>
+      </div>`}
     </div>
     ${job.description && html`<p class="muted" dir="auto">${withCode(clean(job.description, 600))}</p>`}
     <p class="muted note">${[`queue ${clean(job.queue, 80)}`, job.release && `release ${clean(job.release, 80)}`, workers(job)].filter(Boolean).join(' · ')}</p>
     ${job.workers === 0 && html`<p class="failed note" role="status">No worker runs this job now, so nothing can be queued for it. Start one and this page goes on.</p>`}
     ${error && html`<p class="failed note" role="status">${clean(error, 200)}; what is shown may be out of date.</p>`}
-    <${Form} key=${many} job=${job.name} fields=${fields} queued=${queued} />
+    ${MAY_ACT ? html`<${Form} key=${many} job=${job.name} fields=${fields} queued=${queued} />` : html`<${Looking} />`}
   </section>`;
+}
+
+function Looking() {
+  return html`<p class="note" role="status">${clean(HOLDER, 64)} may look and not act. Queueing takes the token of an operator.</p>`;
 }
 
 function NoJobs() {

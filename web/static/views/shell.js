@@ -1,6 +1,6 @@
 /** What surrounds every page: the header with the state of the connection, notices, the sheet of keys. */
 import { html } from '../lib.js';
-import { isOwn } from '../api.js';
+import { HOLDER, isOwn, logOut } from '../api.js';
 import { announcement } from '../announce.js';
 import { clean, clockTime } from '../format.js';
 import { lagging, notice, polling, serverVersion } from '../feeds.js';
@@ -27,6 +27,7 @@ export function Shell() {
       <${Navigation} />
       <${Connection} />
       <${ThemeButton} />
+      ${HOLDER && html`<${LogOut} />`}
       <button type="button" class="button small" aria-label="Keys" onClick=${showKeys}>?</button>
     </header>
     <${Passing} />
@@ -50,6 +51,13 @@ function Navigation() {
 
 function Mark() {
   return html`<svg class="mark" viewBox="0 0 16 16" aria-hidden="true"><path d="M2 3.5h6M2 8h9M2 12.5h12" /></svg>`;
+}
+
+function LogOut() {
+  const text = `Log out ${HOLDER}`;
+  return html`<button type="button" class="button small" aria-label=${text} title=${text} onClick=${logOut}>
+    <svg class="shape" viewBox="0 0 16 16" aria-hidden="true"><path d="M9.5 2.5h-7v11h7M6.5 8h7.5M11 5l3 3l-3 3" /></svg>
+  </button>`;
 }
 
 /** The state of the connection in one word, and since when nothing was heard. */
