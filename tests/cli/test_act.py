@@ -1,4 +1,4 @@
-"""``cancel``, ``resume`` and ``rerun``: what they do, say and refuse."""
+"""``cancel``, ``resume``, ``rerun`` and ``erase``: what they do, say and refuse."""
 
 from __future__ import annotations
 
@@ -157,3 +157,34 @@ def test_resuming_much_of_a_batch_is_asked_about(tracker: Run, store: Store) -> 
     assert (asked.code(), unasked.code()) == (130, 2)
     assert "say --yes" in unasked.err
     assert store.status(ids[1]) is Status.ERROR
+
+
+def test_what_is_erased_is_named_before_and_gone_afterwards(tracker: Run, store: Store) -> None:
+    """With what is below it; a no leaves all there, and a script has to say yes."""
+    batch_of(store, 2)
+    store.cancel("b", "ada")
+    scripted = tracker("erase", "b")
+    assert (scripted.code(), scripted.out) == (2, "")
+    assert "erase 1 operation and 2 below for good? Nobody can be asked here; say --yes" in scripted.err
+    asked = tracker("erase", "b", terminal=(100, 24))
+    asked.shows("erase 1 operation and 2 below for good?")
+    asked.press("n\n")
+    assert asked.code() == 130
+    assert store.operation("b") is not None
+    erased = tracker("erase", "b", "--yes")
+    assert (erased.code(), erased.lines) == (0, ["erased b"])
+    assert store.operation("b") is None
+    assert tracker("erase", "b", "--yes").code() == 1
+
+
+def test_of_several_those_that_go_on_stay_and_are_named(tracker: Run, store: Store) -> None:
+    """The others are erased all the same; of an id that means nothing, none is."""
+    store.append([started("runs", "r1"), started("over", "r2"), ended("over", run="r2")])
+    unknown = tracker("erase", "over", "never", "--yes")
+    assert (unknown.code(), "there is no operation 'never'" in unknown.err) == (1, True)
+    assert store.operation("over") is not None
+    command = tracker("erase", "runs", "over", "--yes", "--json")
+    assert command.code() == 1
+    assert command.objects == [{"erased": "over"}]
+    assert command.err == "tracker: runs is running; cancel it, and erase it when it has ended\n"
+    assert store.operation("runs") is not None

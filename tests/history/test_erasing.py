@@ -11,7 +11,7 @@ from tests.history.test_archiving import done, keys_left
 from tests.store.making import NOW, batch_of, blob, ended, head, queued, started
 from tests.support import everything_in, wait_for
 from tracker.archive import Archive, Writer
-from tracker.errors import NotEnded, NotFound
+from tracker.errors import ArchiveUnavailable, NotEnded, NotFound
 from tracker.history import History
 from tracker.history.recorder import Recorder
 from tracker.model import Error, Event, EventType, LogLine, QueuePart, Status, StepState, StepStatus
@@ -246,6 +246,21 @@ def test_what_has_not_ended_is_not_erased(store: Store, history: History) -> Non
             history.erase(id)
         assert history.operation(id).id == id
     assert len(history.children("b").items) == 2
+
+
+def test_where_the_archive_is_another_one_nothing_is_erased(
+    store: Store, recorder: Recorder, history: History, tmp_path: Path
+) -> None:
+    """What is in the one that counts would stay, and nobody would know."""
+    recorder.turn()
+    store.append([started("a"), ended("a")])
+    for held in (Archive(f"sqlite:///{tmp_path}/other.sqlite3"), None):
+        with pytest.raises(ArchiveUnavailable, match=r"kept in .*archive\.sqlite3 on .*; erase it there"):
+            History(store, held).erase("a")
+    assert history.operation("a").id == "a"
+    history.erase("a")
+    with pytest.raises(NotFound):
+        history.operation("a")
 
 
 def test_counts_of_what_a_child_belonged_to_stay(store: Store, history: History) -> None:

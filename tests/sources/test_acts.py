@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from tests.store.making import NOW, batch_of, ended, queued, started
 from tracker.cli.source import Source, Wanted
 from tracker.cli.source.direct import Direct
 from tracker.cli.source.remote import Remote
-from tracker.errors import AlreadyEnded, CannotRunAgain, InvalidArguments, NotFound, NoWorker, UnknownJob
+from tracker.errors import (
+    AlreadyEnded,
+    CannotRunAgain,
+    InvalidArguments,
+    NotEnded,
+    NotFound,
+    NoWorker,
+    UnknownJob,
+)
 from tracker.history.search import Search
 from tracker.model import Status
 from tracker.queued import OnComplete
@@ -61,6 +70,19 @@ def test_what_has_failed_runs_again(source: Source, store: Store, id: str) -> No
     assert source.resume(f"{id}-a", force=True).summary == "nothing can be reused, so every step runs"
     source.rerun(f"{id}-b")
     assert [source.operation(f"{id}-{one}").status for one in "ab"] == [Status.QUEUED] * 2
+
+
+def test_what_has_ended_is_erased(source: Source, store: Store, id: str) -> None:
+    """With all below it; what goes on is not, and what is gone cannot be erased again."""
+    children = batch_of(store, 2, id)
+    source.cancel(id)
+    source.erase(id)
+    assert [store.operation(one) for one in (id, *children)] == [None] * 3
+    with pytest.raises(NotFound):
+        source.erase(id)
+    store.append([started(f"{id}-runs")])
+    with pytest.raises(NotEnded):
+        source.erase(f"{id}-runs")
 
 
 def test_what_cannot_be_done_raises_the_same(source: Source, store: Store, id: str) -> None:

@@ -12,7 +12,7 @@ from tracker.cli.completion import OVER
 from tracker.cli.options import output_options, source_option
 from tracker.cli.output import Output
 from tracker.cli.source import Source
-from tracker.cli.source.paging import find
+from tracker.cli.source.paging import found
 from tracker.cli.verb import Verb
 from tracker.cli.waiting import Waiting, wait_options
 from tracker.errors import CannotRunAgain, NotFound
@@ -41,7 +41,7 @@ def resume(
 
     Example:  tracker resume 01979f2b --wait
     """
-    meant = _found(source, ids)
+    meant = found(source, ids)
     if not yes and _many(meant):
         ask(f"resume {_counted(meant)}?", meant, output)
     return _again(meant, lambda id: source.resume(id, force=force), source, output, waiting)
@@ -60,15 +60,10 @@ def rerun(ids: tuple[str, ...], waiting: Waiting | None, yes: bool, source: Sour
 
     Example:  tracker rerun 01979f2b --wait --exit-status
     """
-    meant = _found(source, ids)
+    meant = found(source, ids)
     if not yes and len(meant) > 1:
         ask(f"rerun {len(meant)} operations?", meant, output)
     return _again(meant, lambda id: source.rerun(id), source, output, waiting)
-
-
-def _found(source: Source, ids: Sequence[str]) -> list[Operation]:
-    """Each of them once; of an id that means nothing, nothing is done to the others either."""
-    return [source.operation(id) for id in dict.fromkeys(find(source, id) for id in ids)]
 
 
 def _many(operations: Sequence[Operation]) -> bool:

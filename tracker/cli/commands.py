@@ -26,6 +26,7 @@ GROUPS = {
         "cancel": "tracker.cli.act:cancel",
         "resume": "tracker.cli.again:resume",
         "rerun": "tracker.cli.again:rerun",
+        "erase": "tracker.cli.erase:erase",
     },
     "Run": {
         "demo": "tracker.cli.demo:demo",

@@ -12,7 +12,7 @@ import msgspec
 from tracker.archive import Archive, Percentiles, runs_of
 from tracker.clock import now
 from tracker.compose import as_of, compose, pace_of
-from tracker.errors import NotFound, TrackerError
+from tracker.errors import ArchiveUnavailable, NotFound, TrackerError
 from tracker.history import whereabouts, workers
 from tracker.history.batches import FAILED, all_children
 from tracker.history.erasing import erase
@@ -171,11 +171,14 @@ class History:
     def erase(self, id: str) -> None:
         """Erase an ended operation with all below it, everywhere; nothing of it comes back for a week.
 
-        Raises ``NotFound``, and ``NotEnded`` if it, anything below it, or what it is below has not ended.
+        Raises ``NotFound``, ``NotEnded`` if it, anything below it, or what it is below has not ended, and
+        ``ArchiveUnavailable`` where the archive is another one than is read here: what is there would stay.
         """
         parts = self._reads.operation(id)
         if parts is None:
             raise self._not_found(id)
+        if elsewhere := self._elsewhere():
+            raise ArchiveUnavailable(f"{id} cannot be erased here, as {elsewhere}; erase it there")
         erase(self._store, self._archive, self._reads, parts)
 
     def find(self, prefix: str) -> str:

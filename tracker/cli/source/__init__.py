@@ -103,6 +103,9 @@ class Source(Protocol):
     def rerun(self, id: str) -> None:
         """Queue a new attempt that starts over."""
 
+    def erase(self, id: str) -> None:
+        """Remove an operation that has ended, with all below it, everywhere; raises ``NotEnded``."""
+
 
 def open_source(server: str | None = None) -> Source:
     """The server at that address or at ``TRACKER_SERVER``, else the Redis of the environment.

@@ -117,6 +117,9 @@ class Direct:
     def rerun(self, id: str) -> None:
         self._repeating.rerun(id, asker())
 
+    def erase(self, id: str) -> None:
+        self._history.erase(id)
+
     @cached_property
     def _queueing(self) -> Queueing:
         from tracker.celery.queueing import Queueing

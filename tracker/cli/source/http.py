@@ -76,16 +76,25 @@ class Http:
         headers = {"Content-Type": "application/json", "Idempotency-Key": new_id()}
         return self._decoded(self._insist(self._request(path, {}, headers, msgspec.json.encode(body))), kind)
 
+    def delete(self, path: str) -> None:
+        """Have what is at ``path`` removed; where an answer was lost, there is nothing left the next time."""
+        self._insist(self._request(path, {}, method="DELETE"))
+
     def open(self, path: str, query: Query, headers: dict[str, str], timeout: float) -> http.client.HTTPResponse:
         """An answer that has begun and that the caller reads and closes; asked for once. May raise ``Again``."""
         return self._open(self._request(path, query, headers), timeout)
 
     def _request(
-        self, path: str, query: Query, headers: dict[str, str] | None = None, body: bytes | None = None
+        self,
+        path: str,
+        query: Query,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        method: str | None = None,
     ) -> urllib.request.Request:
         text = urlencode({name: value for name, value in query.items() if value not in (None, "")})
         url = f"{self.where}{path}{'?' if text else ''}{text}"
-        return urllib.request.Request(url, body, self.headers | (headers or {}))
+        return urllib.request.Request(url, body, self.headers | (headers or {}), method=method)
 
     def _insist(self, request: urllib.request.Request) -> bytes:
         """The answer's body; asks again as long as there is hope."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tracker.cli.source import Source, Wanted
 from tracker.errors import NotFound, TrackerError
@@ -34,6 +34,11 @@ def find(source: Source, text: str) -> str:
         if not meant:
             raise
     return meant[0]
+
+
+def found(source: Source, texts: Iterable[str]) -> list[Operation]:
+    """The operation of each, once; raises as ``find`` does, before anything is done to any of them."""
+    return [source.operation(id) for id in dict.fromkeys(find(source, text) for text in texts)]
 
 
 def _names(operation: Operation, text: str) -> bool:

@@ -125,6 +125,9 @@ class Remote:
     def rerun(self, id: str) -> None:
         self._http.post(_path(id, "/rerun"), {}, _Queued)
 
+    def erase(self, id: str) -> None:
+        self._http.delete(_path(id))
+
     def _pages(self, path: str, query: Query, page: str | None, limit: int) -> OperationPage:
         """A page of any size, made of as many as the server gives at once."""
         items: list[Operation] = []
