@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.store.making import started
-from tests.web.client import Server, serving
 from tests.web.conftest import SCHEMA, queue_of
+from tests.web.guarded import Guarded, guarding
 from tracker.ids import new_id
 from tracker.store import JobInfo, Store
 from tracker.tokens import Role, add
@@ -19,24 +17,10 @@ from tracker.tokens import Role, add
 pytestmark = pytest.mark.browser
 
 
-@dataclass
-class Guarded:
-    """A server that wants tokens, and the file that says whose they are."""
-
-    server: Server
-    file: Path
-    operator: str
-    viewer: str
-
-
 @pytest.fixture(scope="module")
 def guarded(redis_url: str, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    folder = tmp_path_factory.mktemp("guarded")
-    file = folder / "tokens"
-    operator, viewer = add(file, "ada", Role.OPERATOR, None)[0], add(file, "vic", Role.VIEWER, None)[0]
-    more = {"TRACKER_TOKENS_FILE": str(file)}
-    with serving(redis_url, shared_namespace, folder / "log", more, heartbeat=0.3) as server:
-        yield Guarded(server, file, operator, viewer)
+    with guarding(redis_url, shared_namespace, tmp_path_factory.mktemp("guarded")) as guarded:
+        yield guarded
 
 
 @pytest.fixture(autouse=True)
@@ -99,11 +83,6 @@ def test_whoever_logs_out_is_asked_again(lenient: Page, guarded: Guarded) -> Non
     expect(lenient).to_have_url(f"{guarded.server.url}login?next=/workers")
 
 
-def take_back(guarded: Guarded, name: str) -> None:
-    rows = guarded.file.read_text().splitlines(True)
-    guarded.file.write_text("".join(row for row in rows if not row.startswith(name)))
-
-
 @pytest.mark.parametrize("way", ["live", "reading"])
 def test_a_page_whose_token_is_taken_back_asks_for_another(lenient: Page, guarded: Guarded, way: str) -> None:
     """By itself, within seconds, and leads back to where it was: told by its live connection, or by what it reads."""
@@ -117,7 +96,7 @@ def test_a_page_whose_token_is_taken_back_asks_for_another(lenient: Page, guarde
     expect(lenient.locator(".connection")).to_have_text("live" if way == "live" else "every 2 s")
     if way == "live":
         lenient.route("**/api/v1/**", lambda route: route.fulfill(json={"items": [], "next": None}))
-    take_back(guarded, name)
+    guarded.take_back(name)
     expect(lenient.get_by_label("Token")).to_be_visible()
     lenient.unroute_all()
     log_in(lenient, guarded.viewer)

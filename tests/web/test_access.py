@@ -7,70 +7,32 @@ import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support import wait_for
-from tests.web.client import Answer, Server, serving
+from tests.web.client import Server, serving
 from tests.web.conftest import SCHEMA, messages_in
+from tests.web.guarded import Guarded, bearer, guarding, morsel
 from tests.web.test_server import start
 from tracker.ids import new_id
 from tracker.settings import Settings
 from tracker.store import JobInfo, Store
-from tracker.tokens import Role, add, digest_of, login_of, new_token
+from tracker.tokens import VARIABLE, Role, add, digest_of, login_of, new_token
 from web.access import COOKIE, PUBLIC
 from web.app import create_app
 
 OPERATIONS = "/api/v1/operations"
 BODY = {"job": "copy", "args": {"path": "a"}}
-VARIABLE = "TRACKER_TOKENS_FILE"
 JSON = {"Content-Type": "application/json"}
-
-
-@dataclass
-class Guarded:
-    """A server that wants tokens, those of two people, and the file that says so."""
-
-    server: Server
-    file: Path
-    operator: str
-    viewer: str
-
-    def ask(self, method: str, path: str, token: str, body: object = None) -> Answer:
-        return self.server.ask(method, path, body, bearer(token))
-
-    def log_in(self, token: str, **headers: str) -> Answer:
-        return self.server.ask("PUT", "/api/v1/login", {"token": token}, headers)
-
-    def cookie(self, token: str) -> dict[str, str]:
-        """The header of a browser that is logged in."""
-        return {"Cookie": f"{COOKIE}={morsel(self.log_in(token)).value}"}
-
-    def take_back(self, name: str) -> None:
-        rows = self.file.read_text().splitlines(True)
-        self.file.write_text("".join(row for row in rows if not row.startswith(f"{name} ")))
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def morsel(answer: Answer) -> SimpleCookie.value_type:  # type: ignore[name-defined]
-    """The cookie that an answer sets."""
-    return SimpleCookie(answer.headers["set-cookie"])[COOKIE]
 
 
 @pytest.fixture(scope="module")
 def guarded(redis_url: str, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    folder = tmp_path_factory.mktemp("guarded")
-    file = folder / "tokens"
-    operator, viewer = add(file, "ada", Role.OPERATOR, None)[0], add(file, "vic", Role.VIEWER, None)[0]
-    with serving(redis_url, shared_namespace, folder / "log", {VARIABLE: str(file)}, heartbeat=0.3) as server:
-        yield Guarded(server, file, operator, viewer)
+    with guarding(redis_url, shared_namespace, tmp_path_factory.mktemp("guarded")) as guarded:
+        yield guarded
 
 
 @pytest.fixture(autouse=True)
