@@ -102,17 +102,21 @@ def let_out(response: Response) -> None:
 
 
 def _shown() -> Holder | None:
-    """Whose token the request proves: a header counts before a cookie, and neither is good as the other."""
+    """Whose token the request proves: one in a header counts before a cookie, and neither is good as the other."""
+    token = _token()
+    login = login_of(token) if token is not None else request.cookies.get(COOKIE, "")
     tokens = site().tokens
+    return tokens.holder_of(login) if tokens is not None and login else None
+
+
+def _token() -> str | None:
+    """What the request shows as one; other kinds of proof in that header are for a proxy before the server."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if tokens is None or (kind and kind.lower() != "bearer"):
-        return None
-    login = login_of(token.strip()) if kind else request.cookies.get(COOKIE, "")
-    return tokens.holder_of(login) if login else None
+    return token.strip() if kind.lower() == "bearer" else None
 
 
 def _why() -> str:
-    if request.headers.get("Authorization"):
+    if _token() is not None:
         return _unknown()
     return "this server wants a token; send it as `Authorization: Bearer …`, or log in with a browser"
 

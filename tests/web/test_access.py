@@ -111,7 +111,9 @@ def wrong_proofs(token: str) -> list[dict[str, str]]:
     proofs = [new_token(), token[:-1], f"{token}x", token.upper(), login, digest_of(login), "", "a b", "\xff"]
     headers = [bearer(proof) for proof in proofs]
     headers += [{"Authorization": value} for value in (token, f"Basic {token}", f"Token {token}", "Bearer")]
-    headers += [{"Cookie": f"{COOKIE}={value}"} for value in (token, digest_of(login), login[:-1], "", f"{login}x")]
+    headers += [
+        {"Cookie": f"{COOKIE}={value}"} for value in (token, digest_of(login), login[:-1], "", f"{login}x", "\xff\xfe")
+    ]
     # What is said in a header counts: a page cannot be let in by a cookie beside it.
     return [*headers, {"Cookie": f"{COOKIE}={login}", **bearer(new_token())}]
 
@@ -141,6 +143,12 @@ def test_a_browser_logs_in_once_and_out_again(guarded: Guarded) -> None:
     assert (left.value, left["max-age"]) == ("", "0")
 
 
+def test_a_proxy_may_want_a_password_besides(guarded: Guarded) -> None:
+    """What a browser sends for that is not taken for a token, and does not stand in the way of the log-in."""
+    both = {"Authorization": "Basic YTpi", **guarded.cookie(guarded.viewer)}
+    assert guarded.server.get(OPERATIONS, **both).status == 200
+
+
 def test_a_wrong_token_leaves_nothing_in_the_browser(guarded: Guarded) -> None:
     """The answer says what to do, and does not repeat what was given."""
     wrong = new_token()
@@ -149,6 +157,8 @@ def test_a_wrong_token_leaves_nothing_in_the_browser(guarded: Guarded) -> None:
     assert "set-cookie" not in answer.headers
     assert "ask whoever runs this server" in answer.json["detail"]
     assert wrong.encode() not in answer.body
+    for odd in (b'{"token": "\\ud800"}', b'{"token": "\\u0000"}', '{"token": "ключ"}'.encode(), b'{"token": ""}'):
+        assert guarded.server.ask("PUT", "/api/v1/login", odd, JSON).status in (400, 401)
 
 
 def test_the_cookie_is_for_tls_where_the_proxy_speaks_it(guarded: Guarded) -> None:
