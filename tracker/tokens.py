@@ -142,23 +142,19 @@ def read(path: Path) -> Iterator[Holder]:
         raise SettingsError(f"{VARIABLE} names {path}, which cannot be read: {_reason(error)}{remedy}") from None
     if stat.S_IMODE(mode) & 0o022:
         raise SettingsError(f"{VARIABLE} names {path}, to which other users may write; chmod 600 it")
-    names = set[str]()
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
-            holder = _holder(path, number, line.split())
-            if holder.name in names:
-                raise _broken(path, number, f"there is a token for {holder.name} before it")
-            names.add(holder.name)
-            yield holder
+            yield _holder(path, number, line.split())
 
 
 def add(path: Path, name: str, role: Role, days: int | None) -> tuple[str, Holder]:
     """Make a token and write its line, into a new file if there is none; the token, which is kept nowhere.
 
-    Raises ``SettingsError`` if the file cannot be read or written, or has one for that name.
+    A name may have several, so that one can take the place of another while both are good. Raises ``SettingsError`` if
+    the file cannot be read or written.
     """
-    if path.exists() and any(holder.name == name for holder in read(path)):
-        raise SettingsError(f"{path} has a token for {name}; take that line out first, or choose another name")
+    if path.exists():
+        list(read(path))  # Nothing is added to one that makes no sense.
     token = new_token()
     until = _end_of_day(days) if days is not None else None
     holder = Holder(name, role, digest_of(login_of(token)), until)

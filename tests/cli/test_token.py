@@ -69,7 +69,6 @@ def test_as_json_with_its_end(tracker: Run, file: Path) -> None:
         (["a/b"], "is no name"),
         (["ada", "--role", "admin"], "is not one of 'viewer', 'operator'"),
         (["ada", "--days", "0"], "--days"),
-        (["ada"], "has a token for ada"),
     ],
 )
 def test_a_mistake_is_one_line(tracker: Run, file: Path, arguments: list[str], said: str) -> None:

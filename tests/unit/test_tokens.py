@@ -67,12 +67,24 @@ def test_the_file_is_its_owners_and_keeps_what_people_wrote(path: Path) -> None:
     assert [holder.name for holder in read(path)] == ["ada", "vic"]
 
 
-def test_a_name_has_one_token(path: Path) -> None:
-    """Whoever makes another one is told to take the first out."""
+def test_a_token_can_take_the_place_of_another(path: Path) -> None:
+    """Both are good until the line of the older one, which stands first, is taken out."""
+    made = [add(path, "ada", Role.OPERATOR, None) for _ in range(2)]
+    held = Tokens(path)
+    assert [held.holder_of(login_of(token)) for token, _ in made] == [holder for _, holder in made]
+    rows = path.read_text().splitlines(True)
+    path.write_text("".join([*rows[:-2], rows[-1]]))
+    wait_for(lambda: not held.knows(made[0][1]))
+    assert held.knows(made[1][1])
+
+
+def test_nothing_is_added_to_a_file_that_makes_no_sense(path: Path) -> None:
+    """It is said what is wrong, and the file stays as it is."""
     add(path, "ada", Role.VIEWER, None)
+    path.write_text(f"{path.read_text()}vic\n")
     before = path.read_text()
-    with pytest.raises(SettingsError, match="take that line out"):
-        add(path, "ada", Role.OPERATOR, None)
+    with pytest.raises(SettingsError, match="NAME ROLE DIGEST"):
+        add(path, "vic", Role.OPERATOR, None)
     assert path.read_text() == before
 
 
@@ -152,7 +164,6 @@ GOOD = digest_of(login_of("trk_x"))
         (f"ada operator {GOOD[:-1]}", "no digest"),
         (f"ada operator {GOOD} soon", "no day"),
         (f"ada operator {GOOD} 2027-02-30", "no day"),
-        (f"vic viewer {GOOD}", "a token for vic before it"),
     ],
 )
 def test_a_line_that_makes_no_sense_is_named_and_not_quoted(path: Path, row: str, reason: str) -> None:
