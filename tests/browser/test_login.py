@@ -101,3 +101,19 @@ def test_a_page_whose_token_is_taken_back_asks_for_another(lenient: Page, guarde
     lenient.unroute_all()
     log_in(lenient, guarded.viewer)
     expect(lenient).to_have_url(f"{guarded.server.url}?filter=a")
+
+
+ROWS = "[...document.querySelectorAll('header > :not(.pages)')].map((each) => each.getBoundingClientRect().top < 40)"
+
+
+def test_the_head_has_room_for_everything_on_a_phone(lenient: Page, guarded: Guarded) -> None:
+    """Name, connection and buttons stand in one row, however long the word for the connection is."""
+    lenient.goto(guarded.server.url)
+    log_in(lenient, guarded.viewer)
+    expect(lenient.locator(".connection")).to_have_text("live")
+    lenient.set_viewport_size({"width": 320, "height": 600})
+    lenient.route_web_socket("**/api/v1/ws", lambda socket: socket.close())
+    lenient.route("**/api/v1/**", lambda route: route.abort())
+    lenient.reload()
+    expect(lenient.locator(".connection")).to_contain_text("reconnecting")
+    assert lenient.evaluate(ROWS) == [True] * 5

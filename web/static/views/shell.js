@@ -23,7 +23,7 @@ const VIEWS = { now: NowPage, history: HistoryPage, statistics: StatisticsPage, 
 export function Shell() {
   return html`
     <header>
-      <a class="brand" data-inside href=${pagePath('')}><${Mark} />step tracker</a>
+      <a class="brand" data-inside href=${pagePath('')}><${Mark} /><span class="clip">step tracker</span></a>
       <${Navigation} />
       <${Connection} />
       <${ThemeButton} />
