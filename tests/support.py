@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from redis import Redis
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 Value = TypeVar("Value")
 
@@ -41,6 +44,20 @@ def wait_for(condition: Callable[[], Value], timeout: float = 45.0) -> Value:
         if waited > timeout:
             raise AssertionError(f"still {value!r} after {timeout} s: {condition}")
         _moment.wait(min(max(waited / 10, 0.01), 0.1))
+
+
+def know_of(app: Celery, id: str) -> None:
+    """Wait until the workers of ``app`` know of the task as one that is executed.
+
+    Its own process tells of it sooner. What their main process has not heard of yet, Celery leaves running at a cold
+    shutdown, and waits for it (``on_cold_shutdown`` in ``celery.apps.worker`` ends the requests that are active).
+    """
+
+    def are_active() -> bool:
+        told = app.control.inspect(timeout=0.5).active() or {}
+        return any(task["id"] == id for tasks in told.values() for task in tasks)
+
+    wait_for(are_active)
 
 
 def freeze(pid: int) -> None:

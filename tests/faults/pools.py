@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from celery import Celery
+
 from tests.checker.collecting import told_twice
 from tests.faults.servers import BreakableServer
 from tests.support import wait_for
@@ -44,6 +46,7 @@ class Pool:
         self.store = Store(server.url, namespace)
         self.history = History(self.store)
         self.queueing = Queueing(Settings.from_env(common | {"TRACKER_REDIS_URL": server.url}), self.store)
+        self.app = Celery("outside", broker=broker)
         self.name = name
         self.spool = folder / "state" / "spool" / namespace
         self.log, self.notes = folder / "log", folder / "notes"
@@ -95,6 +98,7 @@ class Pool:
     def close(self) -> None:
         if self.process.poll() is None:
             self.kill()
+        self.app.close()
         self.store.client.disconnect()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.pools import Pool, Start
 from tests.faults.servers import engine_of
-from tests.support import Clock, freeze, wait_for
+from tests.support import Clock, freeze, know_of, wait_for
 from tracker.archive import Archive
 from tracker.celery.sending import Sender
 from tracker.engines import Engine
@@ -73,6 +73,7 @@ def test_a_worker_that_is_stopped_at_once_by(
     pool = start(**kept)
     (id,) = pool.submit("test.waits", folder=str(tmp_path))
     waiting(pool, id)
+    know_of(pool.app, id)
     for number in signals:
         pool.process.send_signal(number)
         wait_for(lambda: not any(job.workers for job in pool.store.jobs()))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.installed.conftest import Shop
-from tests.support import wait_for
+from tests.support import know_of, wait_for
 from tracker.model import Operation, Status, StepStatus
 
 
@@ -140,6 +140,7 @@ class TestStops:
     ) -> None:
         """Soft and cold shutdown: with late acknowledgement the message goes back."""
         id, _ = waiting(own, tmp_path)
+        know_of(own.app, id)
         own.worker.send_signal(number)
         if number is signal.SIGINT:
             wait_for(lambda: "shutdown" in own.log.read_text())
