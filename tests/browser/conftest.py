@@ -79,6 +79,8 @@ def unrecorded(settings: Settings) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+    # What a process leaves open its end closes; this one goes on.
+    app.extensions["tracker"].history._archive.close()
 
 
 @pytest.fixture
