@@ -7,6 +7,7 @@ file there are no tokens, and everybody who reaches the server may do everything
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -77,9 +78,9 @@ def admission() -> Callable[[], bool]:
     return (lambda: True) if tokens is None else lambda: tokens.knows(held)
 
 
-def person() -> Person:
-    """Who sends the current request, as others may be told."""
-    return Person(holder().name, holder().role, holder().until)
+def person(holder: Holder) -> Person:
+    """Whose token it is, as may be told."""
+    return Person(holder.name, holder.role, holder.until)
 
 
 def let_in(token: str, response: Response) -> Holder:
@@ -92,13 +93,13 @@ def let_in(token: str, response: Response) -> Holder:
     if found is None:
         raise Problem("not-logged-in", _unknown())
     left = REMEMBERED if found.until is None else min(REMEMBERED, int(found.until - now()))
-    response.set_cookie(COOKIE, login, max_age=left, path=_path(), httponly=True, samesite="Lax", secure=_is_secure())
+    response.set_cookie(COOKIE, login, max_age=left, **_attributes())
     return found
 
 
 def let_out(response: Response) -> None:
     """Have the browser forget."""
-    response.delete_cookie(COOKIE, path=_path(), httponly=True, samesite="Lax", secure=_is_secure())
+    response.delete_cookie(COOKIE, **_attributes())
 
 
 def _shown() -> Holder | None:
@@ -131,10 +132,7 @@ def _here() -> str:
     return quote(request.full_path.rstrip("?"), safe="/")
 
 
-def _path() -> str:
-    return f"{site().settings.base_path}/"
-
-
-def _is_secure() -> bool:
-    """Also behind a proxy that says so with ``X-Forwarded-Proto``, which the server believes of this machine only."""
-    return request.is_secure
+def _attributes() -> dict[str, Any]:
+    """Of the cookie. Over TLS, also where a proxy that the server believes speaks it, it is sent over nothing else."""
+    path = f"{site().settings.base_path}/"
+    return {"path": path, "httponly": True, "samesite": "Lax", "secure": request.is_secure}

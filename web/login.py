@@ -24,15 +24,14 @@ class LoginBody(msgspec.Struct, forbid_unknown_fields=True):
 def log_in(body: LoginBody) -> Response:
     """Have a browser remember a token, in a cookie that proves it; 401 if it is nobody's."""
     response = Response(mimetype="application/json")
-    found = access.let_in(body.token, response)
-    response.data = msgspec.json.encode(Person(found.name, found.role, found.until))
+    response.data = msgspec.json.encode(access.person(access.let_in(body.token, response)))
     return response
 
 
 @route(blueprint, "GET", "/api/v1/login", answer=Person)
 def logged_in() -> Response:
     """Who sends this request, and what they may do."""
-    return reply(access.person())
+    return reply(access.person(access.holder()))
 
 
 @route(blueprint, "DELETE", "/api/v1/login", answer=None, status=204)

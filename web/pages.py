@@ -38,7 +38,7 @@ def _shell() -> Response:
     base = site().settings.base_path
     static = f"/static/{site().assets}"
     text = render_template(
-        "index.html", base=base, static=static, version=site().version, modules=assets.MODULES, who=access.person()
+        "index.html", base=base, static=static, version=site().version, modules=assets.MODULES, who=access.holder()
     )
     response = make_response(text)
     response.headers["Cache-Control"] = "no-cache"

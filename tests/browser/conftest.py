@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from tests.browsing import browser, context, lenient, own_clock, page, shared_context
 from tests.web.client import Server
-from tests.web.conftest import SCHEMA, queue_of, shared_namespace, shared_server, store
+from tests.web.conftest import SCHEMA, guarded, queue_of, shared_namespace, shared_server, store
 from tracker.settings import Settings
 from tracker.store import JobInfo, Store
 from web.app import create_app
@@ -24,6 +24,7 @@ from web.app import create_app
 __all__ = [
     "browser",
     "context",
+    "guarded",
     "lenient",
     "own_clock",
     "page",

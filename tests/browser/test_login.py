@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.store.making import started
 from tests.web.conftest import SCHEMA, queue_of
-from tests.web.guarded import Guarded, guarding
+from tests.web.guarded import Guarded
 from tracker.ids import new_id
 from tracker.store import JobInfo, Store
 from tracker.tokens import Role, add
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def guarded(redis_url: str, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with guarding(redis_url, shared_namespace, tmp_path_factory.mktemp("guarded")) as guarded:
-        yield guarded
 
 
 @pytest.fixture(autouse=True)

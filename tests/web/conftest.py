@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.web.client import Server, serving
+from tests.web.guarded import Guarded, guarding
 from tracker.store import JobInfo, Store
 
 SCHEMA = {
@@ -28,6 +29,13 @@ def shared_server(redis_url: str, shared_namespace: str, tmp_path_factory: pytes
     log = tmp_path_factory.mktemp("web") / "server.log"
     with serving(redis_url, shared_namespace, log, heartbeat=0.3) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def guarded(redis_url: str, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """The same with a server that wants tokens."""
+    with guarding(redis_url, shared_namespace, tmp_path_factory.mktemp("guarded")) as guarded:
+        yield guarded
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.support import wait_for
 from tests.web.client import Server, serving
 from tests.web.conftest import SCHEMA, messages_in
-from tests.web.guarded import Guarded, bearer, guarding, morsel
+from tests.web.guarded import Guarded, bearer, morsel
 from tests.web.test_server import start
 from tracker.ids import new_id
 from tracker.settings import Settings
@@ -27,12 +26,6 @@ from web.app import create_app
 OPERATIONS = "/api/v1/operations"
 BODY = {"job": "copy", "args": {"path": "a"}}
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def guarded(redis_url: str, shared_namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with guarding(redis_url, shared_namespace, tmp_path_factory.mktemp("guarded")) as guarded:
-        yield guarded
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,11 @@ form.addEventListener('submit', async (event) => {
 
 /** A page of this server, and of no other. */
 function wanted() {
-  const next = new URLSearchParams(location.search).get('next') ?? '';
   const home = `${BASE}/`;
-  const address = URL.canParse(next, location.origin) ? new URL(next, location.origin) : null;
-  return address?.origin === location.origin && address.pathname.startsWith(home) ? address.href : home;
+  try {
+    const address = new URL(new URLSearchParams(location.search).get('next') ?? home, location.origin);
+    return address.origin === location.origin && address.pathname.startsWith(home) ? address.href : home;
+  } catch {
+    return home; // It is no address.
+  }
 }
